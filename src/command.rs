@@ -1,0 +1,1 @@
+//! What a comment tells the bot to do.

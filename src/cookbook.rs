@@ -1,0 +1,294 @@
+//! Cookbooks: one kind of request each, with its form, limits, rules,
+//! lifetimes, approval and placement.
+//!
+//! A cookbook is written as `policies/NAME.toml`, read and checked by
+//! [`load`], and then only used through the types here. The issue template
+//! people fill in ([`issue_template`]), the form reader and the verdict all come
+//! from this one value, so they cannot drift apart.
+
+pub mod issue_template;
+pub mod load;
+
+use crate::{
+    identity::{CookbookName, Digest, FieldName, ProviderName},
+    policy::expression::Expression,
+    quantity::{Delay, Lifetime, Mebibytes, Vcpus},
+    request::value::Value,
+};
+
+/// All cookbooks in force, and the digest over their files that every verdict
+/// and approval names as the policy version.
+#[derive(Clone, Debug)]
+pub struct Cookbooks {
+    /// In the order of their names.
+    pub cookbooks: Vec<Cookbook>,
+    /// Over names and contents of all files.
+    pub version: Digest,
+}
+
+impl Cookbooks {
+    /// The cookbook of that name.
+    #[must_use]
+    pub fn get(&self, name: &CookbookName) -> Option<&Cookbook> {
+        self.cookbooks.iter().find(|cookbook| cookbook.name == *name)
+    }
+}
+
+/// One kind of request.
+#[derive(Clone, Debug)]
+pub struct Cookbook {
+    /// The file name without `.toml`.
+    pub name: CookbookName,
+    /// What people see: the issue template's name.
+    pub title: String,
+    /// One sentence under the title.
+    pub summary: String,
+    /// An issue with this label is read by this cookbook even when the
+    /// template's marker is gone.
+    pub label: Option<String>,
+    /// The form, in the order it is shown.
+    pub fields: Vec<Field>,
+    /// Conditions over several fields or over usage.
+    pub rules: Vec<Rule>,
+    /// How long its machines live.
+    pub lifetime: Terms,
+    /// Who may ask. Empty: anyone who can file an issue.
+    pub eligible: Vec<Principal>,
+    /// Who decides.
+    pub approval: Approval,
+    /// Where and how its machines are made.
+    pub placement: Placement,
+    /// What owners may do themselves besides extend, restore and release.
+    pub commands: Vec<PowerCommand>,
+}
+
+impl Cookbook {
+    /// The field of that name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+}
+
+/// One question of the form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// How rules spell it; lower-case letters, digits and underscores.
+    pub name: FieldName,
+    /// The heading in the issue.
+    pub label: String,
+    /// Other headings that mean this field, e.g. of a team's older template.
+    pub aliases: Vec<String>,
+    /// What a value is, with its limits.
+    pub kind: FieldKind,
+    /// Whether it must be given when there is no default.
+    pub required: bool,
+    /// What an empty field means.
+    pub default: Option<Value>,
+    /// Shown under the heading as an HTML comment, read as empty.
+    pub help: String,
+    /// Example text under the heading, read as empty while untouched.
+    pub placeholder: Option<String>,
+}
+
+/// The type of a field, with the limits that are meant for it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldKind {
+    /// Free text; `max` counts characters.
+    Text {
+        /// Most characters allowed.
+        max: usize,
+    },
+    /// One of these.
+    Choice {
+        /// What is offered.
+        choices: Vec<String>,
+    },
+    /// Any of these.
+    Choices {
+        /// What is offered.
+        choices: Vec<String>,
+    },
+    /// One account on the forge.
+    User,
+    /// Several accounts on the forge.
+    Users {
+        /// Fewest allowed, when the field is required or given.
+        min: usize,
+        /// Most allowed.
+        max: usize,
+    },
+    /// A short host name (RFC 1123 label).
+    Hostname,
+    /// Memory.
+    Memory {
+        /// Least allowed.
+        min: Mebibytes,
+        /// Most allowed.
+        max: Mebibytes,
+    },
+    /// Disk space.
+    Disk {
+        /// Least allowed.
+        min: Mebibytes,
+        /// Most allowed.
+        max: Mebibytes,
+    },
+    /// Virtual processors.
+    Vcpus {
+        /// Fewest allowed.
+        min: Vcpus,
+        /// Most allowed.
+        max: Vcpus,
+    },
+    /// A whole number.
+    Number {
+        /// Least allowed.
+        min: u64,
+        /// Most allowed.
+        max: u64,
+    },
+    /// How long, or until when: the machine's lifetime. The longest grant is
+    /// [`Terms::max`].
+    Lifetime,
+    /// A calendar day.
+    Date,
+    /// A web address. Never fetched.
+    Url,
+    /// Yes or no.
+    Boolean,
+    /// SSH public keys, one a line.
+    SshKeys,
+    /// A box that must be ticked.
+    Acknowledgement,
+}
+
+/// A condition over several fields, or over what is already in use.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name within the cookbook.
+    pub id: String,
+    /// Must be true, else the request is refused.
+    pub require: Expression,
+    /// What the requester is told.
+    pub message: String,
+    /// What would be accepted.
+    pub hint: Option<String>,
+    /// The field it is shown at, if it is mostly about one.
+    pub field: Option<FieldName>,
+    /// The line of its `[[rule]]` in the cookbook's file.
+    pub line: usize,
+}
+
+/// How long machines live. A lease keeps the terms it was granted under.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Terms {
+    /// Granted when the form does not say.
+    pub default: Lifetime,
+    /// The longest single grant.
+    pub max: Lifetime,
+    /// The longest life with all extensions the owner may give alone.
+    pub total: Lifetime,
+    /// How long before the machine is stopped people are warned; longest first.
+    pub warn: Vec<Delay>,
+    /// The least time between the last warning that was delivered and the
+    /// step it announced.
+    pub min_notice: Delay,
+    /// How long a stopped machine keeps its disks.
+    pub grace: Delay,
+    /// How long backups outlive the disks.
+    pub backups: Delay,
+}
+
+/// People, by account or by membership.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "String", into = "String")]
+pub enum Principal {
+    /// Active members of a group, by its full path: `group:tpo/tpa`.
+    Group(String),
+    /// Active members of a project, by its full path: `project:tpo/tpa/team`.
+    Project(String),
+    /// One account, by username: `user:alice`.
+    User(String),
+}
+
+impl std::fmt::Display for Principal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Group(path) => write!(f, "group:{path}"),
+            Self::Project(path) => write!(f, "project:{path}"),
+            Self::User(name) => write!(f, "user:{name}"),
+        }
+    }
+}
+
+impl From<Principal> for String {
+    fn from(principal: Principal) -> Self {
+        principal.to_string()
+    }
+}
+
+impl TryFrom<String> for Principal {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (kind, name) = text.split_once(':').unwrap_or(("", text.as_str()));
+        let name = name.trim().trim_start_matches('@').to_owned();
+        match kind.trim() {
+            _ if name.is_empty() => Err(format!("`{text}` names nobody")),
+            "group" => Ok(Self::Group(name)),
+            "project" => Ok(Self::Project(name)),
+            "user" => Ok(Self::User(name)),
+            _ => Err(format!("`{text}` is neither `group:PATH`, `project:PATH` nor `user:NAME`")),
+        }
+    }
+}
+
+/// Who decides about a request.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// Who may approve.
+    pub by: Vec<Principal>,
+    /// How many of them must. At least 1.
+    pub count: usize,
+    /// Whether the author or owner may approve their own request.
+    pub own: bool,
+    /// When true, nobody needs to approve, provided the operator switched
+    /// automatic approval on.
+    pub unless: Option<Expression>,
+}
+
+/// Where and how machines are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The provider's name in the configuration.
+    pub provider: ProviderName,
+    /// Base image or operating system, in the provider's own words.
+    pub image: Option<String>,
+    /// Network, in the provider's own words.
+    pub network: Option<String>,
+    /// Storage class: `plain` or `drbd` on Ganeti, a pool on libvirt.
+    pub storage: Option<String>,
+    /// Used when the form does not ask.
+    pub vcpus: Vcpus,
+    /// Used when the form does not ask.
+    pub memory: Mebibytes,
+    /// Used when the form does not ask.
+    pub disk: Mebibytes,
+}
+
+/// A command on a running machine that a cookbook may leave to its owner.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum PowerCommand {
+    /// Switch it on.
+    Start,
+    /// Switch it off, keeping the lease.
+    Stop,
+    /// Switch it off and on.
+    Reboot,
+}

@@ -1,0 +1,2 @@
+//! What the bot says.
+pub mod markdown;

@@ -1,0 +1,3 @@
+//! Whether a request may be granted, and who decides.
+
+pub mod expression;

@@ -1,0 +1,5 @@
+//! One CEL expression of a cookbook, compiled and checked when loaded.
+
+/// A checked expression.
+#[derive(Clone, Debug)]
+pub struct Expression;

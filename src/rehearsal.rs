@@ -1,0 +1,1 @@
+//! A small GitLab to practise on.

@@ -9,6 +9,7 @@
 pub mod calendar;
 pub mod command;
 pub mod cookbook;
+pub mod effect;
 pub mod identity;
 pub mod lease;
 pub mod notice;

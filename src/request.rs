@@ -12,7 +12,114 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{identity::FieldName, request::value::Value, violation::Violation};
+use crate::{
+    identity::{
+        CookbookName, Digest, FieldName, IssueRef, LeaseId, NoteId, Person, RequestId, Timestamp,
+    },
+    policy::Verdict,
+    request::{lifecycle::State, value::Value},
+    violation::Violation,
+};
+
+/// What one issue asks for, and how far it got.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// Where it was filed.
+    pub issue: IssueRef,
+    /// The issue's page.
+    pub web_url: String,
+    /// The cookbook it is read by.
+    pub cookbook: CookbookName,
+    /// Who filed it.
+    pub author: Person,
+    /// When it was first seen.
+    pub filed_at: Timestamp,
+    /// Where it stands.
+    pub state: State,
+    /// Whom it waits on, so that turnaround can be told.
+    pub waits_on: WaitsOn,
+    /// Since when.
+    pub waits_since: Timestamp,
+    /// The description that was judged last.
+    pub description: Digest,
+    /// The policy it was judged under.
+    pub policy_version: Digest,
+    /// What was understood of the description.
+    pub reading: Reading,
+    /// What policy says of it.
+    pub verdict: Verdict,
+    /// Approvals of the digest in the verdict. Others are dropped.
+    pub approvals: Vec<Approval>,
+    /// The named owner agreed to answer for the machine.
+    pub accepted: bool,
+    /// Its machines, in the order they were asked for.
+    pub leases: Vec<LeaseId>,
+    /// Our comment that is edited in place, once posted.
+    pub sticky: Option<NoteId>,
+    /// Questions we asked that wait for a second command.
+    pub questions: Vec<Question>,
+    /// The closing of the issue was answered once.
+    pub closing_answered: bool,
+    /// The hand-edited due date that was answered last.
+    pub due_date_answered: Option<chrono::NaiveDate>,
+}
+
+/// An approval that counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who gave it.
+    pub by: Person,
+    /// What it approves.
+    pub digest: Digest,
+    /// The comment that gave it.
+    pub note: NoteId,
+    /// When it was read.
+    pub at: Timestamp,
+}
+
+/// Something that happens only if the same people confirm it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Question {
+    /// End this lease now?
+    Release {
+        /// Which.
+        lease: LeaseId,
+        /// What must be typed.
+        code: String,
+        /// When it was asked; good for a day.
+        at: Timestamp,
+    },
+    /// Will this person take over?
+    Transfer {
+        /// Which.
+        lease: LeaseId,
+        /// Who must accept.
+        to: Person,
+        /// When it was asked; good for a week.
+        at: Timestamp,
+    },
+}
+
+/// Whom something waits on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitsOn {
+    /// Whoever filed or owns it.
+    Requester,
+    /// Whoever may approve it.
+    Approver,
+    /// Us.
+    Bot,
+    /// The provider.
+    Provider,
+    /// A sysadmin, because something went wrong.
+    Sysadmin,
+    /// Nobody: there is nothing to do.
+    Nobody,
+}
 
 /// An issue body read by a cookbook: what was understood, and what was not.
 ///

@@ -1,1 +1,371 @@
-//! x
+//! The store: the only place where state is.
+//!
+//! One method, [`Store::commit`], changes requests and leases; it takes a
+//! [`Change`] that carries the new state together with the effects, the seen
+//! comments and the audit entries that belong to it, and stores all of it or
+//! nothing.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::PortError;
+use crate::{
+    effect::{NewEffect, Task},
+    identity::{
+        Digest, ForgeName, IssueRef, LeaseId, NoteId, ProjectId, RequestId, Timestamp, UserId,
+    },
+    lease::Lease,
+    request::Request,
+};
+
+/// A store, in the engine's words. Times come from the caller.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // --- what came in
+
+    /// Stores a delivery and, in the same transaction, that its issue wants a
+    /// look. A key that was seen before (per forge) changes nothing.
+    async fn deliver(&self, delivery: &Delivery) -> Result<Delivered, PortError>;
+
+    /// Notes that these issues want a look. One that already waits is looked
+    /// at once, but not before this call.
+    async fn want_looks(&self, issues: &[IssueRef], now: Timestamp) -> Result<(), PortError>;
+
+    /// Takes the next issue that wants a look and is due, for nobody else
+    /// until `until`. A claim whose time ran out is up for taking again.
+    async fn claim_look(&self, now: Timestamp, until: Timestamp)
+    -> Result<Option<Look>, PortError>;
+
+    /// The look is done. If the issue was wanted again since the claim, it
+    /// stays wanted; if the claim was lost to somebody else, nothing happens.
+    async fn finish_look(&self, look: &Look) -> Result<(), PortError>;
+
+    /// The look failed and is due again at `due`.
+    async fn postpone_look(
+        &self,
+        look: &Look,
+        due: Timestamp,
+        error: &str,
+    ) -> Result<(), PortError>;
+
+    // --- state
+
+    /// The request of an issue.
+    async fn request_on(&self, issue: &IssueRef) -> Result<Option<Versioned<Request>>, PortError>;
+
+    /// The request with this id.
+    async fn request(&self, id: RequestId) -> Result<Option<Versioned<Request>>, PortError>;
+
+    /// Requests that are not rejected, withdrawn or fulfilled, by id.
+    async fn open_requests(&self) -> Result<Vec<Versioned<Request>>, PortError>;
+
+    /// The lease with this id.
+    async fn lease(&self, id: LeaseId) -> Result<Option<Versioned<Lease>>, PortError>;
+
+    /// Leases that have not ended, by id.
+    async fn live_leases(&self) -> Result<Vec<Versioned<Lease>>, PortError>;
+
+    /// Live leases whose [`next_check`](crate::lease::warning::next_check) is
+    /// not after `now`, most overdue first, at most `limit`.
+    async fn due_leases(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Versioned<Lease>>, PortError>;
+
+    /// Comments of an issue that were dealt with.
+    async fn seen_notes(&self, issue: &IssueRef) -> Result<BTreeSet<NoteId>, PortError>;
+
+    /// Stores a change, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Conflict`] when somebody else changed a request or lease
+    /// since it was read (or, for new ones, the issue got a request or the
+    /// machine's name a live lease), or the claim on the finished effect was lost.
+    async fn commit(&self, change: &Change) -> Result<(), CommitError>;
+
+    // --- effects
+
+    /// Takes the next task that is due, for nobody else until `until`, oldest
+    /// first, warnings first. The first unfinished task of a lane blocks the
+    /// others in it.
+    async fn claim_effect(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<ClaimedEffect>, PortError>;
+
+    /// The task failed and is due again at `due`; nothing if the claim was lost.
+    async fn postpone_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        error: &str,
+    ) -> Result<(), PortError>;
+
+    /// The task will not succeed by itself: it is kept for a person and no
+    /// longer blocks its lane. Nothing if the claim was lost.
+    async fn bury_effect(
+        &self,
+        effect: &ClaimedEffect,
+        now: Timestamp,
+        error: &str,
+    ) -> Result<(), PortError>;
+
+    /// Makes due at once all unfinished tasks of these lanes, buried ones
+    /// included. Returns how many.
+    async fn revive_effects(&self, lanes: &[String], now: Timestamp) -> Result<u64, PortError>;
+
+    /// How many tasks of this kind (see [`EffectKind`]) were finished at or
+    /// after `since`, across all replicas.
+    async fn finished_since(&self, kind: EffectKind, since: Timestamp) -> Result<u64, PortError>;
+
+    // --- the scheduler's memory
+
+    /// Takes a named lock until `until`, unless another holder has it. The
+    /// same holder may take it again, which prolongs it.
+    async fn lock(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, PortError>;
+
+    /// Gives a lock back; nothing if another holder has it.
+    async fn unlock(&self, name: &str, holder: &str) -> Result<(), PortError>;
+
+    /// A remembered moment, e.g. the last heartbeat or the poll's position.
+    async fn moment(&self, name: &str) -> Result<Option<Timestamp>, PortError>;
+
+    /// Remembers a moment.
+    async fn set_moment(&self, name: &str, at: Timestamp) -> Result<(), PortError>;
+
+    // --- for people
+
+    /// Figures for `status`, `/metrics` and readiness.
+    async fn figures(&self, now: Timestamp) -> Result<Figures, PortError>;
+
+    /// The audit log from entry `from` (counted from 1), at most `limit`, in order.
+    async fn audit_log(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, PortError>;
+}
+
+/// A value with the version it was read at; 0 for one that is not stored yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned<T> {
+    /// Grows by one with every commit.
+    pub version: u64,
+    /// The value.
+    pub value: T,
+}
+
+impl<T> Versioned<T> {
+    /// A value that is not stored yet.
+    pub fn new(value: T) -> Self {
+        Self { version: 0, value }
+    }
+}
+
+/// A webhook delivery that was authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which forge sent it.
+    pub forge: ForgeName,
+    /// The project whose secret it carried.
+    pub project: ProjectId,
+    /// The issue it hints at; `None` if it concerns no issue of interest.
+    pub issue: Option<IssueRef>,
+    /// Equal on a redelivery.
+    pub key: String,
+    /// What the forge calls the event.
+    pub event: String,
+    /// Why it is of no interest, or could not be read.
+    pub ignored: Option<String>,
+    /// The raw body, kept for inspection.
+    pub body: Vec<u8>,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// Stored.
+    New,
+    /// Seen before.
+    Duplicate,
+}
+
+/// A claim on looking at an issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// The issue.
+    pub issue: IssueRef,
+    /// Grows each time the issue is wanted.
+    pub wanted: u64,
+    /// Tells this claim from an earlier one that ran out.
+    pub claim: u64,
+    /// How often looking failed since it last succeeded.
+    pub failures: u32,
+    /// When it was first wanted.
+    pub since: Timestamp,
+}
+
+/// State and everything that belongs to it. Stored whole or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// The request, new or changed.
+    pub request: Option<Versioned<Request>>,
+    /// Leases, new or changed.
+    pub leases: Vec<Versioned<Lease>>,
+    /// Tasks that follow from it.
+    pub effects: Vec<NewEffect>,
+    /// The effect this is the outcome of: finished with it.
+    pub finishes: Option<ClaimedEffect>,
+    /// Comments that were dealt with.
+    pub seen: Vec<(IssueRef, NoteId)>,
+    /// Issues whose view has to be brought up to date.
+    pub looks: Vec<IssueRef>,
+    /// What is written into the audit log.
+    pub audit: Vec<AuditNote>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why a change was not stored.
+#[derive(Debug, Error)]
+pub enum CommitError {
+    /// Somebody else was faster; read again and decide again.
+    #[error("somebody else changed it meanwhile")]
+    Conflict,
+    /// The store failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// A claim on a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimedEffect {
+    /// The row.
+    pub id: u64,
+    /// How often it was claimed, this time included: tells this claim from
+    /// an earlier one that ran out.
+    pub attempts: u32,
+    /// Its lane.
+    pub lane: String,
+    /// Its key.
+    pub key: String,
+    /// What to do.
+    pub task: Task,
+    /// When it was ordered.
+    pub ordered_at: Timestamp,
+}
+
+/// Kinds of tasks that are limited per day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EffectKind {
+    /// A machine was made.
+    Create,
+    /// A machine was destroyed.
+    Destroy,
+    /// Anything else.
+    Other,
+}
+
+impl EffectKind {
+    /// The kind of a task.
+    #[must_use]
+    pub fn of(task: &Task) -> Self {
+        use crate::lease::lifecycle::Effect;
+        match task {
+            Task::Lease(_, Effect::Create) => Self::Create,
+            Task::Lease(_, Effect::Destroy) => Self::Destroy,
+            _ => Self::Other,
+        }
+    }
+
+    /// The word stored.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Destroy => "destroy",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actor {
+    /// A person, by numeric id.
+    User(UserId),
+    /// We, because time passed.
+    Clock,
+    /// We, because something outside answered.
+    Outside,
+}
+
+/// One line for the audit log: ids and digests, never personal text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditNote {
+    /// Who.
+    pub actor: Actor,
+    /// What was done, e.g. `approve`, `expire`, `destroyed`.
+    pub action: String,
+    /// By which authority, e.g. `group:tpo/tpa`.
+    pub authority: Option<String>,
+    /// The request it concerns.
+    pub request: Option<RequestId>,
+    /// The lease it concerns.
+    pub lease: Option<LeaseId>,
+    /// The digest it was about.
+    pub digest: Option<Digest>,
+    /// The policy version in force.
+    pub policy_version: Option<Digest>,
+}
+
+/// An entry of the audit log. Each one's `hash` covers its note, its time, its
+/// number and the hash before it, so that none can be changed, removed or
+/// inserted without breaking the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Counted from 1, without gaps.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub note: AuditNote,
+    /// The chain so far.
+    pub hash: Digest,
+}
+
+/// Figures about everything stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Figures {
+    /// Requests by state.
+    pub requests: std::collections::BTreeMap<String, u64>,
+    /// Leases by state.
+    pub leases: std::collections::BTreeMap<String, u64>,
+    /// Issues that want a look.
+    pub looks_waiting: u64,
+    /// Since when the longest-waiting of them waits, in seconds.
+    pub oldest_look_seconds: u64,
+    /// Tasks to be done.
+    pub effects_pending: u64,
+    /// Since when the longest-waiting of them waits, in seconds.
+    pub oldest_effect_seconds: u64,
+    /// Tasks that wait for a person.
+    pub effects_buried: u64,
+    /// What they said, newest first, at most ten.
+    pub buried: Vec<String>,
+    /// Deliveries stored.
+    pub deliveries: u64,
+    /// Entries in the audit log.
+    pub audit_entries: u64,
+}

@@ -1,0 +1,80 @@
+//! What has been decided and is yet to be done outside. Stored in the same
+//! transaction as the state that wants it, performed afterwards, as often as
+//! it takes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    identity::{IssueRef, LeaseId, RequestId},
+    lease::{
+        Lease,
+        lifecycle::{Effect, News, Topic},
+    },
+    notice::Reply,
+    request::Request,
+};
+
+/// One thing to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Something for a lease: a step on its provider, or news on its issue.
+    Lease(LeaseId, Effect),
+    /// An answer on a request's issue.
+    Reply(RequestId, Reply),
+}
+
+/// A task as it is put into the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewEffect {
+    /// Tasks of one lane are done one at a time, in order: the comments of an
+    /// issue, the steps on a machine.
+    pub lane: String,
+    /// A task whose key the store has seen is not stored again, ever.
+    pub key: String,
+    /// Warnings of a destruction (0) go before everything else (1) in a lane.
+    pub priority: u8,
+    /// What to do.
+    pub task: Task,
+}
+
+impl NewEffect {
+    /// A task for a lease. `ordinal` tells apart the effects of one step, and
+    /// the lease's `version` tells apart the steps, so that a step that is
+    /// stored twice orders its effects once.
+    #[must_use]
+    pub fn of_lease(lease: &Lease, version: u64, ordinal: usize, effect: Effect) -> Self {
+        let id = lease.id;
+        let (lane, key, priority) = match &effect {
+            // Asked for again by every sweep until it is done.
+            Effect::DropBackups => (machine_lane(id), format!("lease:{id}:drop-backups"), 1),
+            Effect::Tell(News { topic, .. }) => (
+                issue_lane(&lease.issue),
+                format!("lease:{id}:{version}:{ordinal}"),
+                u8::from(!matches!(topic, Topic::Warning { .. } | Topic::Stopped)),
+            ),
+            _ => (machine_lane(id), format!("lease:{id}:{version}:{ordinal}"), 1),
+        };
+        Self { lane, key, priority, task: Task::Lease(id, effect) }
+    }
+
+    /// An answer on a request's issue. `key` names what is answered (a
+    /// comment's id, a digest), so that it is answered once.
+    #[must_use]
+    pub fn reply(request: &Request, key: &str, reply: Reply) -> Self {
+        Self {
+            lane: issue_lane(&request.issue),
+            key: format!("request:{}:{key}", request.id),
+            priority: 1,
+            task: Task::Reply(request.id, reply),
+        }
+    }
+}
+
+fn machine_lane(lease: LeaseId) -> String {
+    format!("machine:{lease}")
+}
+
+fn issue_lane(issue: &IssueRef) -> String {
+    format!("issue:{issue}")
+}

@@ -1,0 +1,527 @@
+//! What may follow what in the life of a lease, and what has to be done
+//! about it.
+//!
+//! ```text
+//!  Provisioning --created--> Active --deadline--> Expired --deadline--> Destroying
+//!       |                      ^                  (stopped,  |              |  ^
+//!       | failed               +----- restore ---- grace)    |    destroyed |  |
+//!       |                                                    |              v  |
+//!       +----------- undo ---------------- release ----------+--> ...   Destroyed --> Ended
+//!
+//!  Adopted (protected, no deadline) --confirmed--> Active
+//! ```
+//!
+//! - A creation that failed goes through `Destroying` too: it may have left
+//!   half a machine behind. So does a lease that is released.
+//! - `Destroying` has one way out. A destruction that fails is tried again by
+//!   the effects queue; it never turns the lease back.
+//! - A step by deadline needs [`warning::clear_to_act`] and a working hour; a
+//!   lease that is held or protected takes none.
+//! - The destruction's deadline is set when the machine is seen to be stopped,
+//!   so the grace period is never shorter than promised.
+//!
+//! [`step`] is pure and total. The effects it returns are intents: the engine
+//! stores them in the same transaction as the new state and performs them
+//! afterwards, so a crash between the two loses nothing and repeats at most an
+//! idempotent call.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::{Announcement, Deadline, Grant, Lease, OrderedWarning, State, Step, warning};
+use crate::{
+    calendar::Calendar,
+    cookbook::PowerCommand,
+    identity::{NoteId, Person, Timestamp},
+    ports::provider::Power,
+    quantity::Delay,
+    request::WaitsOn,
+};
+
+/// What can happen to a lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The provider has made the machine and it runs.
+    Created {
+        /// The provider's id for it.
+        uuid: Uuid,
+        /// Addresses the provider gave it.
+        addresses: Vec<String>,
+    },
+    /// The provider will not make it, now or later.
+    CreationFailed {
+        /// What it said.
+        reason: String,
+    },
+    /// Time has passed.
+    Tick,
+    /// A comment that names a deadline is on the issue.
+    Announced(Announcement),
+    /// The provider has stopped the machine.
+    Stopped,
+    /// The provider has started the machine.
+    Started,
+    /// Machine and disks are gone; the provider's own listing says so.
+    Destroyed,
+    /// The backups are gone.
+    BackupsDropped,
+    /// The deadline moves by somebody's command, within their rights.
+    Extend {
+        /// The new deadline.
+        until: Timestamp,
+        /// Who.
+        by: Person,
+    },
+    /// A stopped machine gets another life.
+    Restore {
+        /// The new deadline.
+        until: Timestamp,
+        /// Who.
+        by: Person,
+    },
+    /// The lease ends now, confirmed by somebody entitled.
+    Release {
+        /// Who.
+        by: Person,
+    },
+    /// Somebody entitled switches the machine.
+    Switch {
+        /// How.
+        command: PowerCommand,
+        /// Who.
+        by: Person,
+    },
+    /// The machine was looked at.
+    Seen {
+        /// Whether it runs.
+        power: Power,
+        /// Its addresses.
+        addresses: Vec<String>,
+    },
+    /// The machine was looked for and is not there.
+    Vanished,
+    /// Nothing happens by itself from now on.
+    Hold {
+        /// Why.
+        reason: String,
+    },
+    /// Things happen by themselves again.
+    Unhold,
+    /// Never stop or destroy it by itself, or do so again.
+    Protect(bool),
+    /// After an outage: no step before this moment.
+    Postpone {
+        /// The moment.
+        not_before: Timestamp,
+    },
+    /// Somebody else answers for it from now on.
+    Transfer {
+        /// The new owner.
+        to: Person,
+    },
+    /// A sysadmin has confirmed owner and expiry of an adopted machine.
+    Confirm {
+        /// Who answers for it.
+        owner: Person,
+        /// Its first deadline.
+        until: Timestamp,
+    },
+}
+
+/// Something to be done outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Make the machine and switch it on.
+    Create,
+    /// Switch it on.
+    Start,
+    /// Shut it down.
+    Stop,
+    /// Restart it.
+    Reboot,
+    /// Remove machine and disks.
+    Destroy,
+    /// Remove the backups.
+    DropBackups,
+    /// Tell people on the issue.
+    Tell(News),
+}
+
+/// Something people are told about a lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    /// What.
+    pub topic: Topic,
+    /// The deadline it names, if it announces one. Delivered, it counts as a
+    /// warning of that deadline; not worth sending once the deadline moved.
+    pub announces: Option<(Step, Timestamp)>,
+}
+
+/// What people are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topic {
+    /// The machine is up; how to reach it.
+    HandedOver,
+    /// The deadline comes nearer.
+    Warning {
+        /// How long before it was due.
+        lead: Delay,
+    },
+    /// The deadline moved.
+    Extended {
+        /// By whom.
+        by: Person,
+    },
+    /// The machine was stopped; its disks are kept until the deadline.
+    Stopped,
+    /// It was started from outside and stopped again.
+    StoppedAgain,
+    /// It runs again.
+    Restored,
+    /// The owner's switch was done.
+    Switched(PowerCommand),
+    /// Machine and disks are gone.
+    Destroyed,
+    /// It could not be made.
+    CreationFailed {
+        /// What the provider said.
+        reason: String,
+    },
+    /// What was left of a failed creation is gone.
+    Undone,
+    /// The machine is not where it should be.
+    Vanished,
+    /// It has a new owner.
+    Transferred,
+}
+
+/// An event that cannot follow the present state; dropped by whoever sent it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("a lease that is {} cannot take {event:?}", state.word())]
+pub struct IllegalEvent {
+    /// Where the lease stands.
+    pub state: State,
+    /// What was said to have happened.
+    pub event: Event,
+}
+
+/// The lease after `event`, and what has to be done about it.
+///
+/// # Errors
+///
+/// [`IllegalEvent`] when the event cannot follow.
+pub fn step(
+    lease: &Lease,
+    event: &Event,
+    now: Timestamp,
+    calendar: &Calendar,
+) -> Result<(Lease, Vec<Effect>), IllegalEvent> {
+    let mut after = Life { lease: lease.clone(), effects: Vec::new(), now, calendar };
+    after.take(event).ok_or_else(|| IllegalEvent { state: lease.state, event: event.clone() })?;
+    Ok((after.lease, after.effects))
+}
+
+/// A lease in the middle of a step.
+struct Life<'a> {
+    lease: Lease,
+    effects: Vec<Effect>,
+    now: Timestamp,
+    calendar: &'a Calendar,
+}
+
+impl Life<'_> {
+    /// `None`: the event cannot follow.
+    fn take(&mut self, event: &Event) -> Option<()> {
+        match (self.lease.state, event) {
+            (State::Provisioning, Event::Created { uuid, addresses }) => {
+                self.hand_over(*uuid, addresses);
+            }
+            (State::Provisioning, Event::CreationFailed { reason }) => {
+                self.lease.trouble = Some(reason.clone());
+                self.tell(Topic::CreationFailed { reason: reason.clone() });
+                self.destroy();
+            }
+            (State::Active, Event::Tick) => {
+                if self.approach() {
+                    self.enter(State::Expired, WaitsOn::Provider);
+                    self.lease.deadline = None;
+                    self.effects.push(Effect::Stop);
+                }
+            }
+            (State::Expired, Event::Tick) => {
+                if self.approach() {
+                    self.destroy();
+                }
+            }
+            (State::Destroyed, Event::Tick) => {
+                if self.approach() {
+                    self.effects.push(Effect::DropBackups);
+                }
+            }
+            (
+                State::Adopted | State::Provisioning | State::Destroying | State::Ended,
+                Event::Tick,
+            ) => {}
+            (State::Active, Event::Extend { until, by }) => {
+                self.set_deadline(Step::Stop, *until);
+                self.tell_deadline(Topic::Extended { by: by.clone() });
+            }
+            (State::Expired, Event::Restore { until, .. }) => {
+                self.enter(State::Active, WaitsOn::Provider);
+                self.lease.power = Power::Unknown;
+                self.set_deadline(Step::Stop, *until);
+                self.effects.push(Effect::Start);
+            }
+            (State::Provisioning | State::Active | State::Expired, Event::Release { .. }) => {
+                self.destroy();
+            }
+            (State::Active, Event::Switch { command, .. }) => self.effects.push(match command {
+                PowerCommand::Start => Effect::Start,
+                PowerCommand::Stop => Effect::Stop,
+                PowerCommand::Reboot => Effect::Reboot,
+            }),
+            (State::Active, Event::Started) => self.started(),
+            (State::Active, Event::Stopped) => {
+                self.lease.power = Power::Off;
+                self.tell(Topic::Switched(PowerCommand::Stop));
+            }
+            (State::Expired, Event::Stopped) => self.stopped(),
+            (State::Destroying, Event::Destroyed) => self.destroyed(),
+            (State::Destroyed, Event::BackupsDropped) => {
+                self.lease.deadline = None;
+                self.enter(State::Ended, WaitsOn::Nobody);
+            }
+            (state, Event::Seen { power, addresses }) if state.has_machine() => {
+                self.seen(*power, addresses);
+            }
+            (State::Active | State::Expired, Event::Vanished) => self.vanished(),
+            (state, Event::Hold { reason }) if state != State::Ended => {
+                self.lease.hold = Some(reason.clone());
+            }
+            (state, Event::Unhold) if state != State::Ended => self.unhold(),
+            (state, Event::Protect(protected)) if state.has_machine() => {
+                let was_protected = std::mem::replace(&mut self.lease.protected, *protected);
+                if was_protected && !protected {
+                    self.give_notice();
+                }
+            }
+            (_, Event::Announced(announcement)) => self.announced(*announcement)?,
+            (_, Event::Postpone { not_before }) => {
+                let deadline = self.lease.deadline.as_mut()?;
+                deadline.not_before = deadline.not_before.max(Some(*not_before));
+            }
+            (State::Active | State::Expired | State::Adopted, Event::Transfer { to }) => {
+                self.lease.owner = to.clone();
+                self.tell(Topic::Transferred);
+            }
+            (State::Adopted, Event::Confirm { owner, until }) => {
+                self.lease.owner = owner.clone();
+                self.lease.protected = false;
+                self.lease.handed_over = Some(self.now);
+                self.enter(State::Active, WaitsOn::Nobody);
+                self.set_deadline(Step::Stop, *until);
+                self.tell_deadline(Topic::Extended { by: owner.clone() });
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn hand_over(&mut self, uuid: Uuid, addresses: &[String]) {
+        self.lease.order.key.uuid = Some(uuid);
+        self.lease.addresses = addresses.to_vec();
+        self.lease.power = Power::On;
+        self.lease.handed_over = Some(self.now);
+        self.lease.trouble = None;
+        self.enter(State::Active, WaitsOn::Nobody);
+        let until = match self.lease.granted {
+            Grant::For(lifetime) => self.calendar.expiry(self.now, lifetime),
+            Grant::Until(day) => self.calendar.expiry_on(day),
+        };
+        self.set_deadline(Step::Stop, until);
+        self.tell_deadline(Topic::HandedOver);
+    }
+
+    /// Orders the warnings that are due, and says whether the deadline may be
+    /// acted on.
+    fn approach(&mut self) -> bool {
+        let Some(deadline) = self.lease.deadline else { return false };
+        if self.lease.protected || self.lease.hold.is_some() {
+            return false;
+        }
+        if warning::is_undeliverable(&self.lease, &deadline, self.now) {
+            self.lease.hold =
+                Some("a warning could not be delivered for 7 days; a sysadmin decides".to_owned());
+            self.wait_on(WaitsOn::Sysadmin);
+            return false;
+        }
+        let due = warning::due(&self.lease, &deadline, self.now);
+        for lead in &due {
+            self.lease.ordered.push(OrderedWarning {
+                step: deadline.step,
+                deadline: deadline.at,
+                lead: *lead,
+                at: self.now,
+            });
+        }
+        // Several at once means the earlier ones were missed: one comment says it all.
+        if let Some(lead) = due.last() {
+            self.tell_deadline(Topic::Warning { lead: *lead });
+        }
+        warning::clear_to_act(&self.lease, &deadline, self.now).is_ok()
+            && self.calendar.may_act(self.now)
+    }
+
+    fn started(&mut self) {
+        self.lease.power = Power::On;
+        self.wait_on(WaitsOn::Nobody);
+        let announced = self.lease.deadline.is_some_and(|deadline| {
+            self.lease.announcements.iter().any(|said| {
+                (said.step, said.deadline) == (deadline.step, deadline.at)
+                    && said.delivered_at >= deadline.set_at
+            })
+        });
+        if announced {
+            self.tell(Topic::Switched(PowerCommand::Start));
+        } else {
+            self.tell_deadline(Topic::Restored);
+        }
+    }
+
+    fn stopped(&mut self) {
+        self.lease.power = Power::Off;
+        self.lease.trouble = None;
+        self.wait_on(WaitsOn::Requester);
+        if self.lease.deadline.is_some() {
+            self.tell_deadline(Topic::StoppedAgain);
+        } else {
+            let until = self.calendar.after(self.now, self.lease.terms.grace);
+            self.set_deadline(Step::Destroy, until);
+            self.tell_deadline(Topic::Stopped);
+        }
+    }
+
+    fn destroy(&mut self) {
+        self.lease.deadline = None;
+        self.enter(State::Destroying, WaitsOn::Provider);
+        self.effects.push(Effect::Destroy);
+    }
+
+    fn destroyed(&mut self) {
+        self.lease.power = Power::Off;
+        self.lease.trouble = None;
+        self.lease.addresses.clear();
+        if self.lease.handed_over.is_some() {
+            self.enter(State::Destroyed, WaitsOn::Nobody);
+            let until = self.calendar.after(self.now, self.lease.terms.backups);
+            self.set_deadline(Step::DropBackups, until);
+            self.tell_deadline(Topic::Destroyed);
+        } else {
+            // Undone before anybody had it: there is nothing to keep.
+            self.enter(State::Ended, WaitsOn::Nobody);
+            self.tell(Topic::Undone);
+        }
+    }
+
+    fn seen(&mut self, power: Power, addresses: &[String]) {
+        let started_from_outside = self.lease.state == State::Expired
+            && self.lease.deadline.is_some()
+            && self.lease.power == Power::Off
+            && power == Power::On;
+        if started_from_outside {
+            self.effects.push(Effect::Stop);
+        }
+        if self.lease.state != State::Destroying {
+            self.lease.power = power;
+        }
+        if !addresses.is_empty() {
+            self.lease.addresses = addresses.to_vec();
+        }
+    }
+
+    /// Somebody removed it behind our back. Nothing is made or destroyed by
+    /// guesswork: a person decides.
+    fn vanished(&mut self) {
+        if self.lease.hold.is_none() {
+            self.lease.hold = Some("the machine is not on its provider any more".to_owned());
+            self.lease.power = Power::Unknown;
+            self.wait_on(WaitsOn::Sysadmin);
+            self.tell(Topic::Vanished);
+        }
+    }
+
+    fn unhold(&mut self) {
+        if self.lease.hold.take().is_some() {
+            self.wait_on(WaitsOn::Nobody);
+            self.give_notice();
+        }
+    }
+
+    /// A step that fell due while nothing happened by itself must not be taken
+    /// the moment things happen again: people get the full notice once more.
+    fn give_notice(&mut self) {
+        if let Some(deadline) = self.lease.deadline {
+            let earliest = self.calendar.after(self.now, self.lease.terms.min_notice);
+            if deadline.at < earliest {
+                self.set_deadline(deadline.step, earliest);
+                self.tell_deadline(Topic::Warning { lead: self.lease.terms.min_notice });
+            }
+        }
+    }
+
+    fn announced(&mut self, announcement: Announcement) -> Option<()> {
+        let deadline = self.lease.deadline?;
+        let current = (deadline.step, deadline.at) == (announcement.step, announcement.deadline);
+        if !current {
+            return None;
+        }
+        if !self.lease.announcements.contains(&announcement) {
+            self.lease.announcements.push(announcement);
+        }
+        Some(())
+    }
+
+    fn enter(&mut self, state: State, waits_on: WaitsOn) {
+        self.lease.state = state;
+        self.lease.waits_on = waits_on;
+        self.lease.waits_since = self.now;
+    }
+
+    fn wait_on(&mut self, waits_on: WaitsOn) {
+        if self.lease.waits_on != waits_on {
+            self.lease.waits_on = waits_on;
+            self.lease.waits_since = self.now;
+        }
+    }
+
+    fn set_deadline(&mut self, step: Step, at: Timestamp) {
+        self.lease.deadline = Some(Deadline { step, at, set_at: self.now, not_before: None });
+    }
+
+    fn tell(&mut self, topic: Topic) {
+        self.effects.push(Effect::Tell(News { topic, announces: None }));
+    }
+
+    fn tell_deadline(&mut self, topic: Topic) {
+        let announces = self.lease.deadline.map(|deadline| (deadline.step, deadline.at));
+        self.effects.push(Effect::Tell(News { topic, announces }));
+    }
+}
+
+/// The announcement that a delivered comment makes of a lease's present
+/// deadline, if that is what it named.
+#[must_use]
+pub fn announcement(lease: &Lease, news: &News, note: NoteId, at: Timestamp) -> Option<Event> {
+    let deadline = lease.deadline?;
+    let (step, named) = news.announces?;
+    (step == deadline.step && named == deadline.at).then_some(Event::Announced(Announcement {
+        step,
+        deadline: named,
+        note,
+        delivered_at: at,
+    }))
+}

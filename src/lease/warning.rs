@@ -1,0 +1,128 @@
+//! Which warnings a deadline needs, and whether they were delivered.
+//!
+//! Every deadline is announced when it is set, and again some time before it
+//! is acted on. A step may be taken only when each of these was *delivered*
+//! (the forge gave the comment an id), named this very deadline, and the notice
+//! that the terms promise has passed since the last of them. A moved deadline
+//! starts from nothing.
+
+use chrono::TimeDelta;
+
+use super::{Deadline, Lease, Step};
+use crate::{cookbook::Terms, identity::Timestamp, quantity::Delay};
+
+/// After this long without a delivery a person has to decide. Shorter would
+/// wake people for a forge that is down over a weekend; longer leaves machines
+/// running that nobody hears of.
+pub const UNDELIVERABLE_AFTER: TimeDelta = TimeDelta::days(7);
+
+/// Why a step may not be taken yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotYet {
+    /// Its time has not come.
+    Early {
+        /// When it comes.
+        until: Timestamp,
+    },
+    /// Nobody was told of this deadline since it was set.
+    Unannounced,
+    /// The warning due this long before it was not delivered.
+    Unwarned {
+        /// How long before.
+        lead: Delay,
+    },
+    /// Everything was delivered, but people have not had the promised notice.
+    ShortNotice {
+        /// When they have had it.
+        until: Timestamp,
+    },
+}
+
+/// The warnings this deadline needs after its announcement, longest lead
+/// first. One whose time lay before the deadline was even set is not needed:
+/// the announcement itself is later than it.
+#[must_use]
+pub fn leads(terms: &Terms, deadline: &Deadline) -> Vec<Delay> {
+    let wanted: &[Delay] = match deadline.step {
+        Step::Stop => &terms.warn,
+        Step::Destroy => std::slice::from_ref(&terms.min_notice),
+        Step::DropBackups => &[],
+    };
+    let mut leads: Vec<Delay> =
+        wanted.iter().copied().filter(|lead| deadline.at - lead.span() > deadline.set_at).collect();
+    leads.sort_unstable_by(|a, b| b.cmp(a));
+    leads.dedup();
+    leads
+}
+
+/// The warnings whose time has come and that were not ordered yet, longest
+/// lead first.
+#[must_use]
+pub fn due(lease: &Lease, deadline: &Deadline, now: Timestamp) -> Vec<Delay> {
+    leads(&lease.terms, deadline)
+        .into_iter()
+        .filter(|lead| deadline.at - lead.span() <= now && !is_ordered(lease, deadline, *lead))
+        .collect()
+}
+
+/// Whether `deadline` may be acted on at `now`.
+///
+/// # Errors
+///
+/// The first thing that is missing.
+pub fn clear_to_act(lease: &Lease, deadline: &Deadline, now: Timestamp) -> Result<(), NotYet> {
+    let time = deadline.not_before.map_or(deadline.at, |not_before| deadline.at.max(not_before));
+    if now < time {
+        return Err(NotYet::Early { until: time });
+    }
+    let mut last = delivered_since(lease, deadline, deadline.set_at).ok_or(NotYet::Unannounced)?;
+    for lead in leads(&lease.terms, deadline) {
+        let delivered = delivered_since(lease, deadline, deadline.at - lead.span())
+            .ok_or(NotYet::Unwarned { lead })?;
+        last = last.max(delivered);
+    }
+    let until = last + lease.terms.min_notice.span();
+    if now < until { Err(NotYet::ShortNotice { until }) } else { Ok(()) }
+}
+
+/// Whether a warning of this deadline was ordered so long ago that it must be
+/// taken for undeliverable.
+#[must_use]
+pub fn is_undeliverable(lease: &Lease, deadline: &Deadline, now: Timestamp) -> bool {
+    lease.ordered.iter().any(|ordered| {
+        (ordered.step, ordered.deadline) == (deadline.step, deadline.at)
+            && now - ordered.at >= UNDELIVERABLE_AFTER
+            && delivered_since(lease, deadline, ordered.at).is_none()
+    })
+}
+
+/// When the sweep has to look at this lease again: the next warning that is
+/// not ordered, else the deadline itself.
+#[must_use]
+pub fn next_check(lease: &Lease) -> Option<Timestamp> {
+    let deadline = lease.deadline.as_ref()?;
+    leads(&lease.terms, deadline)
+        .into_iter()
+        .filter(|lead| !is_ordered(lease, deadline, *lead))
+        .map(|lead| deadline.at - lead.span())
+        .min()
+        .or(Some(deadline.at))
+}
+
+fn is_ordered(lease: &Lease, deadline: &Deadline, lead: Delay) -> bool {
+    lease.ordered.iter().any(|ordered| {
+        (ordered.step, ordered.deadline, ordered.lead) == (deadline.step, deadline.at, lead)
+            && ordered.at >= deadline.set_at
+    })
+}
+
+/// When this deadline was first announced at or after `since`.
+fn delivered_since(lease: &Lease, deadline: &Deadline, since: Timestamp) -> Option<Timestamp> {
+    lease
+        .announcements
+        .iter()
+        .filter(|said| (said.step, said.deadline) == (deadline.step, deadline.at))
+        .map(|said| said.delivered_at)
+        .filter(|delivered| *delivered >= since.max(deadline.set_at))
+        .min()
+}

@@ -1,15 +1,200 @@
-//! What the bot says.
+//! What the bot says: typed contexts here, the words in `templates/`.
+//!
+//! [`sticky`] is the one comment per issue that is edited in place; [`news`]
+//! are the comments about a lease that should notify; [`Reply`]s answer
+//! commands and edits. [`render`] turns each into [`markdown::Markdown`], the
+//! only type the forge port takes.
 
 pub mod markdown;
+pub mod news;
+pub mod prose;
+pub mod render;
+pub mod safe;
+pub mod samples;
+pub mod sticky;
 
 use serde::{Deserialize, Serialize};
 
-/// An answer on an issue: one template each, its fields the template's context.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An answer on an issue: one template under `templates/reply/` each, its
+/// fields the template's context. Texts may be foreign; templates make them safe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "template", rename_all = "kebab-case")]
 pub enum Reply {
     /// The table of commands.
-    Help,
-    /// Where everything stands.
-    Status,
+    Help {
+        /// What can be said, by whom.
+        commands: Vec<HelpLine>,
+    },
+    /// Where everything stands is in the sticky comment, brought up to date.
+    Status {
+        /// One sentence a machine, or one about the request.
+        lines: Vec<String>,
+    },
+    /// The request became complete: whoever approves should look now.
+    ReadyForApproval {
+        /// Who may approve.
+        approvers: Vec<String>,
+        /// What to type.
+        digest: String,
+        /// Who must first agree to own it.
+        acceptance_by: Option<String>,
+    },
+    /// A bare `approve`.
+    ApproveWhich {
+        /// What to type.
+        digest: String,
+    },
+    /// `approve` of something that is not what the issue says now.
+    ApproveStale {
+        /// What was typed.
+        given: String,
+        /// What it is now.
+        digest: String,
+    },
+    /// `approve` of something that cannot be approved yet.
+    NotApprovable {
+        /// Why, as a sentence.
+        why: String,
+    },
+    /// An approval was counted.
+    Approved {
+        /// Who gave it.
+        by: String,
+        /// How many there are now.
+        have: usize,
+        /// How many are needed.
+        need: usize,
+        /// The machines that are being made, when that was the last one.
+        machines: Vec<String>,
+    },
+    /// Edits voided approvals that had been given.
+    ApprovalsVoided {
+        /// Whose.
+        by: Vec<String>,
+        /// What changed.
+        changes: Vec<FieldChange>,
+        /// What it is now; `None` if it cannot be approved any more.
+        digest: Option<String>,
+    },
+    /// A command by somebody who may not give it.
+    NotAllowed {
+        /// Who gave it.
+        by: String,
+        /// The command's word.
+        command: String,
+        /// Who may, in words.
+        who: Vec<String>,
+    },
+    /// A command that makes no sense at the moment.
+    NotPossible {
+        /// The command's word.
+        command: String,
+        /// Why, as a sentence.
+        why: String,
+        /// What to do instead, as a sentence.
+        hint: Option<String>,
+    },
+    /// A command that could not be read.
+    Misunderstood {
+        /// What is wrong, as a sentence.
+        message: String,
+        /// What would have been understood.
+        example: Option<String>,
+    },
+    /// Somebody changed a comment with a command before it was read.
+    EditedNote {
+        /// Who wrote it.
+        by: String,
+    },
+    /// The request was turned down.
+    Rejected {
+        /// By whom.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// An extension beyond what the asker may give alone.
+    ExtendBeyondBudget {
+        /// The machine.
+        machine: String,
+        /// The latest end the owner can choose alone.
+        latest: String,
+        /// Who may go further.
+        approvers: Vec<String>,
+        /// The command they would type.
+        example: String,
+    },
+    /// Ending a lease needs a second command.
+    ConfirmRelease {
+        /// The machine.
+        machine: String,
+        /// What to type.
+        code: String,
+        /// How long backups are kept, in words.
+        backups: String,
+    },
+    /// Taking over needs the new owner's word.
+    TransferAsked {
+        /// The machine.
+        machine: String,
+        /// Who must accept.
+        to: String,
+    },
+    /// Something was done that needs no more words.
+    Done {
+        /// What, as a sentence.
+        what: String,
+    },
+    /// The issue was closed while machines live.
+    Closed {
+        /// The machines.
+        machines: Vec<MachineEnd>,
+    },
+    /// The due date was changed by hand.
+    DueDateEdited {
+        /// The machine it is a copy of.
+        machine: String,
+        /// When that ends.
+        until: String,
+    },
+    /// The description was edited after it had been approved.
+    EditedAfterApproval {},
+    /// Something failed on our side.
+    Trouble {
+        /// What was being done.
+        doing: String,
+        /// What a sysadmin finds in the log.
+        reference: String,
+    },
+}
+
+/// A line of the help.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelpLine {
+    /// What to type after the bot's name.
+    pub usage: String,
+    /// Who may.
+    pub who: String,
+    /// What it does.
+    pub explanation: String,
+}
+
+/// A field that reads differently than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// The field's heading.
+    pub field: String,
+    /// What it was.
+    pub before: String,
+    /// What it is.
+    pub after: String,
+}
+
+/// A machine and when it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineEnd {
+    /// Its name.
+    pub machine: String,
+    /// When, in words.
+    pub until: String,
 }

@@ -1,0 +1,110 @@
+//! Comments about a lease that should notify people.
+
+use serde::Serialize;
+
+use crate::{
+    calendar::Calendar,
+    cookbook::PowerCommand,
+    identity::Timestamp,
+    lease::{
+        Lease, Step,
+        lifecycle::{News, Topic},
+    },
+};
+
+/// The context of the templates under `templates/news/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LeaseNews {
+    /// The account to address commands to, without `@`.
+    pub bot: String,
+    /// People who should be notified: owner and fallback owners.
+    pub people: Vec<String>,
+    /// The machine.
+    pub machine: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// The deadline named, absolute and relative.
+    pub deadline: Option<String>,
+    /// What happens at the deadline: one of these is true.
+    #[serde(flatten)]
+    pub step: StepWords,
+    /// The last day the owner can extend to alone.
+    pub latest: Option<String>,
+    /// How long a stopped machine keeps its disks.
+    pub grace: String,
+    /// How long backups are kept.
+    pub backups: String,
+    /// Who did it.
+    pub by: Option<String>,
+    /// What the provider said.
+    pub reason: Option<String>,
+}
+
+/// Which step a deadline is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StepWords {
+    /// The machine will be stopped.
+    pub stop: bool,
+    /// Machine and disks will be destroyed.
+    pub destroy: bool,
+    /// The backups will be dropped.
+    pub drop_backups: bool,
+}
+
+impl LeaseNews {
+    /// The context for these news of this lease.
+    #[must_use]
+    pub fn of(lease: &Lease, news: &News, bot: &str, now: Timestamp, calendar: &Calendar) -> Self {
+        let (step, at) = news.announces.unzip();
+        let (by, reason) = match &news.topic {
+            Topic::Extended { by } => (Some(by.username.clone()), None),
+            Topic::CreationFailed { reason } => (None, Some(reason.clone())),
+            _ => (None, None),
+        };
+        Self {
+            bot: bot.to_owned(),
+            people: std::iter::once(&lease.owner)
+                .chain(&lease.fallback)
+                .map(|person| person.username.clone())
+                .collect(),
+            machine: lease.order.key.name.to_string(),
+            addresses: lease.addresses.clone(),
+            deadline: at.map(|at| calendar.describe(at, now)),
+            step: StepWords {
+                stop: step == Some(Step::Stop),
+                destroy: step == Some(Step::Destroy),
+                drop_backups: step == Some(Step::DropBackups),
+            },
+            latest: lease
+                .handed_over
+                .map(|from| calendar.expiry(from, lease.terms.total))
+                .filter(|latest| lease.deadline.is_some_and(|deadline| *latest > deadline.at))
+                .map(|latest| calendar.describe(latest, now)),
+            grace: lease.terms.grace.to_string(),
+            backups: lease.terms.backups.to_string(),
+            by,
+            reason,
+        }
+    }
+}
+
+/// The template of a topic, under `templates/news/`.
+#[must_use]
+pub fn template(topic: &Topic) -> &'static str {
+    match topic {
+        Topic::HandedOver => "handed-over",
+        Topic::Warning { .. } => "warning",
+        Topic::Extended { .. } => "extended",
+        Topic::Stopped => "stopped",
+        Topic::StoppedAgain => "stopped-again",
+        Topic::Restored => "restored",
+        Topic::Switched(PowerCommand::Start) => "switched-on",
+        Topic::Switched(PowerCommand::Stop) => "switched-off",
+        Topic::Switched(PowerCommand::Reboot) => "rebooted",
+        Topic::Destroyed => "destroyed",
+        Topic::CreationFailed { .. } => "creation-failed",
+        Topic::Undone => "undone",
+        Topic::Vanished => "vanished",
+        Topic::Transferred => "transferred",
+    }
+}

@@ -1,0 +1,242 @@
+//! From typed contexts and `templates/` to Markdown that is safe to post.
+//!
+//! `{{x}}` writes a value as inert text; the helpers below write it in another
+//! safe way. There is no unescaped form: `{{{x}}}` and `{{&x}}` are refused when
+//! templates are loaded, the operator's own included.
+
+use std::{fs, io, path::Path};
+
+use handlebars::{
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError, RenderErrorReason,
+};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::{
+    Reply,
+    markdown::Markdown,
+    news::{self, LeaseNews},
+    prose::prose,
+    safe, samples,
+    sticky::Sticky,
+};
+use crate::lease::lifecycle::Topic;
+
+macro_rules! embedded {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../templates/", $name, ".hbs")))),*]
+    };
+}
+
+/// The templates this binary was built with.
+const EMBEDDED: &[(&str, &str)] = embedded!(
+    "sticky"
+    "reply/help" "reply/status" "reply/ready-for-approval" "reply/approve-which"
+    "reply/approve-stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
+    "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
+    "reply/rejected" "reply/extend-beyond-budget" "reply/confirm-release" "reply/transfer-asked"
+    "reply/done" "reply/closed" "reply/due-date-edited" "reply/edited-after-approval" "reply/trouble"
+    "news/handed-over" "news/warning" "news/extended" "news/stopped" "news/stopped-again"
+    "news/restored" "news/switched-on" "news/switched-off" "news/rebooted" "news/destroyed"
+    "news/creation-failed" "news/undone" "news/vanished" "news/transferred"
+);
+
+/// Renders notices.
+#[derive(Debug)]
+pub struct Renderer {
+    registry: Handlebars<'static>,
+}
+
+/// Why a template cannot be used. Each names the template.
+#[derive(Debug, Error)]
+pub enum TemplateError {
+    /// An operator's file could not be read.
+    #[error("could not read template {name}")]
+    Unreadable {
+        /// Which.
+        name: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// It is not a template.
+    #[error("template {name} has a syntax error")]
+    Syntax {
+        /// Which.
+        name: String,
+        /// Line, column and what is wrong.
+        #[source]
+        cause: Box<handlebars::TemplateError>,
+    },
+    /// It writes something unescaped.
+    #[error("template {name}, line {line}: `{{{{{{` and `{{{{&` write text unescaped and are refused; use {{{{x}}}} or a helper")]
+    Unescaped {
+        /// Which.
+        name: String,
+        /// Where.
+        line: usize,
+    },
+    /// It fails on a sample, e.g. for a misspelt name.
+    #[error("template {name} fails on a sample")]
+    Sample {
+        /// Which.
+        name: String,
+        /// What is wrong.
+        #[source]
+        cause: Box<RenderError>,
+    },
+}
+
+impl Renderer {
+    /// The embedded templates; files of the same name under `overrides`
+    /// (`reply/help.hbs`) take their place. Every template is tried on its
+    /// samples before any is used.
+    ///
+    /// # Errors
+    ///
+    /// The first template that cannot be used.
+    pub fn new(overrides: Option<&Path>) -> Result<Self, TemplateError> {
+        let mut registry = Handlebars::new();
+        registry.set_strict_mode(true);
+        registry.register_escape_fn(safe::escape);
+        registry.register_helper("prose", Box::new(helper(prose)));
+        registry.register_helper("code", Box::new(helper(safe::inline)));
+        registry.register_helper("block", Box::new(helper(safe::block)));
+        registry.register_helper("mention", Box::new(helper(safe::mention)));
+        registry.register_helper("word", Box::new(helper(word)));
+        registry.register_helper("url", Box::new(helper(safe::url)));
+        let renderer = Self { registry };
+        renderer.with_templates(overrides)
+    }
+
+    fn with_templates(mut self, overrides: Option<&Path>) -> Result<Self, TemplateError> {
+        for (name, embedded) in EMBEDDED {
+            let text = match overrides.map(|folder| folder.join(format!("{name}.hbs"))) {
+                Some(path) if path.exists() => fs::read_to_string(&path).map_err(|cause| {
+                    TemplateError::Unreadable { name: path.display().to_string(), cause }
+                })?,
+                _ => (*embedded).to_owned(),
+            };
+            if let Some(line) = text.lines().position(|line| line.contains("{{{") || line.contains("{{&")) {
+                return Err(TemplateError::Unescaped { name: (*name).to_owned(), line: line + 1 });
+            }
+            self.registry.register_template_string(name, text).map_err(|cause| {
+                TemplateError::Syntax { name: (*name).to_owned(), cause: Box::new(cause) }
+            })?;
+        }
+        self.try_samples()?;
+        Ok(self)
+    }
+
+    fn try_samples(&self) -> Result<(), TemplateError> {
+        let fails = |name: &str| {
+            let name = name.to_owned();
+            move |cause| TemplateError::Sample { name, cause: Box::new(cause) }
+        };
+        for sticky in samples::stickies() {
+            self.sticky(&sticky).map_err(fails("sticky"))?;
+        }
+        for reply in samples::replies() {
+            self.reply(&reply, "innkeeper").map_err(fails(&reply_template(&reply)))?;
+        }
+        for (topic, context) in samples::news() {
+            self.news(&topic, &context).map_err(fails(news::template(&topic)))?;
+        }
+        Ok(())
+    }
+
+    /// The sticky comment.
+    ///
+    /// # Errors
+    ///
+    /// When an operator's template fails in a way no sample showed.
+    pub fn sticky(&self, sticky: &Sticky) -> Result<Markdown, RenderError> {
+        self.render("sticky", sticky)
+    }
+
+    /// An answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Renderer::sticky`].
+    pub fn reply(&self, reply: &Reply, bot: &str) -> Result<Markdown, RenderError> {
+        #[derive(Serialize)]
+        struct Addressed<'a> {
+            bot: &'a str,
+            #[serde(flatten)]
+            reply: &'a Reply,
+        }
+        self.render(&reply_template(reply), &Addressed { bot, reply })
+    }
+
+    /// A comment about a lease.
+    ///
+    /// # Errors
+    ///
+    /// As [`Renderer::sticky`].
+    pub fn news(&self, topic: &Topic, context: &LeaseNews) -> Result<Markdown, RenderError> {
+        self.render(&format!("news/{}", news::template(topic)), context)
+    }
+
+    fn render(&self, name: &str, context: &impl Serialize) -> Result<Markdown, RenderError> {
+        let text = self.registry.render(name, context)?;
+        Ok(Markdown::rendered(fold_blank_lines(text.trim())))
+    }
+}
+
+/// The template of a reply: its serde tag is the file's name.
+fn reply_template(reply: &Reply) -> String {
+    let tag = serde_json::to_value(reply)
+        .ok()
+        .and_then(|value| value.get("template")?.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    format!("reply/{tag}")
+}
+
+/// A word of ours inside a code span or fence of the template: only letters,
+/// digits and `-_.:` get through, so it cannot end the span.
+fn word(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c)).collect()
+}
+
+fn helper(
+    write: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> impl Fn(&Helper, &Handlebars, &Context, &mut RenderContext, &mut dyn Output) -> HelperResult
++ Send
++ Sync
++ 'static {
+    move |helper, _, _, _, out| {
+        let value = helper
+            .param(0)
+            .filter(|param| !param.is_value_missing())
+            .ok_or_else(|| RenderErrorReason::ParamNotFoundForIndex("helper", 0))?
+            .value();
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        out.write(&write(&text))?;
+        Ok(())
+    }
+}
+
+/// Block helpers on lines of their own leave gaps; one empty line is enough.
+/// Fenced blocks keep theirs.
+fn fold_blank_lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut blank = false;
+    let mut fence: Option<String> = None;
+    for line in text.lines() {
+        let ticks: String = line.chars().take_while(|c| *c == '`').collect();
+        match &fence {
+            Some(open) if ticks.len() >= open.len() && line.trim_end() == ticks => fence = None,
+            None if ticks.len() >= 3 => fence = Some(ticks),
+            _ => {}
+        }
+        let is_blank = fence.is_none() && line.trim().is_empty();
+        if !(is_blank && blank) {
+            out.push_str(if is_blank { "" } else { line });
+            out.push('\n');
+        }
+        blank = is_blank;
+    }
+    out.truncate(out.trim_end().len());
+    out
+}

@@ -1,0 +1,209 @@
+//! Examples of every context: each template is tried on them when it is
+//! loaded, and the tests read what comes out.
+
+use super::{
+    FieldChange, HelpLine, MachineEnd, Reply,
+    news::{LeaseNews, StepWords},
+    sticky::{AnswerLine, MachineLine, Phase, Problem, Sticky},
+};
+use crate::{
+    cookbook::PowerCommand,
+    identity::{Person, UserId},
+    lease::lifecycle::Topic,
+    quantity::Delay,
+};
+
+const UNTIL: &str = "Tue 2027-01-05 10:00 CET (in 13 days)";
+
+/// One sticky comment for each phase.
+#[must_use]
+pub fn stickies() -> Vec<Sticky> {
+    let base = Sticky {
+        bot: "innkeeper".into(),
+        title: "Sandbox".into(),
+        answers: vec![
+            AnswerLine {
+                label: "Memory".into(),
+                value: "4 GiB".into(),
+                defaulted: false,
+                written: Some("4g".into()),
+            },
+            AnswerLine { label: "vCPUs".into(), value: "2".into(), defaulted: true, written: None },
+        ],
+        approvers: vec!["group:tpo/tpa".into()],
+        approvals_needed: 1,
+        edit_url: "https://gitlab.example/tpo/tpa/team/-/issues/7".into(),
+        policy: "1f9c2a7e".into(),
+        ..Sticky::default()
+    };
+    let phase = Phase::default();
+    let machine = MachineLine {
+        name: "sandbox-7".into(),
+        state: "running".into(),
+        owner: "alice".into(),
+        addresses: vec!["192.0.2.7".into()],
+        next: Some(format!("stopped {UNTIL}")),
+        held: None,
+        protected: false,
+        trouble: None,
+    };
+    vec![
+        Sticky {
+            phase: Phase { incomplete: true, ..phase },
+            problem_count: "2 things".into(),
+            problems: vec![
+                Problem {
+                    field: Some("Memory".into()),
+                    line: Some(12),
+                    message: "`4 GX` is not an amount of memory.".into(),
+                    hint: Some("Write it like `4 GiB`.".into()),
+                    rule: None,
+                },
+                Problem {
+                    field: None,
+                    line: None,
+                    message: "Name a fallback owner other than yourself.".into(),
+                    hint: None,
+                    rule: Some("sandbox.toml:34 fallback-owner".into()),
+                },
+            ],
+            ..base.clone()
+        },
+        Sticky {
+            phase: Phase { awaiting: true, ..phase },
+            digest: Some("3f9c2a7e".into()),
+            acceptance_by: Some("carol".into()),
+            approved_by: vec!["dan".into()],
+            ..base.clone()
+        },
+        Sticky { phase: Phase { making: true, ..phase }, digest: Some("3f9c2a7e".into()), ..base.clone() },
+        Sticky {
+            phase: Phase { fulfilled: true, ..phase },
+            digest: Some("3f9c2a7e".into()),
+            machines: vec![
+                machine.clone(),
+                MachineLine {
+                    held: Some("waiting for a decision".into()),
+                    trouble: Some("the provider does not answer".into()),
+                    protected: true,
+                    addresses: vec![],
+                    next: None,
+                    ..machine
+                },
+            ],
+            ends: vec![MachineEnd { machine: "sandbox-7".into(), until: UNTIL.into() }],
+            ..base.clone()
+        },
+        Sticky { phase: Phase { rejected: true, ..phase }, ..base.clone() },
+        Sticky { phase: Phase { withdrawn: true, ..phase }, ..base },
+    ]
+}
+
+/// At least one of each reply.
+#[must_use]
+pub fn replies() -> Vec<Reply> {
+    let digest = || "3f9c2a7e".to_owned();
+    let machine = || "sandbox-7".to_owned();
+    let approvers = || vec!["group:tpo/tpa".to_owned()];
+    vec![
+        Reply::Help {
+            commands: vec![HelpLine {
+                usage: "approve DIGEST".into(),
+                who: "approvers".into(),
+                explanation: "Approve exactly what this digest stands for.".into(),
+            }],
+        },
+        Reply::Status { lines: vec![format!("`sandbox-7` is running until {UNTIL}")] },
+        Reply::ReadyForApproval { approvers: approvers(), digest: digest(), acceptance_by: None },
+        Reply::ReadyForApproval {
+            approvers: approvers(),
+            digest: digest(),
+            acceptance_by: Some("carol".into()),
+        },
+        Reply::ApproveWhich { digest: digest() },
+        Reply::ApproveStale { given: "00000000".into(), digest: digest() },
+        Reply::NotApprovable { why: "something is still missing.".into() },
+        Reply::Approved { by: "dan".into(), have: 1, need: 2, machines: vec![] },
+        Reply::Approved { by: "dan".into(), have: 2, need: 2, machines: vec![machine()] },
+        Reply::ApprovalsVoided {
+            by: vec!["dan".into()],
+            changes: vec![FieldChange {
+                field: "Memory".into(),
+                before: "4 GiB".into(),
+                after: "8 GiB".into(),
+            }],
+            digest: Some(digest()),
+        },
+        Reply::NotAllowed {
+            by: "mallory".into(),
+            command: "approve".into(),
+            who: vec!["approvers (group:tpo/tpa)".into()],
+        },
+        Reply::NotPossible {
+            command: "extend".into(),
+            why: "`sandbox-7` is being destroyed.".into(),
+            hint: Some("File a new request.".into()),
+        },
+        Reply::Misunderstood {
+            message: "`aprove` is not a command; did you mean `approve`?".into(),
+            example: Some("@innkeeper approve 3f9c2a7e".into()),
+        },
+        Reply::EditedNote { by: "alice".into() },
+        Reply::Rejected { by: "dan".into(), reason: "Use the shared one.\n/close".into() },
+        Reply::ExtendBeyondBudget {
+            machine: machine(),
+            latest: UNTIL.into(),
+            approvers: approvers(),
+            example: "@innkeeper extend 2w".into(),
+        },
+        Reply::ConfirmRelease { machine: machine(), code: "9c41f7a2".into(), backups: "30d".into() },
+        Reply::TransferAsked { machine: machine(), to: "carol".into() },
+        Reply::Done { what: "`sandbox-7` is protected now.".into() },
+        Reply::Closed { machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }] },
+        Reply::DueDateEdited { machine: machine(), until: UNTIL.into() },
+        Reply::EditedAfterApproval {},
+        Reply::Trouble { doing: "make machine sandbox-7".into(), reference: "e-17".into() },
+    ]
+}
+
+/// Each topic with a context of its kind.
+#[must_use]
+pub fn news() -> Vec<(Topic, LeaseNews)> {
+    let by = Person { id: UserId(4), username: "alice".into() };
+    let base = LeaseNews {
+        bot: "innkeeper".into(),
+        people: vec!["alice".into(), "bob".into()],
+        machine: "sandbox-7".into(),
+        addresses: vec!["192.0.2.7".into()],
+        deadline: Some(UNTIL.into()),
+        latest: Some("Wed 2027-03-24 10:00 CET (in 3 months)".into()),
+        grace: "3d".into(),
+        backups: "30d".into(),
+        by: Some("alice".into()),
+        reason: Some("no space left in pool `default`".into()),
+        step: StepWords { stop: true, ..StepWords::default() },
+    };
+    let lead = Delay::MINUTE;
+    let destroy = LeaseNews { step: StepWords { destroy: true, ..StepWords::default() }, ..base.clone() };
+    let drop = LeaseNews { step: StepWords { drop_backups: true, ..StepWords::default() }, ..base.clone() };
+    vec![
+        (Topic::HandedOver, base.clone()),
+        (Topic::HandedOver, LeaseNews { addresses: vec![], ..base.clone() }),
+        (Topic::Warning { lead }, base.clone()),
+        (Topic::Warning { lead }, LeaseNews { latest: None, ..base.clone() }),
+        (Topic::Warning { lead }, destroy.clone()),
+        (Topic::Warning { lead }, drop.clone()),
+        (Topic::Extended { by }, base.clone()),
+        (Topic::Stopped, destroy.clone()),
+        (Topic::StoppedAgain, destroy),
+        (Topic::Restored, base.clone()),
+        (Topic::Switched(PowerCommand::Start), base.clone()),
+        (Topic::Switched(PowerCommand::Stop), base.clone()),
+        (Topic::Switched(PowerCommand::Reboot), base.clone()),
+        (Topic::Destroyed, drop),
+        (Topic::CreationFailed { reason: "no such image".into() }, base.clone()),
+        (Topic::Undone, base.clone()),
+        (Topic::Vanished, base.clone()),
+        (Topic::Transferred, base),
+    ]
+}

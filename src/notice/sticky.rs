@@ -1,0 +1,110 @@
+//! The one comment per issue that is edited in place: what was understood,
+//! what is missing, what happens next and who must act.
+
+use serde::Serialize;
+
+use super::MachineEnd;
+
+/// The context of `templates/sticky.hbs`. Rendered from the state at the
+/// moment of sending, never stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sticky {
+    /// The account to address commands to, without `@`.
+    pub bot: String,
+    /// The cookbook's title.
+    pub title: String,
+    /// Which of the states below it is, as booleans, since templates cannot compare.
+    #[serde(flatten)]
+    pub phase: Phase,
+    /// What was understood.
+    pub answers: Vec<AnswerLine>,
+    /// What stands in the way.
+    pub problems: Vec<Problem>,
+    /// How many problems there are, in words: `1 thing`, `3 things`.
+    pub problem_count: String,
+    /// What an approval must name.
+    pub digest: Option<String>,
+    /// Who may approve, in words.
+    pub approvers: Vec<String>,
+    /// Who has.
+    pub approved_by: Vec<String>,
+    /// How many must.
+    pub approvals_needed: usize,
+    /// Who must first agree to own it.
+    pub acceptance_by: Option<String>,
+    /// The machines.
+    pub machines: Vec<MachineLine>,
+    /// Machines with a deadline, for the reminder how to extend.
+    pub ends: Vec<MachineEnd>,
+    /// Where the description can be edited.
+    pub edit_url: String,
+    /// The policy version judged under.
+    pub policy: String,
+}
+
+/// Exactly one of these is true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "templates cannot compare words")]
+pub struct Phase {
+    /// The requester must mend something.
+    pub incomplete: bool,
+    /// An approver must decide.
+    pub awaiting: bool,
+    /// The machines are being made.
+    pub making: bool,
+    /// The machines were handed over.
+    pub fulfilled: bool,
+    /// An approver said no.
+    pub rejected: bool,
+    /// The issue was closed before approval.
+    pub withdrawn: bool,
+}
+
+/// A field as it was understood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnswerLine {
+    /// The field's heading.
+    pub label: String,
+    /// The normalised value.
+    pub value: String,
+    /// Whether nobody wrote it.
+    pub defaulted: bool,
+    /// What was written, when it reads differently than `value`.
+    pub written: Option<String>,
+}
+
+/// Something that stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The field's heading.
+    pub field: Option<String>,
+    /// The line of the description.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What would be accepted.
+    pub hint: Option<String>,
+    /// Where the rule stands: `sandbox.toml:34`.
+    pub rule: Option<String>,
+}
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MachineLine {
+    /// Its name.
+    pub name: String,
+    /// Where it stands, in words.
+    pub state: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// The next step that is taken by itself, in words.
+    pub next: Option<String>,
+    /// Why nothing is taken by itself.
+    pub held: Option<String>,
+    /// Never stopped or destroyed by itself.
+    pub protected: bool,
+    /// What is going wrong.
+    pub trouble: Option<String>,
+}

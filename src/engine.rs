@@ -1,1 +1,265 @@
-//! The loop: events in, decisions, effects out.
+//! The loop: what came in is looked at, decided by the core, stored with its
+//! effects, and the effects are performed until nothing is left to do.
+//!
+//! - [`look`](Engine::turn): an issue that wants a look is read from the forge,
+//!   compared with what is stored, and its view repaired. Webhooks, polls and
+//!   our own effects only ask for looks.
+//! - effects: stored tasks are performed, and what came back is a new event.
+//! - [`sweep`](Engine::sweep): time passes, providers are compared with leases.
+//! - [`poll`](Engine::poll): finds what webhooks lost.
+//!
+//! Nothing here sleeps or spawns: `app.rs` drives it.
+
+mod command;
+mod draft;
+mod effects;
+mod grant;
+mod inspect;
+mod judge;
+mod look;
+mod outage;
+mod poll;
+mod rights;
+mod sweep;
+mod view;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use chrono::TimeDelta;
+
+pub use self::{inspect::Inspection, sweep::SweepReport, view::Labels};
+use crate::{
+    calendar::Calendar,
+    cookbook::{Cookbooks, Principal},
+    identity::{ForgeName, IssueRef, Person, ProjectId, ProviderName, Timestamp},
+    notice::render::Renderer,
+    ports::{
+        PortError, Verdict,
+        clock::{Clock, Entropy},
+        forge::Forge,
+        provider::Provider,
+        store::Store,
+    },
+};
+
+/// The outside, as the composition root has put it together.
+pub struct Ports {
+    /// Where state is.
+    pub store: Arc<dyn Store>,
+    /// The forges by name.
+    pub forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
+    /// The providers by name.
+    pub providers: BTreeMap<ProviderName, Arc<dyn Provider>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What the operator decided.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The projects whose issues are looked at.
+    pub projects: Vec<(ForgeName, ProjectId)>,
+    /// Who may do everything.
+    pub sysadmins: Vec<Principal>,
+    /// Whether cookbooks may approve by themselves.
+    pub automatic_approval: bool,
+    /// Host names nobody gets, and machines never touched.
+    pub protected_names: Vec<String>,
+    /// The labels that show states.
+    pub labels: Labels,
+    /// Most machines destroyed per rolling 24 hours.
+    pub destroys_per_day: u64,
+    /// Most machines made per rolling 24 hours.
+    pub creations_per_day: u64,
+    /// A longer gap between heartbeats, or between successful calls to a
+    /// forge, is an outage: deadlines move.
+    pub outage_after: TimeDelta,
+    /// How long a claim on a look or effect holds. Calls outside time out
+    /// sooner, so that nobody acts on what another has taken over.
+    pub claim: TimeDelta,
+    /// Tells this process from other replicas.
+    pub holder: String,
+}
+
+/// The engine. Cheap to share: all methods take `&self`.
+pub struct Engine {
+    ports: Ports,
+    settings: Settings,
+    calendar: Calendar,
+    renderer: Renderer,
+    cookbooks: RwLock<Arc<Cookbooks>>,
+    accounts: Mutex<BTreeMap<ForgeName, Person>>,
+    inspection: Mutex<Inspection>,
+}
+
+/// Whether a turn found something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Something was done, or tried.
+    Worked,
+    /// Nothing is due.
+    Idle,
+}
+
+impl Engine {
+    /// An engine over these ports.
+    #[must_use]
+    pub fn new(
+        ports: Ports,
+        settings: Settings,
+        calendar: Calendar,
+        renderer: Renderer,
+        cookbooks: Cookbooks,
+    ) -> Self {
+        Self {
+            ports,
+            settings,
+            calendar,
+            renderer,
+            cookbooks: RwLock::new(Arc::new(cookbooks)),
+            accounts: Mutex::default(),
+            inspection: Mutex::default(),
+        }
+    }
+
+    /// Does the next thing that is due: a look, else an effect.
+    ///
+    /// # Errors
+    ///
+    /// Only the store's: what fails outside is postponed or answered.
+    pub async fn turn(&self) -> Result<Turn, PortError> {
+        let now = self.now();
+        if let Some(look) = self.store().claim_look(now, now + self.settings.claim).await? {
+            self.take_look(&look).await?;
+            return Ok(Turn::Worked);
+        }
+        if let Some(effect) = self.store().claim_effect(now, now + self.settings.claim).await? {
+            self.perform(&effect).await?;
+            return Ok(Turn::Worked);
+        }
+        Ok(Turn::Idle)
+    }
+
+    /// Takes turns until nothing is due. Returns how many it took.
+    ///
+    /// # Errors
+    ///
+    /// The store's; or when it did not settle within `most` turns.
+    pub async fn settle(&self, most: usize) -> Result<usize, PortError> {
+        for turns in 0..most {
+            if self.turn().await? == Turn::Idle {
+                return Ok(turns);
+            }
+        }
+        Err(PortError::give_up("settle", format!("still busy after {most} turns")))
+    }
+
+    /// The cookbooks in force.
+    #[must_use]
+    pub fn cookbooks(&self) -> Arc<Cookbooks> {
+        self.cookbooks.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other cookbooks into force. Requests are judged by them at their
+    /// next look; leases keep what they were granted.
+    pub fn set_cookbooks(&self, cookbooks: Cookbooks) {
+        *self.cookbooks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(cookbooks);
+    }
+
+    /// What the last sweep found on the providers.
+    #[must_use]
+    pub fn inspection(&self) -> Inspection {
+        self.inspection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The store, for status and health.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        self.ports.store.as_ref()
+    }
+
+    /// The calendar deadlines are computed with.
+    #[must_use]
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// The moment it is.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    fn forge(&self, name: &ForgeName) -> Result<&dyn Forge, PortError> {
+        self.ports.forges.get(name).map(AsRef::as_ref).ok_or_else(|| {
+            PortError::give_up(format!("reach forge {name}"), "it is not in the configuration")
+                .advice(format!("put [forge.{name}] back into the configuration"))
+        })
+    }
+
+    fn provider(&self, name: &ProviderName) -> Result<&dyn Provider, PortError> {
+        self.ports.providers.get(name).map(AsRef::as_ref).ok_or_else(|| {
+            PortError::retry(format!("reach provider {name}"), "it is not in the configuration")
+                .advice(format!("put [provider.{name}] back into the configuration"))
+        })
+    }
+
+    /// The account we act as on a forge: asked once, since the token decides it.
+    async fn own_account(&self, name: &ForgeName) -> Result<Person, PortError> {
+        let known = self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(account) = known {
+            return Ok(account);
+        }
+        let account = self.forge(name)?.own_account().await?;
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.insert(name.clone(), account.clone());
+        Ok(account)
+    }
+
+    /// Asks for looks at issues: what a command line or a test does.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn want_looks(&self, issues: &[IssueRef]) -> Result<(), PortError> {
+        self.store().want_looks(issues, self.now()).await
+    }
+}
+
+/// When something that failed `failures` times is tried again: doubling from
+/// one second, at most ten minutes apart, later if the other side said so.
+/// Shorter steps would hammer a forge that is down; longer ones would leave
+/// people waiting after it is back.
+fn back_off(failures: u32, verdict: Verdict) -> TimeDelta {
+    let seconds = 1_i64.checked_shl(failures.min(10)).unwrap_or(600).min(600);
+    let asked = match verdict {
+        Verdict::Retry { after: Some(after) } => TimeDelta::from_std(after).unwrap_or(TimeDelta::zero()),
+        _ => TimeDelta::zero(),
+    };
+    TimeDelta::seconds(seconds).max(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+
+    use super::back_off;
+    use crate::ports::Verdict;
+
+    #[test]
+    fn back_off_grows_is_bounded_and_obeys_the_other_side() {
+        let retry = Verdict::Retry { after: None };
+        assert_eq!(back_off(0, retry), TimeDelta::seconds(1));
+        assert_eq!(back_off(3, retry), TimeDelta::seconds(8));
+        assert_eq!(back_off(4_000, retry), TimeDelta::seconds(600));
+        let asked = Verdict::Retry { after: Some(Duration::from_secs(3600)) };
+        assert_eq!(back_off(0, asked), TimeDelta::seconds(3600));
+    }
+}

@@ -6,6 +6,7 @@
 //! only type the forge port takes.
 
 pub mod markdown;
+pub mod marker;
 pub mod news;
 pub mod prose;
 pub mod render;

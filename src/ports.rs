@@ -76,6 +76,14 @@ impl PortError {
         Self { doing: doing.into(), verdict: Verdict::Missing, advice: None, cause: cause.into() }
     }
 
+    /// Something the core refuses that the engine should not have asked for.
+    pub fn bug<E>(doing: &'static str) -> impl Fn(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |cause| Self::give_up(doing, cause)
+    }
+
     /// Adds what a sysadmin can do about it.
     #[must_use]
     pub fn advice(mut self, advice: impl Into<String>) -> Self {

@@ -60,10 +60,17 @@ pub struct Request {
     pub sticky: Option<NoteId>,
     /// Questions we asked that wait for a second command.
     pub questions: Vec<Question>,
-    /// The closing of the issue was answered once.
+    /// Whether the issue was open when last seen or set by us: tells a closing
+    /// or reopening by somebody from our own.
+    pub seen_open: bool,
+    /// We closed the issue because there was nothing left to do; once.
+    pub closed_by_us: bool,
+    /// A closing while machines live was answered; once.
     pub closing_answered: bool,
-    /// The hand-edited due date that was answered last.
-    pub due_date_answered: Option<chrono::NaiveDate>,
+    /// We reopened the issue because machines still lived; once.
+    pub reopened_by_us: bool,
+    /// The due date shown last: tells somebody's edit from a view that is late.
+    pub due_date_shown: Option<chrono::NaiveDate>,
 }
 
 /// An approval that counts.
@@ -125,7 +132,7 @@ pub enum WaitsOn {
 ///
 /// People are still names here; whether they exist is for the policy, which
 /// is told by the forge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// The fields with a value, given or defaulted.
     pub fields: BTreeMap<FieldName, Answer>,

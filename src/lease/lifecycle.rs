@@ -63,6 +63,8 @@ pub enum Event {
     Stopped,
     /// The provider has started the machine.
     Started,
+    /// The provider has restarted the machine.
+    Rebooted,
     /// Machine and disks are gone; the provider's own listing says so.
     Destroyed,
     /// The backups are gone.
@@ -138,8 +140,10 @@ pub enum Effect {
     Create,
     /// Switch it on.
     Start,
-    /// Shut it down.
+    /// Shut it down because its time is up.
     Stop,
+    /// Shut it down because its owner said so.
+    SwitchOff,
     /// Restart it.
     Reboot,
     /// Remove machine and disks.
@@ -281,10 +285,14 @@ impl Life<'_> {
             }
             (State::Active, Event::Switch { command, .. }) => self.effects.push(match command {
                 PowerCommand::Start => Effect::Start,
-                PowerCommand::Stop => Effect::Stop,
+                PowerCommand::Stop => Effect::SwitchOff,
                 PowerCommand::Reboot => Effect::Reboot,
             }),
             (State::Active, Event::Started) => self.started(),
+            (State::Active, Event::Rebooted) => {
+                self.lease.power = Power::On;
+                self.tell(Topic::Switched(PowerCommand::Reboot));
+            }
             (State::Active, Event::Stopped) => {
                 self.lease.power = Power::Off;
                 self.tell(Topic::Switched(PowerCommand::Stop));
@@ -524,4 +532,20 @@ pub fn announcement(lease: &Lease, news: &News, note: NoteId, at: Timestamp) -> 
         note,
         delivered_at: at,
     }))
+}
+
+impl Effect {
+    /// Whether it still makes sense for a lease in this state; if not, it was
+    /// overtaken and is dropped.
+    #[must_use]
+    pub fn fits(&self, state: State) -> bool {
+        match self {
+            Self::Create => state == State::Provisioning,
+            Self::Start | Self::SwitchOff | Self::Reboot => state == State::Active,
+            Self::Stop => state == State::Expired,
+            Self::Destroy => state == State::Destroying,
+            Self::DropBackups => state == State::Destroyed,
+            Self::Tell(_) => true,
+        }
+    }
 }

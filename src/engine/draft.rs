@@ -1,0 +1,207 @@
+//! A change in the making: a request and its leases, what was decided about
+//! them, and everything that has to be stored together with it.
+
+use super::Engine;
+use crate::{
+    effect::NewEffect,
+    identity::{Digest, LeaseId, NoteId, Person, Timestamp},
+    lease::{
+        Lease,
+        lifecycle::{self as lease_life, IllegalEvent},
+    },
+    notice::Reply,
+    ports::store::{
+        Actor, AuditNote, Change, ClaimedEffect, CommitError, Versioned,
+    },
+    request::{Request, WaitsOn, lifecycle as request_life},
+};
+
+/// A request with its leases, and what is about to change.
+pub(super) struct Draft<'a> {
+    engine: &'a Engine,
+    pub(super) request: Versioned<Request>,
+    pub(super) leases: Vec<Versioned<Lease>>,
+    change: Change,
+    request_touched: bool,
+    touched: Vec<LeaseId>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        request: Versioned<Request>,
+        leases: Vec<Versioned<Lease>>,
+    ) -> Self {
+        let change = Change { at: engine.now(), ..Change::default() };
+        Self { engine, request, leases, change, request_touched: false, touched: Vec::new() }
+    }
+
+    /// The moment of the change.
+    pub(super) fn now(&self) -> Timestamp {
+        self.change.at
+    }
+
+    /// The request, to be changed.
+    pub(super) fn request_mut(&mut self) -> &mut Request {
+        self.request_touched = true;
+        &mut self.request.value
+    }
+
+    /// The request meets an event. One that cannot follow changes nothing.
+    pub(super) fn request_event(
+        &mut self,
+        event: request_life::Event,
+    ) -> Result<(), request_life::IllegalEvent> {
+        let state = request_life::step(self.request.value.state, event)?;
+        let now = self.now();
+        if self.request.value.state != state {
+            self.request_mut().state = state;
+            self.waits_on(state.waits_on(), now);
+        }
+        Ok(())
+    }
+
+    /// Whom the request waits on from now.
+    pub(super) fn waits_on(&mut self, waits_on: WaitsOn, now: Timestamp) {
+        if self.request.value.waits_on != waits_on {
+            let request = self.request_mut();
+            request.waits_on = waits_on;
+            request.waits_since = now;
+        }
+    }
+
+    /// A lease meets an event; its effects join the change. An event that
+    /// cannot follow changes nothing.
+    pub(super) fn lease_event(
+        &mut self,
+        id: LeaseId,
+        event: &lease_life::Event,
+    ) -> Result<(), IllegalEvent> {
+        let now = self.now();
+        let calendar = &self.engine.calendar;
+        let Some(index) = self.leases.iter().position(|lease| lease.value.id == id) else {
+            return Ok(());
+        };
+        let before = &self.leases[index];
+        let (after, effects) = lease_life::step(&before.value, event, now, calendar)?;
+        let version = before.version;
+        // The version goes into the effects' keys, so it has to move with them.
+        let touched = after != before.value || !effects.is_empty();
+        for effect in effects {
+            // Counts what this change holds already, so that two events in one
+            // change do not share a key.
+            let ordinal = self.change.effects.len();
+            self.change.effects.push(NewEffect::of_lease(&after, version, ordinal, effect));
+        }
+        self.leases[index].value = after;
+        if touched && !self.touched.contains(&id) {
+            self.touched.push(id);
+        }
+        Ok(())
+    }
+
+    /// A new lease, and its first effect.
+    pub(super) fn add_lease(&mut self, lease: Lease, effect: lease_life::Effect) {
+        let id = lease.id;
+        let ordinal = self.change.effects.len();
+        self.change.effects.push(NewEffect::of_lease(&lease, 0, ordinal, effect));
+        self.leases.push(Versioned::new(lease));
+        self.touched.push(id);
+        self.request_mut().leases.push(id);
+    }
+
+    /// Changes a lease in a way that is no event, e.g. its trouble.
+    pub(super) fn lease_mut(&mut self, id: LeaseId) -> Option<&mut Lease> {
+        let lease = self.leases.iter_mut().find(|lease| lease.value.id == id)?;
+        if !self.touched.contains(&id) {
+            self.touched.push(id);
+        }
+        Some(&mut lease.value)
+    }
+
+    /// An answer, once per `key`.
+    pub(super) fn reply(&mut self, key: &str, reply: Reply) {
+        self.change.effects.push(NewEffect::reply(&self.request.value, key, reply));
+    }
+
+    /// A comment was dealt with.
+    pub(super) fn saw(&mut self, note: NoteId) {
+        self.change.seen.push((self.request.value.issue.clone(), note));
+    }
+
+    /// The change is the outcome of this effect.
+    pub(super) fn finishes(&mut self, effect: &ClaimedEffect) {
+        self.change.finishes = Some(effect.clone());
+    }
+
+    /// The issue's view wants to be brought up to date afterwards.
+    pub(super) fn look_again(&mut self) {
+        self.change.looks.push(self.request.value.issue.clone());
+    }
+
+    /// A line for the audit log.
+    pub(super) fn audit(&mut self, actor: Actor, action: &str, of: Of) {
+        let request = &self.request.value;
+        self.change.audit.push(AuditNote {
+            actor,
+            action: action.to_owned(),
+            authority: of.authority,
+            request: Some(request.id),
+            lease: of.lease,
+            digest: of.digest,
+            policy_version: Some(request.policy_version),
+        });
+    }
+
+    /// Whether there is anything to store.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.request_touched
+            && self.touched.is_empty()
+            && self.change.effects.is_empty()
+            && self.change.seen.is_empty()
+            && self.change.audit.is_empty()
+            && self.change.looks.is_empty()
+            && self.change.finishes.is_none()
+    }
+
+    /// Stores everything, and goes on as a draft of what comes next.
+    pub(super) async fn commit(&mut self) -> Result<(), CommitError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let mut change =
+            std::mem::replace(&mut self.change, Change { at: self.engine.now(), ..Change::default() });
+        if self.request_touched {
+            change.request = Some(self.request.clone());
+        }
+        change.leases = self
+            .leases
+            .iter()
+            .filter(|lease| self.touched.contains(&lease.value.id))
+            .cloned()
+            .collect();
+        self.engine.store().commit(&change).await?;
+        if std::mem::take(&mut self.request_touched) {
+            self.request.version += 1;
+        }
+        for id in std::mem::take(&mut self.touched) {
+            if let Some(lease) = self.leases.iter_mut().find(|lease| lease.value.id == id) {
+                lease.version += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an audit line is about, besides the request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Of {
+    pub(super) lease: Option<LeaseId>,
+    pub(super) digest: Option<Digest>,
+    pub(super) authority: Option<String>,
+}
+
+/// The person as an actor.
+pub(super) fn person(person: &Person) -> Actor {
+    Actor::User(person.id)
+}

@@ -1,0 +1,404 @@
+//! Performing what was decided. An effect is checked against the present state
+//! before it is performed, and its outcome is stored together with what
+//! follows from it; a crash in between repeats an idempotent call.
+
+use chrono::TimeDelta;
+
+use super::{
+    Engine, back_off,
+    draft::{Draft, Of},
+    look::Desk,
+};
+use crate::{
+    effect::Task,
+    identity::{LeaseId, NoteId, RequestId},
+    lease::{
+        Lease, State,
+        lifecycle::{self, Effect, Event, News, Topic},
+    },
+    notice::{Reply, marker::Marker, markdown::Markdown, news::LeaseNews},
+    ports::{
+        PortError, Verdict,
+        provider::Provider,
+        store::{Actor, Change, ClaimedEffect, CommitError, EffectKind},
+    },
+    request::{WaitsOn, lifecycle as request_life},
+};
+
+/// How often a step on a provider fails before people are told that it does.
+const QUIET_FAILURES: u32 = 3;
+
+/// How long a comment that the forge refuses is tried again. Shorter would
+/// lose warnings over a token that expired on a Friday.
+const COMMENT_PATIENCE: TimeDelta = TimeDelta::days(7);
+
+/// How long between two tries of something that will not pass by itself.
+const REFUSED_AGAIN: TimeDelta = TimeDelta::minutes(15);
+
+/// How long a step waits when the day's limit is reached.
+const LIMITED_AGAIN: TimeDelta = TimeDelta::minutes(30);
+
+impl Engine {
+    pub(super) async fn perform(&self, effect: &ClaimedEffect) -> Result<(), PortError> {
+        let outcome = match &effect.task {
+            Task::Reply(request, reply) => self.answer(effect, *request, reply).await,
+            Task::Lease(lease, Effect::Tell(news)) => self.tell(effect, *lease, news).await,
+            Task::Lease(lease, step) => self.act(effect, *lease, step).await,
+        };
+        match outcome {
+            // Somebody else took it over, or the lease moved: it is tried again.
+            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Err(CommitError::Port(error)) => self.failed(effect, &error).await,
+        }
+    }
+
+    // --- comments
+
+    async fn answer(
+        &self,
+        effect: &ClaimedEffect,
+        request: RequestId,
+        reply: &Reply,
+    ) -> Result<(), CommitError> {
+        let Some(draft) = self.draft_of(request).await? else {
+            return self.drop_effect(effect).await;
+        };
+        let forge = &draft.request.value.issue.forge;
+        let bot = self.own_account(forge).await?.username;
+        let body = self
+            .renderer
+            .reply(reply, &bot)
+            .map_err(|cause| PortError::give_up("render a reply", cause))?;
+        self.post_once(effect, &draft, &body).await?;
+        self.finish(effect, draft).await
+    }
+
+    async fn tell(
+        &self,
+        effect: &ClaimedEffect,
+        lease: LeaseId,
+        news: &News,
+    ) -> Result<(), CommitError> {
+        let Some((mut draft, lease)) = self.draft_of_lease(lease).await? else {
+            return self.drop_effect(effect).await;
+        };
+        let Some(news) = current(news, &lease) else { return self.drop_effect(effect).await };
+        let bot = self.own_account(&lease.issue.forge).await?.username;
+        let context = LeaseNews::of(&lease, &news, &bot, self.now(), &self.calendar);
+        let body = self
+            .renderer
+            .news(&news.topic, &context)
+            .map_err(|cause| PortError::give_up("render news", cause))?;
+        let note = self.post_once(effect, &draft, &body).await?;
+        if let Some(event) = lifecycle::announcement(&lease, &news, note, draft.now()) {
+            // Not standing any more by the time it is stored: a conflict says so.
+            let _ = draft.lease_event(lease.id, &event);
+            draft.audit(Actor::Clock, "announced", Of { lease: Some(lease.id), ..Of::default() });
+        }
+        self.finish(effect, draft).await
+    }
+
+    /// Posts a comment unless an earlier try did, whose answer was lost.
+    async fn post_once(
+        &self,
+        effect: &ClaimedEffect,
+        draft: &Draft<'_>,
+        body: &Markdown,
+    ) -> Result<NoteId, PortError> {
+        let issue = &draft.request.value.issue;
+        let forge = self.forge(&issue.forge)?;
+        let marker = Marker::of_effect(&effect.key);
+        if effect.attempts > 1 {
+            let desk = Desk {
+                discussion: forge.discussion(issue).await?,
+                own: self.own_account(&issue.forge).await?,
+                issue: forge.issue(issue).await?,
+            };
+            let posted = desk
+                .discussion
+                .notes
+                .iter()
+                .find(|note| note.author.id == desk.own.id && marker.is_in(&note.body));
+            if let Some(note) = posted {
+                self.delete_doubles(&desk, note.id, &marker).await?;
+                return Ok(note.id);
+            }
+        }
+        forge.post_note(issue, &body.marked(&marker)).await
+    }
+
+    // --- machines
+
+    async fn act(
+        &self,
+        effect: &ClaimedEffect,
+        id: LeaseId,
+        step: &Effect,
+    ) -> Result<(), CommitError> {
+        let Some((mut draft, lease)) = self.draft_of_lease(id).await? else {
+            return self.drop_effect(effect).await;
+        };
+        if !step.fits(lease.state) {
+            return self.drop_effect(effect).await;
+        }
+        if let Some(why) = self.held_back(&lease, step).await? {
+            self.show_trouble(&mut draft, id, &why, false).await?;
+            let due = self.now() + LIMITED_AGAIN;
+            return Ok(self.store().postpone_effect(effect, due, &why).await?);
+        }
+        let provider = self.provider(&lease.provider)?;
+        let event = match take_step(provider, &lease, step).await {
+            Ok(event) => event,
+            Err(error) => match self.refused(provider, &lease, step, &error).await? {
+                Some(event) => event,
+                None => return Err(error.into()),
+            },
+        };
+        draft.lease_event(id, &event).map_err(PortError::bug("take a provider's answer"))?;
+        let action = audit_word(&event);
+        draft.audit(Actor::Outside, action, Of { lease: Some(id), digest: Some(lease.digest), ..Of::default() });
+        follow_request(&mut draft, &event);
+        self.finish(effect, draft).await
+    }
+
+    /// Why a step must not be taken now, if it must not.
+    async fn held_back(&self, lease: &Lease, step: &Effect) -> Result<Option<String>, PortError> {
+        let day = self.now() - TimeDelta::hours(24);
+        let limit = |kind, most: u64, what: &'static str| async move {
+            let done = self.store().finished_since(kind, day).await?;
+            let reached = done >= most;
+            Ok::<_, PortError>(reached.then(|| {
+                format!("{done} machines were {what} within 24 hours, which is the limit; a sysadmin may raise it, else it goes on by itself")
+            }))
+        };
+        match step {
+            Effect::Create => {
+                limit(EffectKind::Create, self.settings.creations_per_day, "made").await
+            }
+            Effect::Destroy => {
+                let name = lease.order.key.name.as_str();
+                if lease.protected || self.settings.protected_names.iter().any(|other| other == name) {
+                    return Ok(Some("it is protected".to_owned()));
+                }
+                if let Some(why) = &lease.hold {
+                    return Ok(Some(why.clone()));
+                }
+                if self.clock_moved_back().await? {
+                    return Ok(Some("the clock moved back; nothing is destroyed until it has caught up".to_owned()));
+                }
+                limit(EffectKind::Destroy, self.settings.destroys_per_day, "destroyed").await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What a refusal means for the lease, where it means something.
+    async fn refused(
+        &self,
+        provider: &dyn Provider,
+        lease: &Lease,
+        step: &Effect,
+        error: &PortError,
+    ) -> Result<Option<Event>, PortError> {
+        match (error.verdict, step) {
+            (Verdict::Retry { .. }, _) => Ok(None),
+            (_, Effect::Create) => {
+                tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be made");
+                let reason = error.advice.clone().unwrap_or_else(|| error.chain());
+                Ok(Some(Event::CreationFailed { reason }))
+            }
+            (Verdict::Missing, Effect::Start | Effect::Reboot) => Ok(Some(Event::Vanished)),
+            // The undo of a creation that was refused because the name is
+            // somebody else's: the provider will not touch their machine, and
+            // its listing shows that none is ours.
+            (Verdict::GiveUp, Effect::Destroy) if lease.order.key.uuid.is_none() => {
+                let listed = provider.list().await?;
+                let ours = listed.iter().any(|machine| machine.lease == Some(lease.id));
+                Ok((!ours).then_some(Event::Destroyed))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    // --- outcomes
+
+    async fn failed(&self, effect: &ClaimedEffect, error: &PortError) -> Result<(), PortError> {
+        let chain = error.chain();
+        tracing::warn!(
+            effect = effect.id, key = effect.key, attempts = effect.attempts, error = %chain,
+            "an effect failed"
+        );
+        let now = self.now();
+        let is_comment = !matches!(&effect.task, Task::Lease(_, step) if !matches!(step, Effect::Tell(_)));
+        let hopeless = match error.verdict {
+            Verdict::Missing => is_comment,
+            Verdict::GiveUp => is_comment && now - effect.ordered_at >= COMMENT_PATIENCE,
+            Verdict::Retry { .. } => false,
+        };
+        if hopeless {
+            return self.store().bury_effect(effect, now, &chain).await;
+        }
+        let wait = match error.verdict {
+            Verdict::Retry { .. } => back_off(effect.attempts, error.verdict),
+            Verdict::Missing | Verdict::GiveUp => REFUSED_AGAIN,
+        };
+        if let Task::Lease(lease, step) = &effect.task {
+            let given_up = !matches!(error.verdict, Verdict::Retry { .. });
+            if !matches!(step, Effect::Tell(_)) && (given_up || effect.attempts >= QUIET_FAILURES) {
+                self.tell_trouble(effect, *lease, error, given_up).await?;
+            }
+        }
+        self.store().postpone_effect(effect, now + wait, &chain).await
+    }
+
+    /// Shows on the issue that a step on a machine keeps failing.
+    async fn tell_trouble(
+        &self,
+        effect: &ClaimedEffect,
+        lease: LeaseId,
+        error: &PortError,
+        given_up: bool,
+    ) -> Result<(), PortError> {
+        let Some((mut draft, _)) = self.draft_of_lease(lease).await? else { return Ok(()) };
+        let why = error.advice.clone().unwrap_or_else(|| error.to_string());
+        if given_up {
+            let reply = Reply::Trouble {
+                doing: error.doing.clone(),
+                reference: format!("effect-{}", effect.id),
+            };
+            draft.reply(&format!("trouble:{}", effect.id), reply);
+        }
+        match self.show_trouble(&mut draft, lease, &why, given_up).await {
+            // It is shown at the next failure then.
+            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Err(CommitError::Port(error)) => Err(error),
+        }
+    }
+
+    async fn show_trouble(
+        &self,
+        draft: &mut Draft<'_>,
+        id: LeaseId,
+        why: &str,
+        person: bool,
+    ) -> Result<(), CommitError> {
+        let now = draft.now();
+        let shown = draft
+            .leases
+            .iter()
+            .any(|lease| lease.value.id == id && lease.value.trouble.as_deref() == Some(why));
+        if shown {
+            return Ok(());
+        }
+        if let Some(lease) = draft.lease_mut(id) {
+            lease.trouble = Some(why.to_owned());
+            if person && lease.waits_on != WaitsOn::Sysadmin {
+                lease.waits_on = WaitsOn::Sysadmin;
+                lease.waits_since = now;
+            }
+        }
+        draft.look_again();
+        draft.commit().await
+    }
+
+    async fn finish(&self, effect: &ClaimedEffect, mut draft: Draft<'_>) -> Result<(), CommitError> {
+        draft.finishes(effect);
+        draft.look_again();
+        draft.commit().await
+    }
+
+    /// It was overtaken: done without being performed.
+    async fn drop_effect(&self, effect: &ClaimedEffect) -> Result<(), CommitError> {
+        let change =
+            Change { finishes: Some(effect.clone()), at: self.now(), ..Change::default() };
+        self.store().commit(&change).await
+    }
+
+    pub(super) async fn draft_of(&self, id: RequestId) -> Result<Option<Draft<'_>>, PortError> {
+        let Some(request) = self.store().request(id).await? else { return Ok(None) };
+        let mut leases = Vec::with_capacity(request.value.leases.len());
+        for id in &request.value.leases {
+            leases.extend(self.store().lease(*id).await?);
+        }
+        Ok(Some(Draft::new(self, request, leases)))
+    }
+
+    pub(super) async fn draft_of_lease(
+        &self,
+        id: LeaseId,
+    ) -> Result<Option<(Draft<'_>, Lease)>, PortError> {
+        let Some(lease) = self.store().lease(id).await? else { return Ok(None) };
+        let Some(request) = lease.value.request else { return Ok(None) };
+        let draft = self.draft_of(request).await?;
+        Ok(draft.and_then(|draft| {
+            let lease = draft.leases.iter().find(|lease| lease.value.id == id)?.value.clone();
+            Some((draft, lease))
+        }))
+    }
+}
+
+/// The news as they are still true, or `None` if they are not.
+fn current(news: &News, lease: &Lease) -> Option<News> {
+    let deadline = lease.deadline.map(|deadline| (deadline.step, deadline.at));
+    if news.announces == deadline || news.announces.is_none() {
+        return Some(news.clone());
+    }
+    if matches!(news.topic, Topic::Warning { .. }) {
+        return None;
+    }
+    // The deadline moved before this could be said: say what holds now.
+    let same_step = news.announces.map(|(step, _)| step) == deadline.map(|(step, _)| step);
+    same_step.then(|| News { topic: news.topic.clone(), announces: deadline })
+}
+
+async fn take_step(
+    provider: &dyn Provider,
+    lease: &Lease,
+    step: &Effect,
+) -> Result<Event, PortError> {
+    let key = &lease.order.key;
+    match step {
+        Effect::Create => {
+            let machine = provider.create(&lease.order).await?;
+            Ok(Event::Created { uuid: machine.uuid, addresses: machine.addresses })
+        }
+        Effect::Start => provider.start(key).await.map(|()| Event::Started),
+        Effect::Stop | Effect::SwitchOff => provider.stop(key).await.map(|()| Event::Stopped),
+        Effect::Reboot => provider.reboot(key).await.map(|()| Event::Rebooted),
+        Effect::Destroy => provider.destroy(key).await.map(|()| Event::Destroyed),
+        Effect::DropBackups => provider.drop_backups(key).await.map(|()| Event::BackupsDropped),
+        Effect::Tell(_) => Err(PortError::give_up("take a step", "news are no step")),
+    }
+}
+
+/// What a lease's event means for its request.
+fn follow_request(draft: &mut Draft<'_>, event: &Event) {
+    let made = draft.leases.iter().all(|lease| lease.value.state != State::Provisioning);
+    let undone = draft
+        .leases
+        .iter()
+        .all(|lease| lease.value.state == State::Ended && lease.value.handed_over.is_none());
+    let follows = match event {
+        Event::Destroyed if undone => request_life::Event::Undone,
+        Event::Created { .. } if made => request_life::Event::HandedOver,
+        _ => return,
+    };
+    if draft.request_event(follows).is_ok() && follows == request_life::Event::Undone {
+        // Whoever approves after a failure says so anew.
+        draft.request_mut().approvals.clear();
+    }
+}
+
+fn audit_word(event: &Event) -> &'static str {
+    match event {
+        Event::Created { .. } => "created",
+        Event::CreationFailed { .. } => "creation-failed",
+        Event::Stopped => "stopped",
+        Event::Started => "started",
+        Event::Rebooted => "rebooted",
+        Event::Destroyed => "destroyed",
+        Event::BackupsDropped => "backups-dropped",
+        Event::Vanished => "vanished",
+        _ => "changed",
+    }
+}

@@ -1,0 +1,154 @@
+//! From an approved request to leases: names and hosts are chosen here, once,
+//! and stored before the first call to a provider.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Engine,
+    draft::{Draft, Of, person},
+    look::Desk,
+};
+use crate::{
+    cookbook::Cookbook,
+    identity::{LeaseId, MachineName, Person},
+    lease::{Grant, Lease, State, lifecycle::Effect},
+    notice::Reply,
+    ports::{
+        PortError,
+        provider::{MachineKey, MachineOrder, Power},
+        store::{Actor, CommitError},
+    },
+    request::{Approval, WaitsOn, lifecycle::Event, spec::Spec},
+};
+
+impl Engine {
+    /// Grants the request: leases, and the order to make their machines.
+    /// `last` is the approval that completed it; none when nobody had to approve.
+    pub(super) async fn grant(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbook: &Cookbook,
+        last: Option<(&Approval, Option<String>)>,
+    ) -> Result<(), CommitError> {
+        let request = draft.request.value.clone();
+        let verdict = &request.verdict;
+        let (Some(spec), Some(digest)) = (&verdict.spec, verdict.digest()) else { return Ok(()) };
+        let owner = verdict.owner.clone().unwrap_or_else(|| request.author.clone());
+        let ssh_keys = self.keys(desk, spec, &owner).await?;
+        let mut taken = self.names_in_use(cookbook).await?;
+        let mut machines = Vec::new();
+        draft.request_event(Event::Approved).map_err(PortError::bug("grant a request"))?;
+        for index in 0..spec.count() {
+            let id = LeaseId(self.ports.entropy.uuid());
+            let name = choose_name(&request.issue, cookbook, spec, index, id, &taken);
+            taken.insert(name.to_string());
+            machines.push(name.to_string());
+            let order = MachineOrder {
+                key: MachineKey { lease: id, name, uuid: None },
+                vcpus: spec.vcpus().unwrap_or(cookbook.placement.vcpus),
+                memory: spec.memory().unwrap_or(cookbook.placement.memory),
+                disk: spec.disk().unwrap_or(cookbook.placement.disk),
+                image: cookbook.placement.image.clone(),
+                network: cookbook.placement.network.clone(),
+                storage: cookbook.placement.storage.clone(),
+                ssh_keys: ssh_keys.clone(),
+                owner: owner.username.clone(),
+            };
+            let lease = Lease {
+                id,
+                request: Some(request.id),
+                issue: request.issue.clone(),
+                cookbook: cookbook.name.clone(),
+                digest,
+                policy_version: request.policy_version,
+                terms: cookbook.lifetime.clone(),
+                owner: owner.clone(),
+                fallback: verdict.fallback.clone(),
+                provider: cookbook.placement.provider.clone(),
+                order,
+                state: State::Provisioning,
+                waits_on: WaitsOn::Provider,
+                waits_since: draft.now(),
+                power: Power::Unknown,
+                granted: spec.grant().unwrap_or(Grant::For(cookbook.lifetime.default)),
+                handed_over: None,
+                deadline: None,
+                announcements: Vec::new(),
+                ordered: Vec::new(),
+                hold: None,
+                protected: false,
+                addresses: Vec::new(),
+                trouble: None,
+            };
+            draft.add_lease(lease, Effect::Create);
+        }
+        let of = |authority| Of { digest: Some(digest), authority, lease: None };
+        match last {
+            Some((approval, authority)) => {
+                let reply = Reply::Approved {
+                    by: approval.by.username.clone(),
+                    have: request.approvals.len(),
+                    need: request.approvals.len(),
+                    machines,
+                };
+                draft.reply(&format!("granted:{}", approval.note), reply);
+                draft.audit(person(&approval.by), "granted", of(authority));
+            }
+            None => draft.audit(Actor::Clock, "granted-automatically", of(None)),
+        }
+        Ok(())
+    }
+
+    /// The keys that may log in: those of the form if the cookbook asks for
+    /// them, else those of the owner's account.
+    async fn keys(
+        &self,
+        desk: &Desk,
+        spec: &Spec,
+        owner: &Person,
+    ) -> Result<Vec<String>, PortError> {
+        let given = spec.ssh_keys();
+        if !given.is_empty() {
+            return Ok(given.to_vec());
+        }
+        self.forge(&desk.reference().forge)?.ssh_keys(owner.id).await
+    }
+
+    async fn names_in_use(&self, cookbook: &Cookbook) -> Result<BTreeSet<String>, PortError> {
+        let mut names: BTreeSet<String> =
+            self.inspection().names_on(&cookbook.placement.provider).collect();
+        names.extend(self.settings.protected_names.iter().cloned());
+        let live = self.store().live_leases().await?;
+        names.extend(live.into_iter().map(|lease| lease.value.order.key.name.to_string()));
+        Ok(names)
+    }
+
+    /// When a lease's grant or extension would end at the latest by its
+    /// owner's word alone.
+    pub(super) fn budget_end(&self, lease: &Lease) -> Option<crate::identity::Timestamp> {
+        // The end is moved to a working day; the same is granted to the budget.
+        lease.handed_over.map(|from| self.calendar.expiry(from, lease.terms.total))
+    }
+}
+
+/// The host name asked for, or one made of cookbook and issue number; several
+/// machines are numbered. A name in use gets the beginning of the lease's id.
+fn choose_name(
+    issue: &crate::identity::IssueRef,
+    cookbook: &Cookbook,
+    spec: &Spec,
+    index: u16,
+    id: LeaseId,
+    taken: &BTreeSet<String>,
+) -> MachineName {
+    let base = spec
+        .hostname()
+        .map_or_else(|| format!("{}-{}", cookbook.name, issue.number), str::to_owned);
+    let name = if spec.count() > 1 { format!("{base}-{}", index + 1) } else { base };
+    if taken.contains(&name) {
+        let unique: String = id.to_string().chars().take(4).collect();
+        return MachineName(format!("{name}-{unique}"));
+    }
+    MachineName(name)
+}

@@ -1,0 +1,131 @@
+//! Comparing providers with leases: what was switched or removed behind our
+//! back, and machines of ours that no lease knows.
+
+use std::{collections::BTreeMap, sync::PoisonError};
+
+use serde::Serialize;
+
+use super::Engine;
+use crate::{
+    identity::{LeaseId, MachineName, ProviderName, Timestamp},
+    lease::{Lease, State, lifecycle::Event},
+    ports::{
+        PortError,
+        provider::{Machine, Provider},
+        store::{CommitError, Versioned},
+    },
+};
+
+/// What the last sweep found on the providers.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Inspection {
+    /// When.
+    pub at: Option<Timestamp>,
+    /// By provider.
+    pub providers: BTreeMap<ProviderName, Inspected>,
+}
+
+/// What the last sweep found on one provider.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Inspected {
+    /// Why it could not be inspected.
+    pub error: Option<String>,
+    /// All its machines.
+    pub machines: Vec<MachineName>,
+    /// Machines that carry our mark but belong to no living lease. Reported,
+    /// never touched: the store may be older than they are.
+    pub strays: Vec<MachineName>,
+}
+
+impl Inspection {
+    /// The names of all machines on a provider.
+    pub fn names_on(&self, provider: &ProviderName) -> impl Iterator<Item = String> {
+        let machines = self.providers.get(provider).map(|found| found.machines.clone());
+        machines.unwrap_or_default().into_iter().map(|name| name.to_string())
+    }
+}
+
+impl Engine {
+    /// Looks at every provider. One that is away does not keep the others waiting for long.
+    pub(super) async fn inspect(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
+        let all = self.ports.providers.values().map(|provider| self.inspect_one(provider.as_ref(), leases));
+        let found = futures::future::try_join_all(all).await?;
+        let inspection = Inspection { at: Some(self.now()), providers: found.into_iter().collect() };
+        *self.inspection.lock().unwrap_or_else(PoisonError::into_inner) = inspection;
+        Ok(())
+    }
+
+    async fn inspect_one(
+        &self,
+        provider: &dyn Provider,
+        leases: &[Versioned<Lease>],
+    ) -> Result<(ProviderName, Inspected), PortError> {
+        let name = provider.name().clone();
+        let machines = match provider.list().await {
+            Ok(machines) => machines,
+            Err(error) => {
+                tracing::warn!(provider = %name, error = %error.chain(), "could not inspect the provider");
+                let known = self.inspection().providers.remove(&name).unwrap_or_default();
+                return Ok((name, Inspected { error: Some(error.chain()), ..known }));
+            }
+        };
+        for lease in leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name) {
+            let machine = machines.iter().find(|machine| machine.lease == Some(lease.id));
+            self.compare(provider, lease, machine).await?;
+        }
+        let lives = |id: LeaseId| {
+            leases.iter().any(|lease| lease.value.id == id && lease.value.state.has_machine())
+        };
+        let strays: Vec<MachineName> = machines
+            .iter()
+            .filter(|machine| machine.lease.is_some_and(|id| !lives(id)))
+            .map(|machine| machine.name.clone())
+            .collect();
+        for stray in &strays {
+            tracing::error!(provider = %name, machine = %stray, "a machine carries our mark but has no living lease");
+        }
+        let machines = machines.into_iter().map(|machine| machine.name).collect();
+        Ok((name, Inspected { error: None, machines, strays }))
+    }
+
+    async fn compare(
+        &self,
+        provider: &dyn Provider,
+        lease: &Lease,
+        machine: Option<&Machine>,
+    ) -> Result<(), PortError> {
+        let event = match machine {
+            Some(machine) => {
+                let same_addresses =
+                    machine.addresses.is_empty() || machine.addresses == lease.addresses;
+                if machine.power == lease.power && same_addresses {
+                    return Ok(());
+                }
+                Event::Seen { power: machine.power, addresses: machine.addresses.clone() }
+            }
+            None if matches!(lease.state, State::Active | State::Expired) => {
+                // A listing taken while the machine was being moved may miss it.
+                match provider.find(&lease.order.key).await {
+                    Ok(None) => Event::Vanished,
+                    _ => return Ok(()),
+                }
+            }
+            None => return Ok(()),
+        };
+        self.lease_meets(lease.id, &event).await
+    }
+
+    /// A lease meets an event outside of any look; the next sweep tells it
+    /// again should somebody else have been faster.
+    pub(super) async fn lease_meets(&self, id: LeaseId, event: &Event) -> Result<(), PortError> {
+        let Some((mut draft, _)) = self.draft_of_lease(id).await? else { return Ok(()) };
+        if draft.lease_event(id, event).is_err() || draft.is_empty() {
+            return Ok(());
+        }
+        draft.look_again();
+        match draft.commit().await {
+            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Err(CommitError::Port(error)) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Reading a description and judging it, as long as it decides anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Engine,
+    draft::{Draft, Of},
+    look::Desk,
+};
+use crate::{
+    cookbook::{Cookbook, Cookbooks},
+    identity::{Digest, Person},
+    lease::State,
+    notice::{FieldChange, Reply},
+    policy::{self, Facts, Need, People, Usage, UsageCount, Verdict},
+    ports::{
+        PortError,
+        store::{Actor, CommitError},
+    },
+    request::{self, Reading, Request, form, lifecycle::Event},
+};
+
+impl Engine {
+    /// Judges the description as it is now. Approvals of anything else are void.
+    pub(super) async fn judge(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbooks: &Cookbooks,
+    ) -> Result<(), CommitError> {
+        let Some(cookbook) = cookbooks.get(&draft.request.value.cookbook) else {
+            tracing::error!(
+                issue = %desk.issue.reference, cookbook = %draft.request.value.cookbook,
+                "a request's cookbook is gone from the policies; it is left as it was"
+            );
+            return Ok(());
+        };
+        let today = self.calendar.today(self.now());
+        let reading = form::read(&desk.issue.description, cookbook, today);
+        let facts = self.facts(desk, draft, cookbook, &reading).await?;
+        let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
+        self.take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict).await
+    }
+
+    async fn take_verdict(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbook: &Cookbook,
+        version: Digest,
+        reading: Reading,
+        verdict: Verdict,
+    ) -> Result<(), CommitError> {
+        let before = draft.request.value.clone();
+        let first = draft.request.version == 0;
+        let digest = verdict.digest();
+        {
+            let request = draft.request_mut();
+            request.description = Digest::of(&desk.issue.description);
+            request.policy_version = version;
+            request.web_url.clone_from(&desk.issue.web_url);
+            request.reading = reading;
+            request.verdict = verdict;
+        }
+        if before.verdict.digest() != digest {
+            void_approvals(draft, cookbook, &before);
+        }
+        let event = if digest.is_some() { Event::Acceptable } else { Event::Refused };
+        draft.request_event(event).map_err(PortError::bug("judge a request"))?;
+        if draft.request.value == before && !first {
+            // Nothing moved: nothing to store.
+            draft.forget_request_touch();
+        } else if first {
+            draft.audit(Actor::User(before.author.id), "filed", Of { digest, ..Of::default() });
+        } else if before.state != draft.request.value.state {
+            let word = draft.request.value.state.word();
+            draft.audit(Actor::Outside, word, Of { digest, ..Of::default() });
+        }
+        let request = &draft.request.value;
+        let Some(digest) = digest else { return Ok(()) };
+        if matches!(request.verdict.needs, Need::Nothing) {
+            return self.grant(desk, draft, cookbook, None).await;
+        }
+        // A new sticky comment notifies by itself; an edited one does not.
+        if before.state == request::lifecycle::State::Incomplete && !first {
+            let ready = Reply::ReadyForApproval {
+                approvers: approvers(cookbook),
+                digest: digest.short(),
+                acceptance_by: request.verdict.acceptance_needed.as_ref().map(username),
+            };
+            draft.reply(&format!("ready:{digest}"), ready);
+        }
+        Ok(())
+    }
+
+    /// What policy has to know about the world.
+    async fn facts(
+        &self,
+        desk: &Desk,
+        draft: &Draft<'_>,
+        cookbook: &Cookbook,
+        reading: &Reading,
+    ) -> Result<Facts, PortError> {
+        let author = desk.issue.author.clone();
+        let forge = &desk.issue.reference.forge;
+        let eligible = cookbook.eligible.is_empty()
+            || self.first_of(forge, author.id, &cookbook.eligible).await?.is_some();
+        let people = self.look_up(desk, &author, reading).await?;
+        let owner = policy::owner_name(reading)
+            .and_then(|name| people.get(name).cloned().flatten())
+            .unwrap_or_else(|| author.clone());
+        let (usage, taken_names) = self.usage(draft, cookbook, &owner).await?;
+        Ok(Facts {
+            description_edited_by_others: desk
+                .discussion
+                .description_editors
+                .iter()
+                .any(|editor| *editor != author.id),
+            author,
+            author_eligible: Some(eligible),
+            people: People::Known(people),
+            usage,
+            taken_names,
+            protected_names: self.settings.protected_names.iter().cloned().collect(),
+            automatic_approval: self.settings.automatic_approval,
+            today: self.calendar.today(self.now()),
+        })
+    }
+
+    /// The accounts named in the form.
+    async fn look_up(
+        &self,
+        desk: &Desk,
+        author: &Person,
+        reading: &Reading,
+    ) -> Result<BTreeMap<String, Option<Person>>, PortError> {
+        let forge = self.forge(&desk.issue.reference.forge)?;
+        let mut people = BTreeMap::new();
+        for name in reading.usernames() {
+            if !people.contains_key(name) {
+                let person = if name == author.username {
+                    Some(author.clone())
+                } else {
+                    forge.person_named(name).await?
+                };
+                people.insert(name.to_owned(), person);
+            }
+        }
+        Ok(people)
+    }
+
+    /// What is in use or asked for, besides this request.
+    async fn usage(
+        &self,
+        draft: &Draft<'_>,
+        cookbook: &Cookbook,
+        owner: &Person,
+    ) -> Result<(Usage, BTreeSet<String>), PortError> {
+        let mut usage = Usage::default();
+        let mut taken: BTreeSet<String> =
+            self.inspection().names_on(&cookbook.placement.provider).collect();
+        for lease in self.store().live_leases().await?.into_iter().map(|lease| lease.value) {
+            if !lease.state.has_machine() || lease.state == State::Ended {
+                continue;
+            }
+            taken.insert(lease.order.key.name.to_string());
+            if lease.provider == cookbook.placement.provider {
+                usage.provider.leases += 1;
+            }
+            if lease.cookbook == cookbook.name {
+                usage.cookbook.leases += 1;
+            }
+            if lease.owner.id == owner.id {
+                let order = &lease.order;
+                usage.owner.add(UsageCount {
+                    leases: 1,
+                    vcpus: u64::from(order.vcpus.get()),
+                    memory: order.memory.get(),
+                    disk: order.disk.get(),
+                    pending: 0,
+                });
+            }
+        }
+        for request in self.store().open_requests().await?.into_iter().map(|request| request.value) {
+            if request.id == draft.request.value.id || !request.leases.is_empty() {
+                continue;
+            }
+            let Some(spec) = &request.verdict.spec else { continue };
+            taken.extend(spec.hostname().map(str::to_owned));
+            if request.verdict.owner.as_ref().is_some_and(|other| other.id == owner.id) {
+                usage.owner.pending += 1;
+            }
+        }
+        Ok((usage, taken))
+    }
+}
+
+/// The digest is another one: what was approved or accepted is not what is asked for now.
+fn void_approvals(draft: &mut Draft<'_>, cookbook: &Cookbook, before: &Request) {
+    if before.approvals.is_empty() && !before.accepted {
+        return;
+    }
+    let request = draft.request_mut();
+    request.approvals.clear();
+    request.accepted = false;
+    let digest = request.verdict.digest();
+    let changes = match (&before.verdict.spec, &request.verdict.spec) {
+        (Some(older), Some(newer)) => older.changes(newer),
+        _ => Vec::new(),
+    };
+    let nothing = || "nothing".to_owned();
+    let changes = changes
+        .into_iter()
+        .map(|(field, before, after)| FieldChange {
+            field: cookbook.field(field.as_str()).map_or(field.to_string(), |f| f.label.clone()),
+            before: before.unwrap_or_else(nothing),
+            after: after.unwrap_or_else(nothing),
+        })
+        .collect();
+    let by = before.approvals.iter().map(|approval| approval.by.username.clone()).collect();
+    let key = format!("voided:{}", draft.request.version);
+    let reply = Reply::ApprovalsVoided { by, changes, digest: digest.map(|digest| digest.short()) };
+    draft.reply(&key, reply);
+    draft.audit(Actor::Outside, "approvals-voided", Of { digest, ..Of::default() });
+}
+
+/// Who may approve, in words.
+pub(super) fn approvers(cookbook: &Cookbook) -> Vec<String> {
+    cookbook.approval.by.iter().map(ToString::to_string).collect()
+}
+
+fn username(person: &Person) -> String {
+    person.username.clone()
+}

@@ -1,0 +1,70 @@
+//! Outages: while we, or a forge, were away, nobody could be warned and nobody
+//! could answer. Deadlines whose warnings fell into that time move; what was
+//! missed is never caught up by destroying.
+
+use chrono::TimeDelta;
+
+use super::Engine;
+use crate::{
+    identity::Timestamp,
+    lease::{Lease, lifecycle::Event, warning},
+    ports::{PortError, store::Versioned},
+};
+
+/// The moment this process, or any replica, was last known to work.
+const HEARTBEAT: &str = "heartbeat";
+
+/// A clock that is behind the last heartbeat by more than this has moved back.
+/// Replicas' clocks differ by less.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
+
+impl Engine {
+    /// Notes that we work, and moves deadlines if we did not for long.
+    pub(super) async fn heartbeat(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
+        self.alive(HEARTBEAT, leases).await
+    }
+
+    /// Notes that `what` works at this moment. If it did not for longer than
+    /// an outage takes, every deadline whose warning window that gap touched
+    /// moves far enough for the full notice.
+    pub(super) async fn alive(
+        &self,
+        what: &str,
+        leases: &[Versioned<Lease>],
+    ) -> Result<(), PortError> {
+        let now = self.now();
+        let last = self.store().moment(what).await?;
+        if let Some(last) = last {
+            if now < last {
+                if last - now > CLOCK_TOLERANCE {
+                    tracing::error!(%now, %last, "the clock moved back; nothing is destroyed until it has caught up");
+                }
+                return Ok(());
+            }
+            if now - last > self.settings.outage_after {
+                tracing::warn!(what, since = %last, "there was an outage; deadlines it touched move");
+                for lease in leases {
+                    self.postpone(&lease.value, now).await?;
+                }
+            }
+        }
+        self.store().set_moment(what, now).await
+    }
+
+    async fn postpone(&self, lease: &Lease, now: Timestamp) -> Result<(), PortError> {
+        let Some(deadline) = &lease.deadline else { return Ok(()) };
+        let longest = warning::leads(&lease.terms, deadline).first().copied();
+        let window = longest.map_or(deadline.at, |lead| deadline.at - lead.span());
+        if window > now {
+            return Ok(());
+        }
+        let not_before = now + lease.terms.min_notice.span();
+        self.lease_meets(lease.id, &Event::Postpone { not_before }).await
+    }
+
+    /// Whether the clock is behind what it has shown before.
+    pub(super) async fn clock_moved_back(&self) -> Result<bool, PortError> {
+        let last = self.store().moment(HEARTBEAT).await?;
+        Ok(last.is_some_and(|last| last - self.now() > CLOCK_TOLERANCE))
+    }
+}

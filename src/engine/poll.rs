@@ -1,0 +1,69 @@
+//! The poll: finds what webhooks lost. A forge disables a hook that failed a
+//! few times and tells nobody, so the poll alone must be enough.
+
+use chrono::TimeDelta;
+
+use super::Engine;
+use crate::{
+    identity::{ForgeName, IssueRef, ProjectId, Timestamp},
+    ports::PortError,
+};
+
+/// Polls overlap by this much: a change may become visible a little after the
+/// time it bears, and clocks differ. A look that finds nothing new is cheap.
+const OVERLAP: TimeDelta = TimeDelta::minutes(2);
+
+/// How far back the very first poll goes.
+const FIRST: TimeDelta = TimeDelta::days(1);
+
+impl Engine {
+    /// Asks every project for issues that changed since the last poll. A forge
+    /// that is away is asked again by the next poll, from where it left off.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn poll(&self) -> Result<usize, PortError> {
+        let leases = self.store().live_leases().await?;
+        let mut found = 0;
+        let mut answered = std::collections::BTreeSet::new();
+        for (forge, project) in &self.settings.projects {
+            match self.poll_project(forge, *project).await {
+                Ok(issues) => {
+                    found += issues;
+                    answered.insert(forge.clone());
+                }
+                Err(error) => {
+                    tracing::warn!(%forge, %project, error = %error.chain(), "could not poll the project");
+                }
+            }
+        }
+        for forge in answered {
+            self.alive(&format!("forge:{forge}"), &leases).await?;
+        }
+        Ok(found)
+    }
+
+    async fn poll_project(&self, forge: &ForgeName, project: ProjectId) -> Result<usize, PortError> {
+        let name = format!("poll:{forge}:{project}");
+        let began = self.now();
+        let since = self.store().moment(&name).await?.unwrap_or(began - FIRST);
+        let issues = self.forge(forge)?.issues_updated_since(project, since - OVERLAP).await?;
+        let seen: Option<Timestamp> = self.store().moment(&format!("{name}:newest")).await?;
+        // What the last poll reported with the same time stamp was looked at then.
+        let wanted: Vec<IssueRef> = issues
+            .iter()
+            .filter(|issue| seen.is_none_or(|seen| issue.updated_at > seen))
+            .map(|issue| issue.reference.clone())
+            .collect();
+        self.store().want_looks(&wanted, began).await?;
+        if let Some(newest) = issues.iter().map(|issue| issue.updated_at).max() {
+            // An issue that changes while it bears this very time stamp is
+            // found because the mark stays a moment behind.
+            let mark = newest.min(began - OVERLAP);
+            self.store().set_moment(&format!("{name}:newest"), mark).await?;
+        }
+        self.store().set_moment(&name, began).await?;
+        Ok(wanted.len())
+    }
+}

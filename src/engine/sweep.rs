@@ -1,0 +1,58 @@
+//! The sweep: time has passed. Looks at every lease that is due; never two
+//! sweeps at once, across replicas.
+
+use chrono::TimeDelta;
+use serde::Serialize;
+
+use super::Engine;
+use crate::{lease::lifecycle::Event, ports::PortError};
+
+/// The most leases one sweep ticks. The rest is most overdue in the next one.
+const BATCH: usize = 1_000;
+
+/// How long a sweep may hold the lock. A process that died in a sweep keeps
+/// the others from sweeping for as long.
+const LOCK: TimeDelta = TimeDelta::minutes(5);
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SweepReport {
+    /// Somebody else was sweeping.
+    pub skipped: bool,
+    /// Leases looked at because they were due.
+    pub due: usize,
+}
+
+impl Engine {
+    /// Lets time pass for everything that is due.
+    ///
+    /// # Errors
+    ///
+    /// The store's. A lease that fails does not keep the others waiting.
+    pub async fn sweep(&self) -> Result<SweepReport, PortError> {
+        let now = self.now();
+        if !self.store().lock("sweep", &self.settings.holder, now, now + LOCK).await? {
+            return Ok(SweepReport { skipped: true, due: 0 });
+        }
+        let report = self.sweep_locked().await;
+        self.store().unlock("sweep", &self.settings.holder).await?;
+        report
+    }
+
+    async fn sweep_locked(&self) -> Result<SweepReport, PortError> {
+        let leases = self.store().live_leases().await?;
+        if self.clock_moved_back().await? {
+            return Ok(SweepReport::default());
+        }
+        // First of all: an outage moves deadlines before anything is due.
+        self.heartbeat(&leases).await?;
+        self.inspect(&leases).await?;
+        let due = self.store().due_leases(self.now(), BATCH).await?;
+        for lease in &due {
+            if let Err(error) = self.lease_meets(lease.value.id, &Event::Tick).await {
+                tracing::error!(lease = %lease.value.id, error = %error.chain(), "a lease could not be swept");
+            }
+        }
+        Ok(SweepReport { skipped: false, due: due.len() })
+    }
+}

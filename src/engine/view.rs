@@ -1,0 +1,400 @@
+//! The view: sticky comment, labels, due date, open or closed. Rendered from
+//! the state, compared with what is there, and repaired.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Engine,
+    draft::Draft,
+    judge::approvers,
+    look::Desk,
+};
+use crate::{
+    cookbook::{Cookbook, Cookbooks},
+    identity::NoteId,
+    lease::{Lease, State, Step},
+    notice::{
+        MachineEnd, Reply,
+        markdown::Markdown,
+        marker::Marker,
+        sticky::{AnswerLine, MachineLine, Phase, Problem, Sticky},
+    },
+    policy::Need,
+    ports::{
+        PortError, Verdict,
+        forge::IssueUpdate,
+        provider::Power,
+        store::CommitError,
+    },
+    request::lifecycle::State as RequestState,
+    violation::Violation,
+};
+
+/// The labels that show states. All different; the bot owns these and no others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Labels {
+    /// The requester must mend something.
+    pub incomplete: String,
+    /// An approver must decide.
+    pub awaiting: String,
+    /// Machines are being made.
+    pub making: String,
+    /// Machines are in use.
+    pub active: String,
+    /// Machines are stopped and keep their disks for now.
+    pub expired: String,
+    /// All machines are gone.
+    pub ended: String,
+    /// An approver said no.
+    pub rejected: String,
+    /// Closed before approval.
+    pub withdrawn: String,
+}
+
+impl Default for Labels {
+    fn default() -> Self {
+        let label = |state: &str| format!("innkeeper::{state}");
+        Self {
+            incomplete: label("needs-information"),
+            awaiting: label("needs-approval"),
+            making: label("making"),
+            active: label("active"),
+            expired: label("expired"),
+            ended: label("ended"),
+            rejected: label("rejected"),
+            withdrawn: label("withdrawn"),
+        }
+    }
+}
+
+impl Labels {
+    fn all(&self) -> [&str; 8] {
+        [
+            &self.incomplete,
+            &self.awaiting,
+            &self.making,
+            &self.active,
+            &self.expired,
+            &self.ended,
+            &self.rejected,
+            &self.withdrawn,
+        ]
+    }
+}
+
+impl Engine {
+    /// Brings the issue in line with the state.
+    pub(super) async fn show(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbooks: &Cookbooks,
+    ) -> Result<(), CommitError> {
+        if draft.request.version == 0 {
+            return Ok(());
+        }
+        self.answer_due_date(desk, draft);
+        self.show_sticky(desk, draft, cookbooks).await?;
+        self.show_fields(desk, draft).await?;
+        draft.commit().await
+    }
+
+    async fn show_sticky(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbooks: &Cookbooks,
+    ) -> Result<(), CommitError> {
+        let forge = self.forge(&desk.reference().forge)?;
+        let sticky = self.sticky(desk, draft, cookbooks.get(&draft.request.value.cookbook));
+        let body = self.renderer.sticky(&sticky).map_err(|cause| PortError::give_up("render the sticky comment", cause))?;
+        let body = body.marked(&Marker::Sticky);
+        // Ours by author and marker: text alone could be forged.
+        let mut ours = desk.discussion.notes.iter().filter(|note| {
+            note.author.id == desk.own.id && Marker::Sticky.is_in(&note.body)
+        });
+        let kept = ours
+            .clone()
+            .find(|note| draft.request.value.sticky == Some(note.id))
+            .or_else(|| ours.next());
+        let note = match kept {
+            Some(note) if body.is_shown_as(&note.body) => note.id,
+            Some(note) => match forge.edit_note(desk.reference(), note.id, &body).await {
+                Ok(()) => note.id,
+                Err(error) if error.verdict == Verdict::Missing => {
+                    forge.post_note(desk.reference(), &body).await?
+                }
+                Err(error) => return Err(error.into()),
+            },
+            None => forge.post_note(desk.reference(), &body).await?,
+        };
+        self.delete_doubles(desk, note, &Marker::Sticky).await?;
+        if draft.request.value.sticky != Some(note) {
+            draft.request_mut().sticky = Some(note);
+        }
+        Ok(())
+    }
+
+    /// A note posted twice because an answer was lost: the one that is kept stays.
+    pub(super) async fn delete_doubles(
+        &self,
+        desk: &Desk,
+        keep: NoteId,
+        marker: &Marker,
+    ) -> Result<(), PortError> {
+        let forge = self.forge(&desk.reference().forge)?;
+        for note in &desk.discussion.notes {
+            if note.id != keep && note.author.id == desk.own.id && marker.is_in(&note.body) {
+                forge.delete_note(desk.reference(), note.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn show_fields(&self, desk: &Desk, draft: &mut Draft<'_>) -> Result<(), PortError> {
+        let wanted = self.label(draft);
+        let has = |label: &str| desk.issue.labels.iter().any(|other| other == label);
+        let mut update = IssueUpdate::default();
+        if !has(wanted) {
+            update.add_labels.push(wanted.to_owned());
+        }
+        update.remove_labels = self
+            .settings
+            .labels
+            .all()
+            .into_iter()
+            .filter(|label| *label != wanted && has(label))
+            .map(str::to_owned)
+            .collect();
+        if !draft.leases.is_empty() {
+            let due = self.next_end(draft).map(|(_, at)| self.calendar.due_date(at));
+            if due != desk.issue.due_date {
+                update.due_date = Some(due);
+            }
+        }
+        update.open = wanted_open(desk, draft);
+        if !update.is_empty() {
+            self.forge(&desk.reference().forge)?.update_issue(desk.reference(), &update).await?;
+        }
+        if let Some(open) = update.open {
+            let request = draft.request_mut();
+            request.seen_open = open;
+            request.closed_by_us |= !open;
+            request.reopened_by_us |= open;
+        }
+        Ok(())
+    }
+
+    /// The due date was changed by hand: it is set back, and that is explained once.
+    fn answer_due_date(&self, desk: &Desk, draft: &mut Draft<'_>) {
+        let Some((machine, at)) = self.next_end(draft) else { return };
+        let (shown, wanted) = (desk.issue.due_date, self.calendar.due_date(at));
+        let request = &draft.request.value;
+        // What we showed last is not somebody's edit but a view that is late.
+        let by_hand = shown.is_some_and(|day| day != wanted && request.due_date_shown != Some(day))
+            && request.due_date_shown == Some(wanted);
+        if by_hand {
+            let until = self.calendar.describe(at, self.now());
+            let key = format!("due:{}", shown.unwrap_or(wanted));
+            draft.reply(&key, Reply::DueDateEdited { machine, until });
+        }
+        if request_due_differs(draft, wanted) {
+            draft.request_mut().due_date_shown = Some(wanted);
+        }
+    }
+
+    /// The machine that ends next, and when.
+    fn next_end(&self, draft: &Draft<'_>) -> Option<(String, crate::identity::Timestamp)> {
+        draft
+            .leases
+            .iter()
+            .filter_map(|lease| {
+                let deadline = lease.value.deadline.filter(|d| d.step != Step::DropBackups)?;
+                Some((lease.value.order.key.name.to_string(), deadline.at))
+            })
+            .min_by_key(|(_, at)| *at)
+    }
+
+    fn label(&self, draft: &Draft<'_>) -> &str {
+        let labels = &self.settings.labels;
+        match draft.request.value.state {
+            RequestState::Incomplete => &labels.incomplete,
+            RequestState::AwaitingApproval => &labels.awaiting,
+            RequestState::Rejected => &labels.rejected,
+            RequestState::Withdrawn => &labels.withdrawn,
+            RequestState::Approved => &labels.making,
+            RequestState::Fulfilled => {
+                let any = |state| draft.leases.iter().any(|lease| lease.value.state == state);
+                if any(State::Active) {
+                    &labels.active
+                } else if any(State::Expired) {
+                    &labels.expired
+                } else {
+                    &labels.ended
+                }
+            }
+        }
+    }
+
+    fn sticky(&self, desk: &Desk, draft: &Draft<'_>, cookbook: Option<&Cookbook>) -> Sticky {
+        let request = &draft.request.value;
+        let verdict = &request.verdict;
+        let problems: Vec<Problem> =
+            verdict.violations.iter().map(|violation| problem(violation, cookbook)).collect();
+        let needed = match &verdict.needs {
+            Need::Approval { count, .. } => *count,
+            Need::Nothing => 0,
+        };
+        Sticky {
+            bot: desk.own.username.clone(),
+            title: cookbook.map_or_else(|| request.cookbook.to_string(), |c| c.title.clone()),
+            phase: phase(request.state),
+            answers: cookbook.map(|cookbook| answers(draft, cookbook)).unwrap_or_default(),
+            problem_count: match problems.len() {
+                1 => "1 thing".to_owned(),
+                several => format!("{several} things"),
+            },
+            problems,
+            digest: verdict.digest().map(|digest| digest.short()),
+            approvers: cookbook.map(approvers).unwrap_or_default(),
+            approved_by: request.approvals.iter().map(|a| a.by.username.clone()).collect(),
+            approvals_needed: needed,
+            acceptance_by: verdict
+                .acceptance_needed
+                .as_ref()
+                .filter(|_| !request.accepted)
+                .map(|person| person.username.clone()),
+            machines: draft.leases.iter().map(|lease| self.machine_line(&lease.value)).collect(),
+            ends: draft
+                .leases
+                .iter()
+                .filter(|lease| lease.value.state == State::Active)
+                .map(|lease| self.machine_end(&lease.value))
+                .collect(),
+            edit_url: request.web_url.clone(),
+            policy: request.policy_version.short(),
+        }
+    }
+
+    fn machine_line(&self, lease: &Lease) -> MachineLine {
+        MachineLine {
+            name: lease.order.key.name.to_string(),
+            state: state_in_words(lease).to_owned(),
+            owner: lease.owner.username.clone(),
+            addresses: lease.addresses.clone(),
+            next: lease.deadline.filter(|_| !lease.protected).map(|deadline| {
+                let step = match deadline.step {
+                    Step::Stop => "stopped",
+                    Step::Destroy => "disks destroyed",
+                    Step::DropBackups => "backups dropped",
+                };
+                format!("{step} {}", self.calendar.absolute(deadline.at))
+            }),
+            held: lease.hold.clone(),
+            protected: lease.protected,
+            trouble: lease.trouble.clone(),
+        }
+    }
+
+    /// A machine and when it ends, for people.
+    pub(super) fn machine_end(&self, lease: &Lease) -> MachineEnd {
+        MachineEnd {
+            machine: lease.order.key.name.to_string(),
+            until: lease.deadline.map_or_else(
+                || "nobody has decided".to_owned(),
+                |deadline| self.calendar.describe(deadline.at, self.now()),
+            ),
+        }
+    }
+}
+
+fn request_due_differs(draft: &Draft<'_>, wanted: chrono::NaiveDate) -> bool {
+    draft.request.value.due_date_shown != Some(wanted)
+}
+
+/// Open or close the issue? Once for each reason: afterwards people may do as they like.
+fn wanted_open(desk: &Desk, draft: &Draft<'_>) -> Option<bool> {
+    let request = &draft.request.value;
+    let machines = draft.leases.iter().any(|lease| lease.value.state.has_machine());
+    let over = request.state == RequestState::Rejected
+        || (request.state == RequestState::Fulfilled && !machines);
+    if desk.issue.open {
+        return (over && !request.closed_by_us).then_some(false);
+    }
+    // Closed by hand while machines live: answered and reopened the first time.
+    let reopen = machines && request.closing_answered && !request.seen_open && !request.reopened_by_us;
+    reopen.then_some(true)
+}
+
+fn phase(state: RequestState) -> Phase {
+    let mut phase = Phase::default();
+    *match state {
+        RequestState::Incomplete => &mut phase.incomplete,
+        RequestState::AwaitingApproval => &mut phase.awaiting,
+        RequestState::Approved => &mut phase.making,
+        RequestState::Fulfilled => &mut phase.fulfilled,
+        RequestState::Rejected => &mut phase.rejected,
+        RequestState::Withdrawn => &mut phase.withdrawn,
+    } = true;
+    phase
+}
+
+/// Where a machine stands, in words.
+pub(super) fn state_in_words(lease: &Lease) -> &'static str {
+    match (lease.state, lease.power) {
+        (State::Adopted, _) => "found, not confirmed yet",
+        (State::Provisioning, _) => "being made",
+        (State::Active, Power::On) => "running",
+        (State::Active, Power::Off) => "switched off",
+        (State::Active, Power::Unknown) => "in use",
+        (State::Expired, Power::Off) => "stopped, disks kept",
+        (State::Expired, _) => "being stopped",
+        (State::Destroying, _) => "being destroyed",
+        (State::Destroyed, _) => "destroyed, backups kept",
+        (State::Ended, _) => "gone",
+    }
+}
+
+fn answers(draft: &Draft<'_>, cookbook: &Cookbook) -> Vec<AnswerLine> {
+    let reading: BTreeMap<_, _> = draft.request.value.reading.fields.iter().collect();
+    cookbook
+        .fields
+        .iter()
+        .filter_map(|field| {
+            let answer = reading.get(&field.name)?;
+            let value = answer.value.to_string();
+            let written = answer.written.clone().filter(|written| *written != value);
+            Some(AnswerLine {
+                label: field.label.clone(),
+                written: written.filter(|written| written.chars().count() <= 60),
+                value,
+                defaulted: answer.line.is_none(),
+            })
+        })
+        .collect()
+}
+
+fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Problem {
+    let label = |name: &crate::identity::FieldName| {
+        cookbook
+            .and_then(|cookbook| cookbook.field(name.as_str()))
+            .map_or_else(|| name.to_string(), |field| field.label.clone())
+    };
+    Problem {
+        field: violation.field.as_ref().map(label),
+        line: violation.line,
+        message: violation.message.clone(),
+        hint: violation.hint.clone(),
+        rule: violation.rule.as_ref().map(|rule| format!("{}:{} {}", rule.file, rule.line, rule.id)),
+    }
+}
+
+/// Kept next to its use: a rendered body compared with what the forge serves.
+impl Markdown {
+    fn is_shown_as(&self, served: &str) -> bool {
+        self.as_str().trim() == served.replace("\r\n", "\n").trim()
+    }
+}

@@ -47,13 +47,13 @@ impl NewEffect {
         let id = lease.id;
         let (lane, key, priority) = match &effect {
             // Asked for again by every sweep until it is done.
-            Effect::DropBackups => (machine_lane(id), format!("lease:{id}:drop-backups"), 1),
+            Effect::DropBackups => (Self::machine_lane(id), format!("lease:{id}:drop-backups"), 1),
             Effect::Tell(News { topic, .. }) => (
-                issue_lane(&lease.issue),
+                Self::issue_lane(&lease.issue),
                 format!("lease:{id}:{version}:{ordinal}"),
                 u8::from(!matches!(topic, Topic::Warning { .. } | Topic::Stopped)),
             ),
-            _ => (machine_lane(id), format!("lease:{id}:{version}:{ordinal}"), 1),
+            _ => (Self::machine_lane(id), format!("lease:{id}:{version}:{ordinal}"), 1),
         };
         Self { lane, key, priority, task: Task::Lease(id, effect) }
     }
@@ -63,18 +63,22 @@ impl NewEffect {
     #[must_use]
     pub fn reply(request: &Request, key: &str, reply: Reply) -> Self {
         Self {
-            lane: issue_lane(&request.issue),
+            lane: Self::issue_lane(&request.issue),
             key: format!("request:{}:{key}", request.id),
             priority: 1,
             task: Task::Reply(request.id, reply),
         }
     }
-}
 
-fn machine_lane(lease: LeaseId) -> String {
-    format!("machine:{lease}")
-}
+    /// The steps on a lease's machine.
+    #[must_use]
+    pub fn machine_lane(lease: LeaseId) -> String {
+        format!("machine:{lease}")
+    }
 
-fn issue_lane(issue: &IssueRef) -> String {
-    format!("issue:{issue}")
+    /// The comments on an issue.
+    #[must_use]
+    pub fn issue_lane(issue: &IssueRef) -> String {
+        format!("issue:{issue}")
+    }
 }

@@ -1,0 +1,221 @@
+//! Obeying commands: who may, whether it makes sense now, and what follows.
+//!
+//! One file a group of commands: [`approve`] decides about requests, [`time`]
+//! moves deadlines, [`machine`] does everything else to a lease.
+
+mod approve;
+mod machine;
+mod time;
+
+use super::{
+    Engine,
+    draft::Draft,
+    look::Desk,
+    rights::{Rights, owns},
+};
+use crate::{
+    command::{self, Command, CommandError},
+    cookbook::{Cookbook, Cookbooks},
+    identity::{LeaseId, MachineName, Person},
+    lease::{Lease, State},
+    notice::{HelpLine, Reply},
+    ports::{PortError, forge::Note, store::CommitError},
+};
+
+/// A command on the desk.
+struct Order<'a> {
+    desk: &'a Desk,
+    note: &'a Note,
+    /// Names the command among all: its answer is given once.
+    key: &'a str,
+    word: &'static str,
+    cookbook: Option<&'a Cookbook>,
+    rights: Rights,
+}
+
+impl Order<'_> {
+    fn by(&self) -> &Person {
+        &self.note.author
+    }
+}
+
+impl Engine {
+    /// Obeys one command of a comment, or says why not.
+    pub(super) async fn obey(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbooks: &Cookbooks,
+        note: &Note,
+        key: &str,
+        command: Result<Command, CommandError>,
+    ) -> Result<(), CommitError> {
+        let command = match command {
+            Ok(command) => command,
+            Err(error) => {
+                let (message, example) = misunderstood(&error, &desk.own.username);
+                draft.reply(key, Reply::Misunderstood { message, example });
+                return Ok(());
+            }
+        };
+        let cookbook = cookbooks.get(&draft.request.value.cookbook);
+        let rights = self.rights(draft, cookbook, &note.author).await?;
+        let order = Order { desk, note, key, word: command.word(), cookbook, rights };
+        self.obey_order(draft, &order, command).await
+    }
+
+    async fn obey_order(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+        command: Command,
+    ) -> Result<(), CommitError> {
+        match command {
+            Command::Help => {
+                let commands = command::help().into_iter().map(help_line).collect();
+                draft.reply(order.key, Reply::Help { commands });
+            }
+            Command::Status => {
+                let lines = self.status_lines(draft);
+                draft.reply(order.key, Reply::Status { lines });
+            }
+            Command::Approve { digest } => self.approve(draft, order, digest.as_deref()).await?,
+            Command::Reject { reason } => self.reject(draft, order, reason),
+            Command::Accept { .. } => self.accept(draft, order).await?,
+            Command::Extend { by, machine, .. } => {
+                self.extend(draft, order, by, machine.as_ref());
+            }
+            Command::Restore { by, machine } => self.restore(draft, order, by, machine.as_ref()),
+            Command::Release { machine, confirmation } => {
+                self.release(draft, order, machine.as_ref(), confirmation.as_deref());
+            }
+            Command::Power { command, machine } => {
+                self.switch(draft, order, command, machine.as_ref());
+            }
+            Command::Transfer { to } => self.transfer(draft, order, &to).await?,
+            Command::Retry => self.retry(draft, order).await?,
+            Command::Hold { reason } => self.hold(draft, order, Some(reason)),
+            Command::Unhold => self.hold(draft, order, None),
+            Command::Protect { machine } => self.protect(draft, order, true, machine.as_ref()),
+            Command::Unprotect { machine } => self.protect(draft, order, false, machine.as_ref()),
+        }
+        Ok(())
+    }
+
+    fn status_lines(&self, draft: &Draft<'_>) -> Vec<String> {
+        if draft.leases.is_empty() {
+            let request = &draft.request.value;
+            let problems = request.verdict.violations.len();
+            let line = match request.state.waits_on() {
+                crate::request::WaitsOn::Requester => {
+                    format!("The request waits for its author to mend {problems} thing(s).")
+                }
+                crate::request::WaitsOn::Approver => "The request waits for approval.".to_owned(),
+                _ => format!("The request is {}.", request.state),
+            };
+            return vec![line];
+        }
+        let line = |lease: &Lease| {
+            let state = super::view::state_in_words(lease);
+            let mut line = format!("`{}` is {state}", lease.order.key.name);
+            if let Some(deadline) = lease.deadline {
+                line.push_str(&format!("; next step: `{}`", self.calendar.describe(deadline.at, self.now())));
+            }
+            if let Some(hold) = &lease.hold {
+                line.push_str(&format!("; on hold: {hold}"));
+            }
+            line
+        };
+        draft.leases.iter().map(|lease| line(&lease.value)).collect()
+    }
+}
+
+// --- what the groups share
+
+impl Draft<'_> {
+    fn refuse(&mut self, order: &Order<'_>, who: &[&str]) {
+        let reply = Reply::NotAllowed {
+            by: order.by().username.clone(),
+            command: order.word.to_owned(),
+            who: who.iter().map(|who| (*who).to_owned()).collect(),
+        };
+        self.reply(order.key, reply);
+    }
+
+    fn impossible(&mut self, order: &Order<'_>, why: impl Into<String>, hint: Option<&str>) {
+        let reply = Reply::NotPossible {
+            command: order.word.to_owned(),
+            why: why.into(),
+            hint: hint.map(str::to_owned),
+        };
+        self.reply(order.key, reply);
+    }
+
+    fn done(&mut self, order: &Order<'_>, what: impl Into<String>) {
+        self.reply(order.key, Reply::Done { what: what.into() });
+    }
+
+    /// The leases a command is about: the one named, else all that are `fit`.
+    /// Answers and returns nothing when there is none.
+    fn meant(
+        &mut self,
+        order: &Order<'_>,
+        named: Option<&MachineName>,
+        fit: &[State],
+        otherwise: Option<&str>,
+    ) -> Vec<Lease> {
+        let all: Vec<Lease> = self.leases.iter().map(|lease| lease.value.clone()).collect();
+        if all.is_empty() {
+            self.impossible(order, "no machine was made for this request yet.", None);
+            return all;
+        }
+        let named: Vec<Lease> = all
+            .into_iter()
+            .filter(|lease| named.is_none_or(|name| *name == lease.order.key.name))
+            .collect();
+        if named.is_empty() {
+            self.impossible(order, "this issue has no machine of that name.", None);
+            return named;
+        }
+        let fitting: Vec<Lease> =
+            named.iter().filter(|lease| fit.contains(&lease.state)).cloned().collect();
+        if fitting.is_empty() {
+            if let Some(lease) = named.first() {
+                let why = format!(
+                    "`{}` is {}.",
+                    lease.order.key.name,
+                    super::view::state_in_words(lease)
+                );
+                self.impossible(order, why, otherwise);
+            }
+        }
+        fitting
+    }
+
+    /// Whether whoever gave the order answers for this lease.
+    fn is_owner(&self, order: &Order<'_>, lease: LeaseId) -> bool {
+        owns(self, order.by().id, Some(lease))
+    }
+}
+
+fn help_line(line: &command::HelpEntry) -> HelpLine {
+    HelpLine {
+        usage: line.usage.to_owned(),
+        who: line.who.to_owned(),
+        explanation: line.explanation.to_owned(),
+    }
+}
+
+fn misunderstood(error: &CommandError, bot: &str) -> (String, Option<String>) {
+    match error {
+        CommandError::Usage { message, example, .. } => {
+            (message.clone(), Some(format!("@{bot} {example}")))
+        }
+        other => (other.to_string(), None),
+    }
+}
+
+/// A commit error that is the port's.
+fn port<T>(result: Result<T, PortError>) -> Result<T, CommitError> {
+    result.map_err(CommitError::from)
+}

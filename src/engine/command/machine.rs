@@ -1,0 +1,151 @@
+//! Commands about a machine itself, and those for sysadmins.
+
+use super::Order;
+use crate::{
+    cookbook::PowerCommand,
+    engine::{
+        Engine,
+        draft::{Draft, Of, person},
+    },
+    effect::NewEffect,
+    identity::MachineName,
+    lease::{State, lifecycle::Event},
+    notice::Reply,
+    ports::store::CommitError,
+    request::Question,
+};
+
+/// States in which there is a machine to talk about.
+const WITH_MACHINE: [State; 4] = [State::Adopted, State::Provisioning, State::Active, State::Expired];
+
+impl Engine {
+    /// `start`, `stop`, `reboot`: as the cookbook says; sysadmins always.
+    pub(super) fn switch(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+        command: PowerCommand,
+        machine: Option<&MachineName>,
+    ) {
+        let allowed = order.cookbook.is_some_and(|cookbook| cookbook.commands.contains(&command));
+        let hint = Some("A stopped machine whose time is up comes back with `restore`.");
+        for lease in draft.meant(order, machine, &[State::Active], hint) {
+            let entitled = allowed && (draft.is_owner(order, lease.id) || order.rights.decides());
+            if !entitled && order.rights.sysadmin.is_none() {
+                let who: &[&str] = if allowed {
+                    &["its owner and fallback owners", "approvers", "sysadmins"]
+                } else {
+                    &["sysadmins (this cookbook does not leave it to owners)"]
+                };
+                draft.refuse(order, who);
+                return;
+            }
+            let event = Event::Switch { command, by: order.by().clone() };
+            if draft.lease_event(lease.id, &event).is_ok() {
+                let authority = order.rights.authority();
+                let of = Of { lease: Some(lease.id), authority, digest: None };
+                draft.audit(person(order.by()), order.word, of);
+            }
+        }
+    }
+
+    /// Asks somebody to take over.
+    pub(super) async fn transfer(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+        to: &str,
+    ) -> Result<(), CommitError> {
+        let to = self.forge(&order.desk.reference().forge)?.person_named(to).await?;
+        let Some(to) = to else {
+            draft.impossible(order, "there is no active account of that name.", None);
+            return Ok(());
+        };
+        for lease in draft.meant(order, None, &[State::Active, State::Expired], None) {
+            if !draft.is_owner(order, lease.id) && order.rights.sysadmin.is_none() {
+                draft.refuse(order, &["its owner and fallback owners", "sysadmins"]);
+                return Ok(());
+            }
+            let question = Question::Transfer { lease: lease.id, to: to.clone(), at: draft.now() };
+            draft.request_mut().questions.push(question);
+            let reply = Reply::TransferAsked {
+                machine: lease.order.key.name.to_string(),
+                to: to.username.clone(),
+            };
+            draft.reply(&format!("{}:{}", order.key, lease.id), reply);
+        }
+        Ok(())
+    }
+
+    /// Tries again at once whatever failed for this issue.
+    pub(super) async fn retry(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+    ) -> Result<(), CommitError> {
+        if order.rights.sysadmin.is_none() {
+            draft.refuse(order, &["sysadmins"]);
+            return Ok(());
+        }
+        let lanes: Vec<String> = std::iter::once(NewEffect::issue_lane(&draft.request.value.issue))
+            .chain(draft.leases.iter().map(|lease| NewEffect::machine_lane(lease.value.id)))
+            .collect();
+        let revived = self.store().revive_effects(&lanes, draft.now()).await?;
+        draft.audit(person(order.by()), "retry", Of::default());
+        draft.done(order, format!("{revived} thing(s) are tried again now."));
+        Ok(())
+    }
+
+    /// Nothing happens by itself, or does so again.
+    pub(super) fn hold(&self, draft: &mut Draft<'_>, order: &Order<'_>, reason: Option<String>) {
+        let event = match reason {
+            Some(reason) => Event::Hold { reason },
+            None => Event::Unhold,
+        };
+        let what = match event {
+            Event::Hold { .. } => "is on hold: nothing happens to it by itself.",
+            _ => "is not on hold any more; whatever fell due meanwhile is announced again first.",
+        };
+        self.as_sysadmin(draft, order, None, &event, what);
+    }
+
+    /// Never stopped or destroyed by itself, or so again.
+    pub(super) fn protect(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+        protected: bool,
+        machine: Option<&MachineName>,
+    ) {
+        let what = if protected {
+            "is protected: it is neither stopped nor destroyed by itself or by its owner."
+        } else {
+            "is not protected any more; whatever fell due meanwhile is announced again first."
+        };
+        self.as_sysadmin(draft, order, machine, &Event::Protect(protected), what);
+    }
+
+    fn as_sysadmin(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+        machine: Option<&MachineName>,
+        event: &Event,
+        what: &str,
+    ) {
+        if order.rights.sysadmin.is_none() {
+            draft.refuse(order, &["sysadmins"]);
+            return;
+        }
+        for lease in draft.meant(order, machine, &WITH_MACHINE, None) {
+            if draft.lease_event(lease.id, event).is_ok() {
+                let authority = order.rights.authority();
+                let of = Of { lease: Some(lease.id), authority, digest: None };
+                draft.audit(person(order.by()), order.word, of);
+                let key = format!("{}:{}", order.key, lease.id);
+                let what = format!("`{}` {what}", lease.order.key.name);
+                draft.reply(&key, Reply::Done { what });
+            }
+        }
+    }
+}

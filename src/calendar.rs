@@ -78,10 +78,9 @@ impl UnknownZone {
 ///
 /// [`UnknownZone`], with the zone that was probably meant.
 pub fn zone(name: &str) -> Result<Tz, UnknownZone> {
-    name.trim().parse().map_err(|_| UnknownZone {
-        name: name.to_owned(),
-        suggestion: similar_zone(name.trim()),
-    })
+    name.trim()
+        .parse()
+        .map_err(|_| UnknownZone { name: name.to_owned(), suggestion: similar_zone(name.trim()) })
 }
 
 impl Calendar {
@@ -148,11 +147,8 @@ impl Calendar {
             return now;
         }
         let local = self.local(now);
-        let first = if local.hour() < ACTING_HOURS.start {
-            local.date()
-        } else {
-            following(local.date())
-        };
+        let first =
+            if local.hour() < ACTING_HOURS.start { local.date() } else { following(local.date()) };
         self.moment(self.working_day_from(first).and_time(o_clock(ACTING_HOURS.start)))
     }
 

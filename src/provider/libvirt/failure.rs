@@ -144,12 +144,44 @@ impl Class {
             Number::XmlError
             | Number::XmlDetail
             | Number::XmlInvalidSchema
+            | Number::NoName
+            | Number::NoOs
+            | Number::NoSource
+            | Number::NoTarget
             | Number::InvalidArg
             | Number::InvalidMac => Self::Lasting(
                 "libvirt does not accept the description of this machine; compare the cookbook's \
                  placement with what the host offers",
             ),
             _ => Self::Passing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use virt::connect::Connect;
+
+    use super::Failure;
+    use crate::ports::Verdict;
+
+    #[test]
+    fn what_lasts_is_given_up_and_what_may_pass_is_tried_again() {
+        let connect = Connect::open(Some("test:///default")).unwrap();
+        let retry = Verdict::Retry { after: None };
+        let domain = connect.lookup_domain_by_name("test").unwrap();
+        let cases = [
+            (connect.lookup_domain_by_name("nobody").unwrap_err(), Verdict::Missing),
+            (connect.lookup_network_by_name("nothing").unwrap_err(), Verdict::GiveUp),
+            (connect.lookup_storage_pool_by_name("nothing").unwrap_err(), Verdict::GiveUp),
+            (connect.define_domain_xml("<domain/>").unwrap_err(), Verdict::GiveUp),
+            (connect.define_domain_xml("no XML").unwrap_err(), Verdict::GiveUp),
+            (domain.create().unwrap_err(), retry),
+        ];
+        for (error, verdict) in cases {
+            let told = Failure::from(error.clone()).into_port_error("try".into());
+            assert_eq!(told.verdict, verdict, "{error}");
+            assert_eq!(told.advice.is_some(), verdict == Verdict::GiveUp, "{error}");
         }
     }
 }

@@ -95,3 +95,62 @@ impl Line {
         Ok(connect.insert(open).clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::{Host, PARALLEL_CALLS};
+    use crate::ports::Verdict;
+
+    const LONG: Duration = Duration::from_mins(5);
+    const SHORT: Duration = Duration::from_millis(20);
+
+    fn retry(after: Option<Duration>) -> Verdict {
+        Verdict::Retry { after }
+    }
+
+    #[tokio::test]
+    async fn a_stuck_call_is_given_up_but_keeps_its_place_until_it_ends() {
+        let host = Host::new("test:///default".into());
+        let mut release = Vec::new();
+        for _ in 0..PARALLEL_CALLS {
+            let (sender, stuck) = mpsc::channel::<()>();
+            release.push(sender);
+            let error = host
+                .run("try".into(), SHORT, move |_| Ok(stuck.recv().is_err()))
+                .await
+                .unwrap_err();
+            assert_eq!(error.verdict, retry(None));
+        }
+        let error = host.run("try".into(), SHORT, |_| Ok(())).await.unwrap_err();
+        assert_eq!(error.chain(), "could not try: no answer within 0 s");
+
+        drop(release);
+        assert_eq!(host.run("try".into(), LONG, |_| Ok(7)).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_is_worth_another_try() {
+        let host = Host::new("test:///default".into());
+        let error =
+            host.run::<()>("try".into(), LONG, |_| panic!("the binding does")).await.unwrap_err();
+        assert_eq!(error.verdict, retry(None));
+        assert!(host.run("try".into(), LONG, |_| Ok(())).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_away_is_worth_another_try() {
+        let host = Host::new("test+unix:///default?socket=/nowhere/libvirt-sock".into());
+        let error = host.run("try".into(), LONG, |_| Ok(())).await.unwrap_err();
+        assert_eq!(error.verdict, retry(None));
+        assert!(error.advice.unwrap().contains("libvirtd"));
+    }
+
+    #[tokio::test]
+    async fn an_unusable_address_of_a_host_is_not() {
+        let host = Host::new("qemu+pigeon:///system".into());
+        let error = host.run("try".into(), LONG, |_| Ok(())).await.unwrap_err();
+        assert_eq!(error.verdict, Verdict::GiveUp, "{}", error.chain());
+    }
+}

@@ -412,6 +412,19 @@ async fn what_would_keep_a_definition_goes_with_it() {
 }
 
 #[tokio::test]
+async fn a_machine_that_was_undefined_while_it_ran_is_destroyed() {
+    let host = TestHost::open();
+    let provider = host.replica();
+    let order = order("transient", 0);
+    provider.create(&order).await.unwrap();
+    host.0.lookup_domain_by_name("transient-0").unwrap().undefine().unwrap();
+    assert_eq!(power(&*provider, &order.key).await, Some(Power::On));
+    provider.destroy(&order.key).await.unwrap();
+    assert_eq!(listed(&*provider, order.key.lease).await, []);
+    assert_eq!(host.volumes(order.key.lease).len(), 0);
+}
+
+#[tokio::test]
 async fn a_disk_in_a_stopped_pool_is_not_forgotten() {
     let host = TestHost::open();
     let xml = "<pool type='dir'><name>second</name><target><path>/second</path></target></pool>";

@@ -22,11 +22,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use virt::connect::Connect;
 
-use self::{
-    failure::Failure,
-    host::Host,
-    machine::{Addresses, Defaults},
-};
+use self::{failure::Failure, host::Host, machine::Defaults};
 use crate::{
     identity::ProviderName,
     ports::{
@@ -125,11 +121,7 @@ impl Provider for Libvirt {
     }
 
     async fn find(&self, machine: &MachineKey) -> Result<Option<Machine>, PortError> {
-        self.touch("find", machine, |connect, key| {
-            let found = machine::locate(connect, key)?;
-            found.map(|ours| machine::shown(&ours.domain, Addresses::Ask)).transpose()
-        })
-        .await
+        self.touch("find", machine, machine::find).await
     }
 
     async fn list(&self) -> Result<Vec<Machine>, PortError> {

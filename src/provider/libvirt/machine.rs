@@ -38,29 +38,36 @@ pub(super) struct Ours {
 /// known) were all found to agree. `None` when neither the name nor the UUID
 /// is taken.
 pub(super) fn locate(connect: &Connect, key: &MachineKey) -> Result<Option<Ours>, Failure> {
-    let differs = |name: &str, disagreement| {
-        Err(Failure::NotOurs(NotOurs { wanted: key.clone(), name: name.into(), disagreement }))
-    };
-    let name = key.name.as_str();
-    let Some(domain) = present(connect.lookup_domain_by_name(name))? else {
-        return match present(connect.lookup_domain_by_uuid(uuid_of(key)))? {
-            Some(renamed) => differs(&renamed.name()?, Disagreement::Name),
-            None => Ok(None),
-        };
-    };
-    match tag(&domain)? {
-        None => differs(name, Disagreement::NoLease),
-        Some(tag) if tag.lease != key.lease => differs(name, Disagreement::Lease(tag.lease)),
-        Some(tag) => match domain.uuid()? {
-            uuid if key.uuid.is_some_and(|wanted| wanted != uuid) => {
-                differs(name, Disagreement::Uuid(uuid))
-            }
-            _ => Ok(Some(Ours { domain, tag })),
-        },
-    }
+    unless_gone(look_up(connect, key))
 }
 
-/// The same, where it must be there.
+/// The same, and how it is.
+pub(super) fn find(connect: &Connect, key: &MachineKey) -> Result<Option<Machine>, Failure> {
+    let Some(ours) = locate(connect, key)? else { return Ok(None) };
+    unless_gone(shown(&ours.domain, Addresses::Ask).map(Some))
+}
+
+fn look_up(connect: &Connect, key: &MachineKey) -> Result<Option<Ours>, Failure> {
+    let by_name = present(connect.lookup_domain_by_name(key.name.as_str()))?;
+    let found = match by_name {
+        Some(domain) => Some(domain),
+        None => present(connect.lookup_domain_by_uuid(uuid_of(key)))?,
+    };
+    let Some(domain) = found else { return Ok(None) };
+    let name = MachineName(domain.name()?);
+    let uuid = domain.uuid()?;
+    let disagreement = match tag(&domain)? {
+        // Not merely because the name was not found: it may have come up since.
+        _ if name != key.name => Disagreement::Name,
+        None => Disagreement::NoLease,
+        Some(tag) if tag.lease != key.lease => Disagreement::Lease(tag.lease),
+        Some(_) if key.uuid.is_some_and(|known| known != uuid) => Disagreement::Uuid(uuid),
+        Some(tag) => return Ok(Some(Ours { domain, tag })),
+    };
+    Err(NotOurs { wanted: key.clone(), name, disagreement }.into())
+}
+
+/// The machine of this lease, where it must be there.
 pub(super) fn require(connect: &Connect, key: &MachineKey) -> Result<Ours, Failure> {
     locate(connect, key)?.ok_or(Failure::Absent)
 }
@@ -131,7 +138,7 @@ pub(super) fn start(domain: &Domain) -> Result<(), Failure> {
 /// Asks the guest to shut down. Whether it does is for [`is_running`] to tell.
 pub(super) fn ask_to_stop(connect: &Connect, key: &MachineKey) -> Result<(), Failure> {
     if let Some(ours) = locate(connect, key)?
-        && ours.domain.is_active()?
+        && is_active(&ours.domain)?
         && let Err(error) = ours.domain.shutdown()
     {
         // A paused or crashed guest cannot be asked. It is switched off in the end.
@@ -143,7 +150,7 @@ pub(super) fn ask_to_stop(connect: &Connect, key: &MachineKey) -> Result<(), Fai
 /// Whether there is anything left to stop.
 pub(super) fn is_running(connect: &Connect, key: &MachineKey) -> Result<bool, Failure> {
     match locate(connect, key)? {
-        Some(ours) => Ok(present(ours.domain.is_active())?.unwrap_or(false)),
+        Some(ours) => is_active(&ours.domain),
         None => Ok(false),
     }
 }
@@ -157,14 +164,18 @@ pub(super) fn switch_off(connect: &Connect, key: &MachineKey) -> Result<(), Fail
 }
 
 fn switch_off_domain(domain: &Domain) -> Result<(), Failure> {
-    if !present(domain.is_active())?.unwrap_or(false) {
+    if !is_active(domain)? {
         return Ok(());
     }
     match domain.destroy() {
         // It went off by itself in between.
-        Err(_) if !present(domain.is_active())?.unwrap_or(false) => Ok(()),
+        Err(_) if !is_active(domain)? => Ok(()),
         done => Ok(done?),
     }
+}
+
+fn is_active(domain: &Domain) -> Result<bool, Failure> {
+    Ok(present(domain.is_active())?.unwrap_or(false))
 }
 
 /// Restarts it; a machine that is off is switched on.
@@ -211,12 +222,7 @@ fn undefine_flags(connect: &Connect) -> Result<sys::virDomainUndefineFlagsValues
 pub(super) fn list(connect: &Connect) -> Result<Vec<Machine>, Failure> {
     let mut machines = Vec::new();
     for domain in connect.list_all_domains(0)? {
-        match shown(&domain, Addresses::Skip) {
-            Ok(machine) => machines.push(machine),
-            // It went while we were looking.
-            Err(Failure::Libvirt(error)) if is_missing(&error) => {}
-            Err(failure) => return Err(failure),
-        }
+        machines.extend(unless_gone(shown(&domain, Addresses::Skip).map(Some))?);
     }
     Ok(machines)
 }
@@ -224,13 +230,13 @@ pub(super) fn list(connect: &Connect) -> Result<Vec<Machine>, Failure> {
 /// Whether addresses are wanted. The binding loses a little memory whenever it
 /// is asked, which is nothing for one machine and much for all of them forever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Addresses {
+enum Addresses {
     Ask,
     Skip,
 }
 
 /// The machine as the port shows it.
-pub(super) fn shown(domain: &Domain, addresses: Addresses) -> Result<Machine, Failure> {
+fn shown(domain: &Domain, addresses: Addresses) -> Result<Machine, Failure> {
     let power = power(domain)?;
     let ask = addresses == Addresses::Ask && power == Power::On;
     Ok(Machine {
@@ -303,6 +309,14 @@ fn present<T>(result: Result<T, Error>) -> Result<Option<T>, Failure> {
         Ok(found) => Ok(Some(found)),
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// `None` for a machine that went while we were looking at it.
+fn unless_gone<T>(result: Result<Option<T>, Failure>) -> Result<Option<T>, Failure> {
+    match result {
+        Err(Failure::Libvirt(error)) if is_missing(&error) => Ok(None),
+        result => result,
     }
 }
 

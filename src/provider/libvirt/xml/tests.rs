@@ -165,3 +165,24 @@ fn pools_of_files_hold_files_that_grow() {
         assert_eq!(Format::of_pool(pool), format, "{pool}");
     }
 }
+
+#[test]
+fn descriptions_keep_to_libvirts_schema() {
+    let connect = virt::connect::Connect::open(Some("test:///default")).unwrap();
+    let validate = virt::sys::VIR_DOMAIN_DEFINE_VALIDATE;
+    let file = disk("/srv/images/web-1.qcow2", Format::Qcow2);
+    let block = disk("/dev/vg0/web-1.raw", Format::Raw);
+    let test = Hypervisor { domain_type: "test".into(), arch: None };
+    for (number, hypervisor, network, disk) in [
+        (1, kvm(), Some("default"), Some(&file)),
+        (2, kvm(), None, Some(&block)),
+        (3, test, Some("default"), None),
+    ] {
+        let mut order = order("alice <alice@example.org> & \"co\"");
+        order.key.name = format!("schema-{number}").as_str().into();
+        let xml = domain(&order, Uuid::from_u128(number), &hypervisor, network, disk).unwrap();
+        let defined = connect.define_domain_xml_flags(&xml, validate);
+        assert!(defined.is_ok(), "{xml}\n{}", defined.unwrap_err());
+    }
+    assert!(connect.define_domain_xml_flags("<domain type='kvm'/>", validate).is_err());
+}

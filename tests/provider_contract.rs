@@ -446,19 +446,15 @@ async fn what_the_host_does_not_have_is_given_up_with_advice() {
     let _host = TestHost::open();
     let provider = TestHost::provider(None);
     let base = order("impossible", 0);
-    let orders = [
-        MachineOrder { storage: Some("no such pool".into()), ..base.clone() },
-        MachineOrder {
-            key: MachineKey { name: "../x".into(), ..base.key.clone() },
-            ..base.clone()
-        },
-        MachineOrder {
-            key: MachineKey { name: "a\0b".into(), ..base.key.clone() },
-            ..base.clone()
-        },
-        MachineOrder { key: MachineKey { name: "".into(), ..base.key.clone() }, ..base.clone() },
-        MachineOrder { network: Some("bad\u{1}network".into()), ..base.clone() },
-    ];
+    let too_long = "x".repeat(64);
+    let names = ["", "../x", "a\0b", "web.1", "Web", "-x", "ä", too_long.as_str()];
+    let called = |name: &str| MachineOrder {
+        key: MachineKey { name: name.into(), ..base.key.clone() },
+        ..base.clone()
+    };
+    let mut orders: Vec<_> = names.into_iter().map(called).collect();
+    orders.push(MachineOrder { storage: Some("no such pool".into()), ..base.clone() });
+    orders.push(MachineOrder { network: Some("bad\u{1}network".into()), ..base.clone() });
     for order in orders {
         let error = provider.create(&order).await.unwrap_err();
         assert_eq!(error.verdict, Verdict::GiveUp, "{}", error.chain());

@@ -16,11 +16,11 @@ fn day(text: &str) -> NaiveDate {
 }
 
 fn days(count: u32) -> Lifetime {
-    serde_json::from_value(count.into()).unwrap()
+    Lifetime::new(count).unwrap()
 }
 
 fn minutes(count: u32) -> Delay {
-    serde_json::from_value(count.into()).unwrap()
+    Delay::new(count).unwrap()
 }
 
 fn calendar(zone: &str, holidays: &[&str]) -> Calendar {
@@ -32,7 +32,6 @@ fn lifetimes_end_at_ten_on_a_working_day() {
     let cases = [
         // zone, handed over (UTC), days, expiry (UTC), why
         ("UTC", "2026-11-02T15:30", 14, "2026-11-16T10:00", "Monday to Monday"),
-        ("UTC", "2026-11-02T09:00", 0, "2026-11-02T10:00", "today"),
         ("UTC", "2026-11-03T15:30", 4, "2026-11-09T10:00", "a Saturday slides to Monday"),
         ("UTC", "2026-11-03T15:30", 5, "2026-11-09T10:00", "a Sunday slides to Monday"),
         ("UTC", "2024-02-28T12:00", 1, "2024-02-29T10:00", "a leap day is a day"),
@@ -183,8 +182,8 @@ fn corrections_are_counted() {
 fn the_end_of_time_is_no_reason_to_panic() {
     let calendar = calendar("Pacific/Kiritimati", &["9999-12-31"]);
     for moment in [Timestamp::MAX_UTC, Timestamp::MIN_UTC] {
-        let expiry = calendar.expiry(moment, days(u32::MAX));
-        assert!(calendar.after(moment, minutes(u32::MAX)) > Timestamp::MIN_UTC);
+        let expiry = calendar.expiry(moment, days(3650));
+        assert!(calendar.after(moment, minutes(10 * 24 * 60)) > Timestamp::MIN_UTC);
         assert!(calendar.next_acting_time(moment) > Timestamp::MIN_UTC);
         assert!(!calendar.describe(moment, expiry).is_empty());
     }
@@ -197,7 +196,7 @@ proptest! {
             "Europe/Berlin", "America/New_York", "UTC", "Australia/Lord_Howe", "Africa/Casablanca",
         ]),
         seconds in 1_500_000_000_i64..3_000_000_000,
-        lifetime in 0_u32..400,
+        lifetime in 1_u32..400,
         holidays in prop::collection::btree_set(0_u64..500, 0..40),
     ) {
         let handed_over = chrono::DateTime::from_timestamp(seconds, 0).unwrap();

@@ -167,6 +167,7 @@ mod tests {
 
     #[test]
     fn what_lasts_is_given_up_and_what_may_pass_is_tried_again() {
+        virt::error::clear_error_callback();
         let connect = Connect::open(Some("test:///default")).unwrap();
         let retry = Verdict::Retry { after: None };
         let domain = connect.lookup_domain_by_name("test").unwrap();

@@ -110,7 +110,8 @@ fn define(connect: &Connect, order: &MachineOrder, defaults: &Defaults) -> Resul
     )?;
     match connect.define_domain_xml(&description) {
         Ok(domain) => Ok(domain),
-        // Somebody was faster: either the same lease on another thread, or a stranger.
+        // A stranger who took the name meanwhile is reported as such: libvirt only
+        // says that the operation failed, which would be tried again for ever.
         Err(error) => locate(connect, &order.key)?.map(|ours| ours.domain).ok_or(error.into()),
     }
 }
@@ -218,12 +219,13 @@ fn undefine_flags(connect: &Connect) -> Result<sys::virDomainUndefineFlagsValues
     Ok(everywhere | sys::VIR_DOMAIN_UNDEFINE_NVRAM | sys::VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
 }
 
-/// Every machine on the host.
+/// Every machine on the host, by name.
 pub(super) fn list(connect: &Connect) -> Result<Vec<Machine>, Failure> {
     let mut machines = Vec::new();
     for domain in connect.list_all_domains(0)? {
         machines.extend(unless_gone(shown(&domain, Addresses::Skip).map(Some))?);
     }
+    machines.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(machines)
 }
 
@@ -267,7 +269,7 @@ fn power(domain: &Domain) -> Result<Power, Failure> {
 fn tag(domain: &Domain) -> Result<Option<Tag>, Failure> {
     let element = i32::try_from(sys::VIR_DOMAIN_METADATA_ELEMENT).unwrap_or(i32::MAX);
     match domain.metadata(element, Some(xml::NAMESPACE), 0) {
-        Ok(metadata) => Ok(xml::read_tag(&metadata)),
+        Ok(metadata) => Ok(xml::read::tag(&metadata)),
         Err(error) if error.code().is(ErrorNumber::NoDomainMetadata) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -277,7 +279,7 @@ fn hypervisor(connect: &Connect) -> Result<Hypervisor, Failure> {
     if is_test_driver(connect)? {
         return Ok(Hypervisor { domain_type: "test".into(), arch: None });
     }
-    Ok(xml::read_hypervisor(&connect.capabilities()?))
+    Ok(xml::read::hypervisor(&connect.capabilities()?))
 }
 
 fn is_test_driver(connect: &Connect) -> Result<bool, Failure> {

@@ -26,7 +26,7 @@ pub(super) fn provide(
     size: Mebibytes,
 ) -> Result<Disk, Failure> {
     let pool = require_active(connect, pool_name)?;
-    let format = Format::of_pool(&pool.xml_desc(0)?);
+    let format = xml::read::format_of_pool(&pool.xml_desc(0)?);
     let name = name_of(key, format);
     let volume = match present(pool.lookup_storage_vol_by_name(&name))? {
         Some(volume) => volume,

@@ -1,6 +1,6 @@
 use uuid::Uuid;
 
-use super::{Disk, Format, Hypervisor, Tag, domain, mac_address, plain, read_hypervisor, read_tag};
+use super::{Disk, Format, Hypervisor, Tag, domain, mac_address, plain, read};
 use crate::{
     identity::LeaseId,
     ports::provider::{MachineKey, MachineOrder},
@@ -123,7 +123,7 @@ fn a_tag_is_read_back_and_anything_else_is_none() {
         (String::new(), None),
     ];
     for (metadata, expected) in cases {
-        assert_eq!(read_tag(&metadata), expected, "{metadata}");
+        assert_eq!(read::tag(&metadata), expected, "{metadata}");
     }
 }
 
@@ -143,13 +143,13 @@ fn what_a_host_can_run_is_read_from_its_capabilities() {
              <arch name='x86_64'><domain type='{domain}'/></arch></guest></capabilities>"
         )
     };
-    assert_eq!(read_hypervisor(&with("kvm")), kvm());
+    assert_eq!(read::hypervisor(&with("kvm")), kvm());
     assert_eq!(
-        read_hypervisor(&with("qemu")),
+        read::hypervisor(&with("qemu")),
         Hypervisor { domain_type: "qemu".into(), arch: Some("x86_64".into()) }
     );
     assert_eq!(
-        read_hypervisor("<capabilities"),
+        read::hypervisor("<capabilities"),
         Hypervisor { domain_type: "qemu".into(), arch: None }
     );
 }
@@ -162,7 +162,7 @@ fn pools_of_files_hold_files_that_grow() {
         ("<pool type='logical'/>", Format::Raw),
         ("", Format::Raw),
     ] {
-        assert_eq!(Format::of_pool(pool), format, "{pool}");
+        assert_eq!(read::format_of_pool(pool), format, "{pool}");
     }
 }
 

@@ -1,1 +1,4 @@
-//! Providers.
+//! Providers: adapters for [`crate::ports::provider::Provider`].
+
+#[cfg(feature = "libvirt")]
+pub mod libvirt;

@@ -133,20 +133,28 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// The candidate that was probably meant by `word`: the nearest one, if it is
-/// near enough that a slip of the fingers explains the difference.
+/// near enough that a slip of the fingers explains the difference; else one
+/// that is the beginning of the other, as `max` is of `maximum`.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     let word = word.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate))
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let slip = candidates
+        .iter()
+        .map(|candidate| (distance(&word, &candidate.to_lowercase()), *candidate))
         .filter(|(distance, candidate)| {
             let longest = length.max(candidate.chars().count());
             *distance * 3 <= longest.max(3)
         })
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    let beginning = |candidate: &&str| {
+        let candidate = candidate.to_lowercase();
+        let shorter = length.min(candidate.chars().count());
+        shorter >= 3 && (candidate.starts_with(&word) || word.starts_with(&candidate))
+    };
+    slip.or_else(|| candidates.into_iter().find(beginning))
 }
 
 /// How many letters must be added, removed, changed or swapped with their
@@ -213,6 +221,8 @@ mod tests {
         assert_eq!(nearest("memroy", keys), Some("memory"));
         assert_eq!(nearest("Default", keys), Some("default"));
         assert_eq!(nearest("defualt", keys), Some("default"));
+        assert_eq!(nearest("maximum", keys), Some("max"));
+        assert_eq!(nearest("mem", keys), Some("memory"));
         assert_eq!(nearest("colour", keys), None);
         assert_eq!(nearest("", keys), None);
         assert_eq!(distance("ab", "ba"), 1);

@@ -82,8 +82,15 @@ impl<'a> Table<'a> {
 
     /// The value of a key as it stands there.
     pub(super) fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().push(key);
+        self.ask(key);
         self.entries.get(key)
+    }
+
+    fn ask(&self, key: &'static str) {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
     }
 
     /// A text that is not blank, trimmed.
@@ -253,19 +260,19 @@ impl<'a> Table<'a> {
         };
         array
             .iter()
-            .filter_map(|element| match element.get_ref().as_table() {
-                Some(entries) => Some(Table::new(self.file, title, element.span(), entries)),
-                None => {
+            .filter_map(|element| {
+                let entries = element.get_ref().as_table();
+                if entries.is_none() {
                     self.wrong_type(key, element, &format!("a section {title}"));
-                    None
                 }
+                Some(Table::new(self.file, title, element.span(), entries?))
             })
             .collect()
     }
 
     /// Reports a key that stands there although it means nothing.
     pub(super) fn meaningless(&self, key: &'static str, message: &str, help: &str) {
-        self.asked.borrow_mut().push(key);
+        self.ask(key);
         if let Some((key, _)) = self.entries.get_key_value(key) {
             self.file.report_with(&key.span(), message, help);
         }
@@ -293,7 +300,7 @@ impl<'a> Table<'a> {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) => "a whole number",
             DeValue::Float(_) => "a number with a fraction",
-            DeValue::Boolean(_) => "true or false",
+            DeValue::Boolean(_) => "`true` or `false`",
             DeValue::Datetime(_) => "a date",
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",

@@ -212,12 +212,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("{'a': 1} == {'a': 1}", "{", "maps and messages cannot be used in an expression here", ""),
     ("request.memory == null", "null", "`null` cannot be used in an expression here", ""),
     ("request.memory <", "", "the expression ends too early", ""),
-    (
-        "'ä' == 'ä' request",
-        "r",
-        "the expression cannot be read: extraneous input 'request'",
-        "",
-    ),
+    ("'ä' == 'ä' request", "r", "the expression cannot be read: extraneous input 'request'", ""),
     ("", "", "the expression is empty", "write a condition such as `request.vcpus <= 2`"),
 ];
 

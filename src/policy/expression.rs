@@ -12,7 +12,7 @@ mod typing;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     ops::Range,
     sync::Arc,
@@ -35,6 +35,7 @@ const DEEPEST: usize = 16;
 #[derive(Clone)]
 pub struct Expression {
     source: String,
+    names: BTreeSet<String>,
     program: Arc<Program>,
 }
 
@@ -60,14 +61,26 @@ impl Expression {
     pub fn compile(source: &str, schema: &Schema) -> Result<Self, ExpressionError> {
         within_bounds(source)?;
         let program = Program::compile(source).map_err(|errors| syntax(source, &errors))?;
-        typing::condition(source, &program, schema)?;
-        Ok(Self { source: source.to_owned(), program: Arc::new(program) })
+        let names = typing::condition(source, &program, schema)?;
+        Ok(Self { source: source.to_owned(), names, program: Arc::new(program) })
     }
 
     /// The text as the cookbook has it.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Whether it looks at a name, e.g. `request.memory`.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// Whether it looks at any name that begins like this, e.g. `usage.`.
+    #[must_use]
+    pub fn mentions_any_of(&self, prefix: &str) -> bool {
+        self.names.iter().any(|name| name.starts_with(prefix))
     }
 
     /// Whether it is true of these values.

@@ -102,8 +102,9 @@ const ALWAYS: [(&str, Type); 11] = [
 ///
 /// | name | type | when the field is empty |
 /// | --- | --- | --- |
-/// | `request.FIELD` of type `memory`, `disk` | number of MiB | 0 |
-/// | of type `vcpus`, `number` | number | 0 |
+/// | `request.FIELD` of type `memory`, `disk` | number of MiB | what `[placement]` says |
+/// | of type `vcpus` | number | what `[placement]` says |
+/// | of type `number` | number | 0 |
 /// | of type `text`, `choice`, `hostname`, `url` | text | `""` |
 /// | of type `user` | text, the username without `@` | `""` |
 /// | of type `date` | text, `2027-01-31` | `""` |

@@ -4,7 +4,7 @@
 //! comprehensions: a list, a variable bound to its elements, and an accumulator
 //! whose step is an ordinary expression. Typing that general form types them all.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use cel::{
     Context, IdedExpr, Program, Value as Cel,
@@ -28,16 +28,17 @@ const FUNCTIONS: [&str; 10] = [
     "map",
 ];
 
-/// Checks that the program is a condition over names of the schema.
+/// Checks that the program is a condition over names of the schema, and tells
+/// which names it looks at.
 pub(super) fn condition(
     source: &str,
     program: &Program,
     schema: &Schema,
-) -> Result<(), ExpressionError> {
-    let mut checker = Checker { source, program, schema, bound: Vec::new() };
+) -> Result<BTreeSet<String>, ExpressionError> {
+    let mut checker = Checker { source, program, schema, bound: Vec::new(), seen: BTreeSet::new() };
     let root = program.expression();
     match checker.infer(root)? {
-        Type::Truth => Ok(()),
+        Type::Truth => Ok(checker.seen),
         other => Err(checker.error(
             root,
             format!("a condition must be true or false, this is {other}"),
@@ -56,7 +57,10 @@ struct Checker<'a> {
     source: &'a str,
     program: &'a Program,
     schema: &'a Schema,
+    /// The variables of the macros around the node, innermost last.
     bound: Vec<(String, Type)>,
+    /// The names of the schema met so far.
+    seen: BTreeSet<String>,
 }
 
 type Inferred = Result<Type, ExpressionError>;
@@ -87,7 +91,7 @@ impl Checker<'_> {
     }
 
     /// A variable of a macro, or a name of the schema with all its members.
-    fn name(&self, node: &IdedExpr) -> Inferred {
+    fn name(&mut self, node: &IdedExpr) -> Inferred {
         if let Expr::Ident(name) = &node.expr
             && let Some((_, kind)) = self.bound.iter().rev().find(|(bound, _)| bound == name)
         {
@@ -97,6 +101,7 @@ impl Checker<'_> {
             return Err(self.error(node, "only names have members".to_owned(), None));
         };
         if let Some(kind) = self.schema.get(&path) {
+            self.seen.insert(path);
             return Ok(kind);
         }
         let (prefix, last) = path.rsplit_once('.').unwrap_or(("", &path));
@@ -126,7 +131,7 @@ impl Checker<'_> {
 
     /// `a.b.c` of nested selections whose every proper prefix is a known name;
     /// `None` when it is not made of names only.
-    fn path(&self, node: &IdedExpr) -> Result<Option<String>, ExpressionError> {
+    fn path(&mut self, node: &IdedExpr) -> Result<Option<String>, ExpressionError> {
         match &node.expr {
             Expr::Ident(name) => Ok(Some(name.clone())),
             Expr::Select(SelectExpr { test: true, .. }) => Err(self.error(

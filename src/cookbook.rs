@@ -6,6 +6,7 @@
 //! people fill in ([`issue_template`]), the form reader and the verdict all come
 //! from this one value, so they cannot drift apart.
 
+pub mod diagnostic;
 pub mod issue_template;
 pub mod load;
 

@@ -5,6 +5,8 @@
 pub mod document;
 pub mod form;
 pub mod lifecycle;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod spec;
 pub mod value;
 
@@ -138,6 +140,14 @@ pub struct Reading {
     pub fields: BTreeMap<FieldName, Answer>,
     /// Everything that could not be read. All at once.
     pub violations: Vec<Violation>,
+}
+
+impl Reading {
+    /// The values alone, as [`spec::Spec::new`] takes them.
+    #[must_use]
+    pub fn values(&self) -> BTreeMap<FieldName, Value> {
+        self.fields.iter().map(|(name, answer)| (name.clone(), answer.value.clone())).collect()
+    }
 }
 
 /// One field as it was understood.

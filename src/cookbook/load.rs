@@ -1,1 +1,330 @@
-//! x
+//! Policy files, `policies/NAME.toml`, into checked [`Cookbooks`].
+//!
+//! Nothing unknown is ignored and nothing impossible accepted: a limit that is
+//! misspelt must not become no limit. Every mistake of every file is reported
+//! at once, with the place and what was probably meant.
+//!
+//! | section | keys (with their defaults) |
+//! | --- | --- |
+//! | at the top | `title`, `summary`, `label` (none) |
+//! | `[lifetime]` | `default`, `max`, `total` (= `max`), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
+//! | `[[field]]` | `name`, `type`, `label` (the name in words), `aliases`, `required` (true, unless there is a default or it is a boolean or duration), `default`, `min`, `max`, `choices`, `help`, `placeholder` |
+//! | `[[rule]]` | `id`, `require`, `message`, `hint`, `field` |
+//! | `[eligible]` | `by`; without the section anyone who can file an issue may ask |
+//! | `[approval]` | `by`, `count` (1), `own` (false), `unless` (never) |
+//! | `[placement]` | `provider`, `image`, `network`, `storage` or `disk_template`, `vcpus` (1), `memory` (`1 GiB`), `disk` (`10 GiB`) |
+//! | `[commands]` | `allow` (none) |
+//!
+//! `require` and `unless` are conditions over the names of
+//! [`Schema`](crate::policy::expression::Schema).
+
+mod default;
+mod field;
+mod reader;
+mod sections;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use toml::de::DeTable;
+
+use self::reader::{At, File, Table};
+use super::{
+    Approval, Cookbook, Cookbooks, Field, FieldKind, Rule,
+    diagnostic::{Diagnostic, LoadError},
+};
+use crate::{
+    identity::{CookbookName, Digest},
+    policy::expression::Schema,
+    request::value::Value,
+};
+
+/// The cookbooks that come with the program, for `innkeeper demo` and as an
+/// example to start from.
+const SHIPPED: [(&str, &str); 2] = [
+    ("sandbox.toml", include_str!("../../policies/sandbox.toml")),
+    ("vm.toml", include_str!("../../policies/vm.toml")),
+];
+
+/// The largest policy file read, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Reads all cookbooks of a folder: its `*.toml`, except tests (`*.test.toml`).
+///
+/// # Errors
+///
+/// Every mistake of every file; or that the folder or a file cannot be read.
+pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
+    let shown = path.display().to_string();
+    let one = |diagnostic: Diagnostic| LoadError::new(vec![diagnostic]);
+    let unreadable = |error: &io::Error| {
+        one(Diagnostic::about(&shown, format!("this policy folder cannot be read: {error}"))
+            .help("create it, or name another one in the configuration".to_owned()))
+    };
+    let mut sources = Vec::new();
+    let mut failures = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| unreadable(&error))? {
+        let entry = entry.map_err(|error| unreadable(&error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let stem = name.strip_suffix(".toml");
+        if stem.is_none_or(|stem| stem.ends_with(".test") || stem.starts_with('.')) {
+            continue;
+        }
+        match text_of(&entry.path()) {
+            Ok(text) => sources.push((name, text)),
+            Err(error) => failures.push(
+                Diagnostic::about(&name, format!("cannot be read: {error}"))
+                    .help("cookbooks are UTF-8 text that the service may read".to_owned()),
+            ),
+        }
+    }
+    if sources.is_empty() && failures.is_empty() {
+        let message = "this policy folder holds no cookbook (`NAME.toml`)";
+        return Err(one(Diagnostic::about(&shown, message).help(
+            "copy `policies/sandbox.toml` of the distribution there to start from".to_owned(),
+        )));
+    }
+    let result = files(&sources);
+    if let Err(error) = &result {
+        failures.extend(error.diagnostics().iter().cloned());
+    }
+    if failures.is_empty() {
+        return result;
+    }
+    for failure in &mut failures {
+        failure.file = path.join(&failure.file).display().to_string();
+    }
+    Err(LoadError::new(failures))
+}
+
+fn text_of(path: &Path) -> io::Result<String> {
+    let size = fs::metadata(path)?.len();
+    if size > LARGEST {
+        let message = format!("it has {size} bytes, more than {LARGEST}");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    fs::read_to_string(path)
+}
+
+/// The cookbooks that come with the program.
+#[must_use]
+pub fn embedded() -> Cookbooks {
+    let sources = SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    // A test holds that they load.
+    files(&sources).unwrap_or_else(|_| Cookbooks { cookbooks: Vec::new(), version: version(&[]) })
+}
+
+/// Reads cookbooks from texts, each with its file name.
+///
+/// # Errors
+///
+/// Every mistake of every file.
+pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
+    let mut sources: Vec<(&str, &str)> =
+        sources.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    sources.sort_unstable();
+    let mut cookbooks = Vec::new();
+    let mut found = Vec::new();
+    // Whose title and label is whose: an issue must lead to one cookbook.
+    let mut claimed: BTreeMap<(&str, String), &str> = BTreeMap::new();
+    for (name, text) in &sources {
+        let file = File::new(name, text);
+        if let Some((cookbook, claims)) = cookbook(&file) {
+            for (key, at) in claims {
+                match claimed.get(&(key, at.value.to_lowercase())) {
+                    Some(other) => file.report_with(
+                        &at.span,
+                        format!("the {key} `{}` is also that of {other}", at.value),
+                        "an issue must lead to one cookbook: choose another",
+                    ),
+                    None => {
+                        claimed.insert((key, at.value.to_lowercase()), name);
+                    }
+                }
+            }
+            cookbooks.push(cookbook);
+        }
+        found.extend(file.into_found());
+    }
+    if !found.is_empty() {
+        return Err(LoadError::new(found));
+    }
+    Ok(Cookbooks { cookbooks, version: version(&sources) })
+}
+
+/// Over names and contents. Lengths go in too, so that no two sets of files
+/// run into the same bytes.
+fn version(sources: &[(&str, &str)]) -> Digest {
+    let mut bytes = Vec::new();
+    for part in sources.iter().flat_map(|(name, text)| [name, text]) {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    Digest::of(bytes)
+}
+
+type Claims = Vec<(&'static str, At<String>)>;
+
+/// Reads one file. What is wrong has been reported to it; a value is returned
+/// as far as it makes sense to look further.
+fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
+    let name = file.name.strip_suffix(".toml").unwrap_or(file.name);
+    if !sections::is_slug(name) {
+        let message = format!("`{name}` cannot be a cookbook's name");
+        let help = "rename the file: lower-case letters, digits and hyphens";
+        file.report_with(&(0..0), message, help);
+    }
+    let (document, errors) = DeTable::parse_recoverable(file.text);
+    if !errors.is_empty() {
+        for error in &errors {
+            let end = file.text.len();
+            file.report(
+                &error.span().unwrap_or(end..end),
+                format!("not TOML: {}", error.message()),
+            );
+        }
+        return None;
+    }
+    let top = Table::new(file, "the file", 0..0, document.get_ref());
+    let title = top.line_of_text("title");
+    let summary = top.line_of_text("summary");
+    let label = top.line_of_text("label");
+    for (key, there, example) in [
+        ("title", top.value("title").is_some(), "title = \"Sandbox\""),
+        (
+            "summary",
+            top.value("summary").is_some(),
+            "summary = \"A machine to try something out.\"",
+        ),
+        ("lifetime", top.value("lifetime").is_some(), "[lifetime]"),
+        ("approval", top.value("approval").is_some(), "[approval]"),
+        ("placement", top.value("placement").is_some(), "[placement]"),
+    ] {
+        if !there {
+            top.missing(key, example);
+        }
+    }
+    let lifetime = top.table("lifetime", "[lifetime]").map(|table| terms::read(&table));
+    let fields = fields(&top);
+    let mut form = fields.form;
+    if let Some(terms) = &lifetime {
+        for field in form.iter_mut().filter(|field| field.kind == FieldKind::Lifetime) {
+            // Asked for explicitly, it stays required and has no default.
+            if !field.required {
+                field.default = Some(Value::Lifetime(terms.default));
+            }
+        }
+    }
+    let schema = fields.complete.then(|| Schema::of(&form));
+    let rules = rules(&top, &form, schema.as_ref());
+    let eligible = top.table("eligible", "[eligible]").map(|table| sections::eligible(&table));
+    let approval = top
+        .table("approval", "[approval]")
+        .map(|table| sections::approval(&table, schema.as_ref()));
+    let placement = top.table("placement", "[placement]").map(|table| sections::placement(&table));
+    let commands = top.table("commands", "[commands]").map(|table| sections::commands(&table));
+    top.finish();
+
+    let mut claims = Claims::new();
+    claims.extend(title.clone().map(|title| ("title", title)));
+    claims.extend(label.clone().map(|label| ("label", label)));
+    let cookbook = Cookbook {
+        name: CookbookName(name.to_owned()),
+        title: title?.value,
+        summary: summary?.value,
+        label: label.map(|label| label.value),
+        fields: form,
+        rules,
+        lifetime: lifetime?,
+        eligible: eligible.unwrap_or_default(),
+        approval: approval.unwrap_or(Approval {
+            by: Vec::new(),
+            count: 1,
+            own: false,
+            unless: None,
+        }),
+        placement: placement?,
+        commands: commands.unwrap_or_default(),
+    };
+    Some((cookbook, claims))
+}
+
+struct Fields {
+    form: Vec<Field>,
+    /// Whether all of them could be read, at least by name and type.
+    complete: bool,
+}
+
+fn fields(top: &Table<'_>) -> Fields {
+    let tables = top.tables("field", "[[field]]");
+    if tables.is_empty() {
+        top.missing("field", "[[field]]");
+    }
+    let mut fields = Fields { form: Vec::new(), complete: true };
+    let mut names: Vec<String> = Vec::new();
+    let mut headings: BTreeMap<String, String> = BTreeMap::new();
+    let mut once: Vec<&'static str> = Vec::new();
+    for table in &tables {
+        let Some(placed) = field::read(table) else {
+            fields.complete = false;
+            continue;
+        };
+        let name = placed.field.name.as_str();
+        if names.iter().any(|taken| taken == name) {
+            let message = format!("two fields are called `{name}`");
+            top.file.report_with(&placed.name, message, "give one of them another name");
+        }
+        names.push(name.to_owned());
+        for heading in &placed.headings {
+            match headings.insert(folded(&heading.value), name.to_owned()) {
+                Some(other) if other == name => {
+                    let message = format!("the heading `{}` is listed twice", heading.value);
+                    top.file.report_with(&heading.span, message, "letter case does not matter");
+                }
+                Some(other) => {
+                    let message =
+                        format!("the heading `{}` already means `{other}`", heading.value);
+                    let help = "letter case does not matter: choose another `label` or alias";
+                    top.file.report_with(&heading.span, message, help);
+                }
+                None => {}
+            }
+        }
+        if let Some(kind) = placed.once {
+            if once.contains(&kind) {
+                let message = format!("a form has one field of type `{kind}` at most");
+                top.file.report_with(&placed.name, message, "use another type for this one");
+            }
+            once.push(kind);
+        }
+        fields.form.push(placed.field);
+    }
+    fields
+}
+
+/// A heading as it is compared: letter case, spaces and a final colon or
+/// question mark do not matter.
+fn folded(heading: &str) -> String {
+    let words: Vec<&str> = heading.split_whitespace().collect();
+    words.join(" ").to_lowercase().trim_end_matches([':', '?', '*', ' ']).to_owned()
+}
+
+fn rules(top: &Table<'_>, form: &[Field], schema: Option<&Schema>) -> Vec<Rule> {
+    let names: Vec<&str> = form.iter().map(|field| field.name.as_str()).collect();
+    let mut ids: Vec<String> = Vec::new();
+    let mut rules = Vec::new();
+    for table in &top.tables("rule", "[[rule]]") {
+        let (id, rule) = sections::rule(table, &names, schema);
+        if let Some(At { value, span }) = id {
+            if ids.contains(&value) {
+                let message = format!("two rules have the id `{value}`");
+                top.file.report_with(&span, message, "give one of them another id");
+            }
+            ids.push(value);
+        }
+        rules.extend(rule);
+    }
+    rules
+}

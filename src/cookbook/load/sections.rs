@@ -1,0 +1,162 @@
+//! The sections of a cookbook besides its fields and its lifetime.
+
+use super::reader::{At, Table};
+use crate::{
+    cookbook::{Approval, Placement, PowerCommand, Principal, Rule, diagnostic::nearest},
+    identity::{FieldName, ProviderName},
+    policy::expression::Schema,
+    quantity::{Mebibytes, Vcpus},
+};
+
+/// `[[rule]]`. `fields` are the names of the form; `None` when they could not
+/// be read.
+pub(super) fn rule(
+    table: &Table<'_>,
+    fields: &[&str],
+    schema: Option<&Schema>,
+) -> (Option<At<String>>, Option<Rule>) {
+    let id = table.required("id", "id = \"fallback-owner\"");
+    if table.value("require").is_none() {
+        table.missing("require", "require = \"request.vcpus <= 4\"");
+    }
+    let require = table.condition("require", schema);
+    let message = table.required("message", "message = \"What the requester is told.\"");
+    let hint = table.text("hint");
+    let field = table.text("field");
+    table.finish();
+    if let Some(id) = &id
+        && !is_slug(&id.value)
+    {
+        let message = format!("`{}` cannot be a rule's id", id.value);
+        table.file.report_with(&id.span, message, "use lower-case letters, digits and hyphens");
+    }
+    if let Some(field) = &field
+        && schema.is_some()
+        && !fields.contains(&field.value.as_str())
+    {
+        let help = match nearest(&field.value, fields.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there is `{}`", fields.join("`, `")),
+        };
+        table.file.report_with(&field.span, format!("no field is called `{}`", field.value), help);
+    }
+    let rule = id.clone().zip(require).zip(message).map(|((id, require), message)| Rule {
+        id: id.value,
+        require,
+        message: message.value,
+        hint: hint.map(|hint| hint.value),
+        field: field.map(|field| FieldName(field.value)),
+        line: table.file.line(table.span.start),
+    });
+    (id, rule)
+}
+
+/// Lower-case letters, digits and hyphens, beginning with a letter or digit.
+pub(super) fn is_slug(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.bytes().next().is_some_and(plain)
+        && text.bytes().all(|byte| plain(byte) || byte == b'-')
+        && text.len() <= 63
+}
+
+/// `[eligible]`: who may ask. Left out, anyone who can file an issue may.
+pub(super) fn eligible(table: &Table<'_>) -> Vec<Principal> {
+    let by = principals(table, "by = [\"group:tpo\"]");
+    table.finish();
+    by.unwrap_or_default()
+}
+
+/// `[approval]`: who decides.
+pub(super) fn approval(table: &Table<'_>, schema: Option<&Schema>) -> Approval {
+    let by = principals(table, "by = [\"group:tpo/tpa\"]").unwrap_or_default();
+    let count = table.number("count");
+    let own = table.boolean("own");
+    let unless = table.condition("unless", schema);
+    table.finish();
+    if let Some(count) = &count {
+        let people = by.iter().all(|principal| matches!(principal, Principal::User(_)));
+        if count.value == 0 {
+            let message = "at least one person must approve";
+            let help = "use `unless` for requests nobody needs to look at";
+            table.file.report_with(&count.span, message, help);
+        } else if people && !by.is_empty() && count.value > by.len() as u64 {
+            let message = format!("{} must approve, but `by` names {}", count.value, by.len());
+            table.file.report_with(&count.span, message, "name more people, or ask for fewer");
+        } else if count.value > 10 {
+            table.file.report(&count.span, "more than 10 approvals cannot be asked for");
+        }
+    }
+    Approval {
+        by,
+        count: count.map_or(1, |count| usize::try_from(count.value).unwrap_or(usize::MAX)),
+        own: own.is_some_and(|own| own.value),
+        unless,
+    }
+}
+
+fn principals(table: &Table<'_>, example: &str) -> Option<Vec<Principal>> {
+    if table.value("by").is_none() {
+        table.missing("by", example);
+    }
+    let by = table.read_all("by", |text| Principal::try_from(text.to_owned()))?;
+    if by.value.is_empty() {
+        table.file.report_with(
+            &by.span,
+            "`by` names nobody",
+            format!("write for example `{example}`"),
+        );
+    }
+    let mut principals = Vec::new();
+    for principal in by.value {
+        if principals.contains(&principal.value) {
+            let message = format!("`{}` is listed twice", principal.value);
+            table.file.report(&principal.span, message);
+        } else {
+            principals.push(principal.value);
+        }
+    }
+    Some(principals)
+}
+
+/// `[placement]`: where and how machines are made.
+pub(super) fn placement(table: &Table<'_>) -> Placement {
+    let provider = table.required("provider", "provider = \"libvirt\"");
+    let image = table.line_of_text("image");
+    let network = table.line_of_text("network");
+    let template = table.line_of_text("disk_template");
+    let storage = table.line_of_text("storage");
+    let vcpus = table.read("vcpus", Vcpus::parse);
+    let memory = table.read("memory", Mebibytes::parse);
+    let disk = table.read("disk", Mebibytes::parse);
+    table.finish();
+    if let (Some(template), Some(_)) = (&template, &storage) {
+        let message = "`disk_template` and `storage` are two words for the same thing";
+        table.file.report_with(&template.span, message, "keep one of them");
+    }
+    let gibibytes = |number: u64| Mebibytes::new(number * 1024).unwrap_or(Mebibytes::MIN);
+    Placement {
+        provider: ProviderName(provider.map(|provider| provider.value).unwrap_or_default()),
+        image: image.map(|image| image.value),
+        network: network.map(|network| network.value),
+        storage: storage.or(template).map(|storage| storage.value),
+        vcpus: vcpus.map_or(Vcpus::MIN, |vcpus| vcpus.value),
+        memory: memory.map_or(gibibytes(1), |memory| memory.value),
+        disk: disk.map_or(gibibytes(10), |disk| disk.value),
+    }
+}
+
+/// `[commands]`: what owners may do themselves.
+pub(super) fn commands(table: &Table<'_>) -> Vec<PowerCommand> {
+    let allow = table.read_all("allow", |text| match text {
+        "start" => Ok(PowerCommand::Start),
+        "stop" => Ok(PowerCommand::Stop),
+        "reboot" => Ok(PowerCommand::Reboot),
+        _ => Err(format!("`{text}` is none of `start`, `stop` and `reboot`")),
+    });
+    table.finish();
+    let mut commands: Vec<PowerCommand> =
+        allow.map(|allow| allow.value).unwrap_or_default().into_iter().map(|at| at.value).collect();
+    commands.sort_unstable();
+    commands.dedup();
+    commands
+}

@@ -1,0 +1,83 @@
+//! What the rules of a cookbook see of a request.
+
+use super::{
+    expression::{Datum, Schema, Values},
+    facts::Facts,
+    people::Cast,
+};
+use crate::{
+    cookbook::{Cookbook, FieldKind, Rule},
+    identity::FieldName,
+    request::{Reading, value::Value},
+};
+
+/// The value of every name of the cookbook's [`Schema`].
+pub(super) fn of(cookbook: &Cookbook, reading: &Reading, cast: &Cast, facts: &Facts) -> Values {
+    let mut values = Values::absent(&Schema::of(&cookbook.fields));
+    let placement = &cookbook.placement;
+    values.set("request.memory", Datum::Number(placement.memory.get()));
+    values.set("request.disk", Datum::Number(placement.disk.get()));
+    values.set("request.vcpus", Datum::Number(placement.vcpus.get().into()));
+    values.set("request.count", Datum::Number(1));
+    let mut days = i64::from(cookbook.lifetime.default.days());
+    for field in &cookbook.fields {
+        let Some(answer) = reading.fields.get(&field.name) else { continue };
+        match (&field.kind, &answer.value) {
+            (FieldKind::Lifetime, Value::Lifetime(lifetime)) => days = lifetime.days().into(),
+            (FieldKind::Lifetime, Value::Date(last)) => days = (*last - facts.today).num_days(),
+            (kind, value) => {
+                let name = format!("request.{}", field.name);
+                values.set(&name, datum(kind, value, cast));
+            }
+        }
+    }
+    values.set("request.lifetime_days", Datum::Number(u64::try_from(days).unwrap_or(0)));
+    values.set("request.author", Datum::Text(facts.author.username.clone()));
+    values.set("request.owner", Datum::Text(cast.owner.username.clone()));
+    let usage = &facts.usage;
+    for (name, number) in [
+        ("usage.owner.leases", usage.owner_leases),
+        ("usage.owner.vcpus", usage.owner_vcpus),
+        ("usage.owner.memory", usage.owner_memory),
+        ("usage.owner.disk", usage.owner_disk),
+        ("usage.owner.pending", usage.owner_pending),
+        ("usage.cookbook.leases", usage.cookbook_leases),
+        ("usage.provider.leases", usage.provider_leases),
+    ] {
+        values.set(name, Datum::Number(number));
+    }
+    values
+}
+
+fn datum(kind: &FieldKind, value: &Value, cast: &Cast) -> Datum {
+    match value {
+        Value::Text(text) | Value::Choice(text) | Value::Hostname(text) | Value::Url(text) => {
+            Datum::Text(text.clone())
+        }
+        Value::Choices(texts) | Value::SshKeys(texts) => Datum::Texts(texts.clone()),
+        Value::Users(names) => {
+            // As the forge spells them, so that rules can compare them.
+            let spelt = |name: &String| cast.spelt.get(name).unwrap_or(name).clone();
+            let mut names = names.iter().map(spelt);
+            match kind {
+                FieldKind::User => Datum::Text(names.next().unwrap_or_default()),
+                _ => Datum::Texts(names.collect()),
+            }
+        }
+        Value::Memory(amount) | Value::Disk(amount) => Datum::Number(amount.get()),
+        Value::Vcpus(count) => Datum::Number(count.get().into()),
+        Value::Number(number) => Datum::Number(*number),
+        Value::Lifetime(lifetime) => Datum::Number(lifetime.days().into()),
+        Value::Date(day) => Datum::Text(day.to_string()),
+        Value::Boolean(truth) => Datum::Truth(*truth),
+    }
+}
+
+/// Whether a rule looks at what this field says, under whatever name.
+pub(super) fn mentions(cookbook: &Cookbook, rule: &Rule, field: &FieldName) -> bool {
+    let lifetime = cookbook.field(field.as_str()).is_some_and(|f| f.kind == FieldKind::Lifetime);
+    rule.require.mentions(&format!("request.{field}"))
+        || (lifetime && rule.require.mentions("request.lifetime_days"))
+        // What somebody holds is not known while it is not known who it is.
+        || (field.as_str() == "owner" && rule.require.mentions_any_of("usage.owner."))
+}

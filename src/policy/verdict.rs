@@ -1,0 +1,95 @@
+//! What policy says about a request.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cookbook::Principal,
+    identity::{CookbookName, Digest, FieldName, Person},
+    request::spec::Spec,
+    violation::{Violation, ViolationCode},
+};
+
+/// All that policy says about one request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The cookbook it was judged by.
+    pub cookbook: CookbookName,
+    /// The version of the cookbooks.
+    pub policy: Digest,
+    /// Everything that is wrong, by line and field. Empty: it may be granted,
+    /// as far as [`Verdict::needs`] and [`Verdict::acceptance_needed`] allow.
+    pub violations: Vec<Violation>,
+    /// What is asked for, when nothing is wrong and people were looked up. Its
+    /// digest is what an approval binds to.
+    pub spec: Option<Spec>,
+    /// Who has to decide.
+    pub needs: Need,
+    /// Who will answer for the machine.
+    pub owner: Person,
+    /// Whom to ask when the owner is away; never the owner.
+    pub fallback: Vec<Person>,
+    /// The named owner, when that is not the author: they must accept.
+    pub acceptance_needed: Option<Person>,
+}
+
+/// Who has to decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Need {
+    /// Nobody: the cookbook and the operator let it through by itself.
+    Nothing,
+    /// Some people.
+    Approval {
+        /// Who may approve.
+        by: Vec<Principal>,
+        /// How many of them must.
+        count: usize,
+        /// Whether author and owner may be among them.
+        own: bool,
+    },
+}
+
+impl Verdict {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// Whether this verdict, under a newer policy, is worse for the requester
+    /// than an earlier one: something is refused that was not, or what was
+    /// approved then would not count as approved now.
+    #[must_use]
+    pub fn is_worse_than(&self, earlier: &Self) -> bool {
+        let objection = |violation: &Violation| -> Objection {
+            let rule = violation.rule.as_ref().map(|rule| rule.id.clone());
+            (violation.code, violation.field.clone(), rule)
+        };
+        let before: Vec<Objection> = earlier.violations.iter().map(objection).collect();
+        self.violations.iter().map(objection).any(|now| !before.contains(&now))
+            || self.needs.is_more_than(&earlier.needs)
+            || (self.acceptance_needed.is_some()
+                && self.acceptance_needed != earlier.acceptance_needed)
+    }
+}
+
+/// What makes two violations the same, wherever they stand and whatever they say.
+type Objection = (ViolationCode, Option<FieldName>, Option<String>);
+
+impl Need {
+    /// Whether what satisfied `earlier` may not satisfy this.
+    fn is_more_than(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Nothing, _) => false,
+            (Self::Approval { .. }, Self::Nothing) => true,
+            (
+                Self::Approval { by, count, own },
+                Self::Approval { by: by_then, count: count_then, own: own_then },
+            ) => {
+                count > count_then
+                    || (*own_then && !own)
+                    || by_then.iter().any(|principal| !by.contains(principal))
+            }
+        }
+    }
+}

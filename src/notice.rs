@@ -1,2 +1,3 @@
 //! What the bot says.
 pub mod markdown;
+pub mod safe;

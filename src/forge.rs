@@ -1,1 +1,4 @@
-//! Forges.
+//! Forges: where requests are filed and answered.
+
+pub mod gitlab;
+pub mod http;

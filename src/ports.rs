@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod forge;
+pub mod intake;
 pub mod provider;
 pub mod store;
 

@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 pub struct Markdown(String);
 
 impl Markdown {
+    /// For the renderer: `text` came from a template, and everything foreign in
+    /// it went through [`safe`](super::safe).
+    pub(crate) fn rendered(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,257 @@
+//! What GitLab answers, reduced to what is used. Fields that some version
+//! leaves out are optional: a strict model breaks on real answers.
+
+use chrono::{NaiveDate, TimeDelta};
+use serde::Deserialize;
+
+use crate::{
+    identity::{IssueRef, NoteId, Person, Timestamp, UserId},
+    ports::forge,
+};
+
+/// GitLab's own accounts that act for nobody.
+const INTERNAL_ACCOUNTS: [&str; 9] = [
+    "ghost",
+    "support-bot",
+    "alert-bot",
+    "migration-bot",
+    "visual-review-bot",
+    "automation-bot",
+    "gitlab-security-bot",
+    "gitlab-security-policy-bot",
+    "gitlabduo",
+];
+
+/// How GitLab words an edit of the description in its own notes. Ticking a box
+/// is an edit too, and when text changed with it, only the tick is recorded.
+const DESCRIPTION_EDITS: [&str; 3] =
+    ["changed the description", "marked the checklist item", "marked the task"];
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Account {
+    pub(super) id: u64,
+    pub(super) username: String,
+    state: Option<String>,
+    bot: Option<bool>,
+}
+
+impl Account {
+    pub(super) fn person(&self) -> Person {
+        Person { id: UserId(self.id), username: self.username.clone() }
+    }
+
+    /// Whether a person can sign in with it.
+    pub(super) fn is_active_person(&self) -> bool {
+        self.state.as_deref() == Some("active") && !self.is_automated()
+    }
+
+    /// Whether a program acts through it: a token's account, a service account,
+    /// or one of GitLab's own.
+    pub(super) fn is_automated(&self) -> bool {
+        let name = self.username.to_ascii_lowercase();
+        self.bot == Some(true)
+            || is_token_account(&name)
+            || name.starts_with("service_account_")
+            || INTERNAL_ACCOUNTS.contains(&name.as_str())
+    }
+}
+
+/// `project_12_bot_3f9c…`, `group_12_bot_3f9c…`, and `project_12_bot1` before 15.
+fn is_token_account(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("project_").or_else(|| name.strip_prefix("group_")) else {
+        return false;
+    };
+    let after_number = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    after_number.len() < rest.len()
+        && after_number
+            .strip_prefix("_bot")
+            .is_some_and(|end| end.chars().next().is_none_or(|c| c == '_' || c.is_ascii_digit()))
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Issue {
+    title: String,
+    description: Option<String>,
+    author: Account,
+    state: String,
+    #[serde(default)]
+    labels: Vec<String>,
+    due_date: Option<NaiveDate>,
+    #[serde(default)]
+    confidential: bool,
+    web_url: String,
+    updated_at: Timestamp,
+    /// Set when the issue went to another project; what remains is a stub.
+    pub(super) moved_to_id: Option<u64>,
+}
+
+impl Issue {
+    pub(super) fn into_port(self, reference: IssueRef) -> forge::Issue {
+        forge::Issue {
+            reference,
+            title: self.title,
+            description: self.description.unwrap_or_default(),
+            author: self.author.person(),
+            open: self.state != "closed",
+            labels: self.labels,
+            due_date: self.due_date,
+            confidential: self.confidential,
+            web_url: self.web_url,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+/// An issue in a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct ListedIssue {
+    pub(super) iid: u64,
+    pub(super) updated_at: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Note {
+    id: u64,
+    #[serde(default)]
+    body: String,
+    author: Account,
+    created_at: Timestamp,
+    updated_at: Option<Timestamp>,
+    #[serde(default)]
+    system: bool,
+}
+
+impl Note {
+    /// Sorts GitLab's own notes from comments, oldest first.
+    pub(super) fn into_discussion(mut notes: Vec<Self>) -> forge::Discussion {
+        notes.sort_by_key(|note| (note.created_at, note.id));
+        let mut discussion = forge::Discussion::default();
+        for note in notes {
+            if note.system {
+                let editor = UserId(note.author.id);
+                if DESCRIPTION_EDITS.iter().any(|edit| note.body.starts_with(edit))
+                    && !discussion.description_editors.contains(&editor)
+                {
+                    discussion.description_editors.push(editor);
+                }
+            } else {
+                discussion.notes.push(note.into_port());
+            }
+        }
+        discussion
+    }
+
+    fn into_port(self) -> forge::Note {
+        // GitLab sets both times on creation, a few milliseconds apart.
+        let edited = self
+            .updated_at
+            .is_some_and(|updated| updated - self.created_at > TimeDelta::seconds(1));
+        forge::Note {
+            id: NoteId(self.id),
+            author: self.author.person(),
+            by_bot: self.author.is_automated(),
+            body: self.body,
+            edited,
+            created_at: self.created_at,
+        }
+    }
+}
+
+/// The answer to posting a note. Text made of quick actions alone is carried
+/// out instead of posted: then there is no id, but a list of what was changed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Posted {
+    pub(super) id: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Member {
+    access_level: u64,
+    state: Option<String>,
+    membership_state: Option<String>,
+    expires_at: Option<NaiveDate>,
+}
+
+impl Member {
+    /// Whether the membership holds at `now`, with one of these levels. The
+    /// levels are a set, for a higher number does not always mean more rights.
+    pub(super) fn counts(&self, levels: &[u64], now: Timestamp) -> bool {
+        levels.contains(&self.access_level)
+            && self.state.as_deref() == Some("active")
+            && self.membership_state.as_deref().is_none_or(|state| state == "active")
+            && self.expires_at.is_none_or(|last| last > now.date_naive())
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SshKey {
+    pub(super) key: String,
+    expires_at: Option<Timestamp>,
+    usage_type: Option<String>,
+}
+
+impl SshKey {
+    /// Whether it opens sessions at `now`: not expired, not for signing alone.
+    pub(super) fn signs_in(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|last| last > now)
+            && self.usage_type.as_deref() != Some("signing")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_of_programs_are_told_from_people() {
+        for bot in [
+            "project_12_bot_3f9c2a7e",
+            "group_9_bot_x",
+            "project_1_bot",
+            "project_1_bot2",
+            "Ghost",
+            "support-bot",
+            "service_account_group_3_ab",
+        ] {
+            let account = Account {
+                id: 1,
+                username: bot.to_owned(),
+                state: Some("active".to_owned()),
+                bot: None,
+            };
+            assert!(account.is_automated(), "{bot}");
+            assert!(!account.is_active_person(), "{bot}");
+        }
+        for person in ["alice", "project_bot", "project_x_bot_1", "group_1_botany", "ghostwriter"] {
+            let account = Account {
+                id: 1,
+                username: person.to_owned(),
+                state: Some("active".to_owned()),
+                bot: None,
+            };
+            assert!(account.is_active_person(), "{person}");
+        }
+    }
+
+    #[test]
+    fn a_membership_counts_only_while_it_is_active_and_of_a_wanted_level() {
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let member = |level, state: &str, expires: Option<&str>| Member {
+            access_level: level,
+            state: Some(state.to_owned()),
+            membership_state: None,
+            expires_at: expires.map(|date| date.parse().unwrap()),
+        };
+        let levels = [30, 40, 50];
+        assert!(member(30, "active", None).counts(&levels, now));
+        assert!(member(50, "active", Some("2026-11-22")).counts(&levels, now));
+        assert!(!member(50, "active", Some("2026-11-21")).counts(&levels, now));
+        assert!(!member(20, "active", None).counts(&levels, now));
+        assert!(!member(25, "active", None).counts(&levels, now));
+        assert!(!member(60, "active", None).counts(&levels, now));
+        assert!(!member(40, "blocked", None).counts(&levels, now));
+        let awaiting =
+            Member { membership_state: Some("awaiting".to_owned()), ..member(40, "active", None) };
+        assert!(!awaiting.counts(&levels, now));
+    }
+}

@@ -1,0 +1,575 @@
+//! The adapter against a scripted server: which requests it sends, and what it
+//! makes of every kind of answer.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, Method, Response, Uri},
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+use url::Url;
+
+use super::{DEFAULT_APPROVER_LEVELS, GitLab, GitLabSettings, SettingsError};
+use crate::{
+    cookbook::Principal,
+    identity::{ForgeName, IssueNumber, IssueRef, NoteId, Person, ProjectId, Timestamp, UserId},
+    notice::markdown::Markdown,
+    ports::{
+        PortError, Verdict,
+        clock::Clock,
+        forge::{Forge as _, IssueUpdate},
+    },
+};
+
+/// A request as the server saw it.
+#[derive(Clone, Debug)]
+struct Seen {
+    method: Method,
+    uri: String,
+    token: Option<String>,
+    body: String,
+}
+
+impl Seen {
+    fn line(&self) -> String {
+        format!("{} {}", self.method, self.uri)
+    }
+}
+
+enum Answer {
+    Reply(Response<Body>),
+    Silence,
+}
+
+#[derive(Clone)]
+struct Script {
+    url: Url,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Script {
+    async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let script = Self {
+            url: Url::parse(&format!("http://{address}/gitlab")).unwrap(),
+            answers: Arc::new(Mutex::new(answers.into_iter().collect())),
+            seen: Arc::default(),
+        };
+        let router = Router::new().fallback(play).with_state(script.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        script
+    }
+
+    fn add(&self, answer: Answer) {
+        self.answers.lock().unwrap().push_back(answer);
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.seen().iter().map(Seen::line).collect()
+    }
+}
+
+async fn play(
+    State(script): State<Script>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let token = headers.get("private-token").map(|value| value.to_str().unwrap().to_owned());
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    script.seen.lock().unwrap().push(Seen { method, uri: uri.to_string(), token, body });
+    let answer = script.answers.lock().unwrap().pop_front();
+    match answer {
+        Some(Answer::Reply(response)) => response,
+        Some(Answer::Silence) => std::future::pending().await,
+        None => Response::builder().status(599).body(Body::from("nothing scripted")).unwrap(),
+    }
+}
+
+fn reply(status: u16, body: impl Into<Body>) -> Answer {
+    Answer::Reply(Response::builder().status(status).body(body.into()).unwrap())
+}
+
+fn reply_json(status: u16, body: &Value) -> Answer {
+    reply(status, body.to_string())
+}
+
+fn reply_with(status: u16, name: &str, value: &str, body: &str) -> Answer {
+    let response = Response::builder().status(status).header(name, value);
+    Answer::Reply(response.body(Body::from(body.to_owned())).unwrap())
+}
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        at("2026-11-21T12:00:00Z")
+    }
+}
+
+fn at(time: &str) -> Timestamp {
+    time.parse().unwrap()
+}
+
+fn settings(url: Url, timeout: Duration) -> GitLabSettings {
+    GitLabSettings {
+        url,
+        token: SecretString::from("glpat-secret"),
+        ca_pem: None,
+        approver_levels: DEFAULT_APPROVER_LEVELS.to_vec(),
+        timeout,
+    }
+}
+
+fn gitlab_at(url: Url, timeout: Duration) -> GitLab {
+    GitLab::new(ForgeName::from("gitlab"), settings(url, timeout), Arc::new(Noon)).unwrap()
+}
+
+async fn scripted(answers: impl IntoIterator<Item = Answer>) -> (GitLab, Script) {
+    let script = Script::start(answers).await;
+    (gitlab_at(script.url.clone(), Duration::from_secs(20)), script)
+}
+
+fn issue() -> IssueRef {
+    IssueRef { forge: ForgeName::from("gitlab"), project: ProjectId(7), number: IssueNumber(3) }
+}
+
+fn person(id: u64, username: &str) -> Person {
+    Person { id: UserId(id), username: username.to_owned() }
+}
+
+fn text(text: &str) -> Markdown {
+    Markdown::rendered(text.to_owned())
+}
+
+fn issue_json() -> Value {
+    json!({
+        "id": 900, "iid": 3, "project_id": 7, "title": "A sandbox", "description": null,
+        "state": "opened", "labels": ["vm::pending"], "due_date": "2026-12-05",
+        "confidential": true, "web_url": "https://git.example/a/-/issues/3",
+        "author": {"id": 5, "username": "alice", "state": "active"},
+        "updated_at": "2026-11-20T10:00:00.123Z", "a_field_of_tomorrow": {"x": []},
+    })
+}
+
+fn note_json(id: u64, body: &str, system: bool, author: (u64, &str)) -> Value {
+    json!({
+        "id": id, "body": body, "system": system,
+        "author": {"id": author.0, "username": author.1},
+        "created_at": format!("2026-11-20T10:00:{id:02}.000Z"),
+        "updated_at": format!("2026-11-20T10:00:{id:02}.020Z"),
+    })
+}
+
+async fn failing_read(answer: Answer) -> PortError {
+    let (gitlab, script) = scripted([answer]).await;
+    let error = gitlab.issue(&issue()).await.unwrap_err();
+    assert_eq!(script.seen().len(), 1, "retrying is the engine's");
+    error
+}
+
+#[tokio::test]
+async fn an_issue_is_read_with_the_token_below_the_installations_path() {
+    let (gitlab, script) = scripted([reply_json(200, &issue_json())]).await;
+    let found = gitlab.issue(&issue()).await.unwrap();
+    assert_eq!(found.author, person(5, "alice"));
+    assert_eq!(found.description, "");
+    assert_eq!(found.due_date, Some("2026-12-05".parse().unwrap()));
+    assert!(found.open && found.confidential);
+    assert_eq!(script.lines(), ["GET /gitlab/api/v4/projects/7/issues/3"]);
+    assert_eq!(script.seen()[0].token.as_deref(), Some("glpat-secret"));
+}
+
+#[tokio::test]
+async fn an_issue_that_moved_away_is_missing() {
+    let mut moved = issue_json();
+    moved["moved_to_id"] = json!(901);
+    assert_eq!(failing_read(reply_json(200, &moved)).await.verdict, Verdict::Missing);
+}
+
+#[tokio::test]
+async fn every_bad_answer_has_its_verdict() {
+    let not_found = r#"{"message":"404 Not found"}"#;
+    let retry = |seconds: Option<u64>| Verdict::Retry { after: seconds.map(Duration::from_secs) };
+    let page = "<html><body>502 Bad Gateway</body></html>";
+    let table = [
+        (reply(401, r#"{"message":"401 Unauthorized"}"#), Verdict::GiveUp),
+        (reply(403, r#"{"error":"insufficient_scope"}"#), Verdict::GiveUp),
+        (reply(404, not_found), Verdict::Missing),
+        (reply(404, "<html>no such page</html>"), Verdict::Missing),
+        (reply(409, "{}"), Verdict::GiveUp),
+        (reply(422, r#"{"message":{"due_date":["is invalid"]}}"#), Verdict::GiveUp),
+        (reply_with(429, "Retry-After", "17", "Retry later"), retry(Some(17))),
+        (reply(429, "Retry later"), retry(Some(60))),
+        (reply(500, r#"{"message":"500 Internal Server Error"}"#), retry(None)),
+        (reply(502, page), retry(None)),
+        (reply(200, page), retry(None)),
+        (reply(200, r#"{"iid": 3, "title": "A san"#), retry(None)),
+        (reply(200, r#"{"surprise": true}"#), retry(None)),
+    ];
+    for (number, (answer, expected)) in table.into_iter().enumerate() {
+        let error = failing_read(answer).await;
+        assert_eq!(error.verdict, expected, "row {number}: {}", error.chain());
+        assert_eq!(error.to_string(), "could not read gitlab:7#3");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_resets_or_stops_in_the_middle_is_asked_again_later() {
+    let script = Script::start([Answer::Silence]).await;
+    let gitlab = gitlab_at(script.url.clone(), Duration::from_millis(100));
+    let error = gitlab.post_note(&issue(), &text("Hello")).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::Retry { after: None });
+    assert_eq!(error.to_string(), "could not post a comment on gitlab:7#3");
+
+    for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"id\": 1"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let _ = connection.write_all(answer.as_bytes()).await;
+            }
+        });
+        let gitlab = gitlab_at(Url::parse(&url).unwrap(), Duration::from_secs(20));
+        let error = gitlab.issue(&issue()).await.unwrap_err();
+        assert_eq!(error.verdict, Verdict::Retry { after: None }, "{}", error.chain());
+    }
+}
+
+#[tokio::test]
+async fn nobody_listening_is_asked_again_later_and_says_what_to_check() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let gitlab = gitlab_at(Url::parse(&url).unwrap(), Duration::from_secs(20));
+    let error = gitlab.own_account().await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::Retry { after: None });
+    assert!(error.advice.unwrap().contains("check the address of forge `gitlab`"));
+}
+
+#[tokio::test]
+async fn reads_follow_redirects_on_the_same_origin_and_nobody_else_sees_the_token() {
+    let (gitlab, script) = scripted([
+        reply_with(301, "Location", "/gitlab/api/v4/projects/8/issues/3", ""),
+        reply_json(200, &issue_json()),
+    ])
+    .await;
+    assert_eq!(gitlab.issue(&issue()).await.unwrap().reference, issue());
+    assert_eq!(
+        script.lines(),
+        ["GET /gitlab/api/v4/projects/7/issues/3", "GET /gitlab/api/v4/projects/8/issues/3"]
+    );
+
+    let (_, stranger) = scripted([reply_json(200, &issue_json())]).await;
+    script.add(reply_with(302, "Location", stranger.url.as_str(), ""));
+    let error = gitlab.issue(&issue()).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::GiveUp);
+    assert!(error.advice.unwrap().contains("configure the address GitLab itself answers at"));
+    assert_eq!(stranger.lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn writes_follow_no_redirect_and_circles_end() {
+    let here = "/gitlab/api/v4/projects/8/issues/3/notes";
+    let (gitlab, script) = scripted([reply_with(301, "Location", here, "")]).await;
+    let error = gitlab.post_note(&issue(), &text("Hello")).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::GiveUp);
+    assert_eq!(script.seen().len(), 1);
+
+    for _ in 0..20 {
+        script.add(reply_with(302, "Location", here, ""));
+    }
+    assert_eq!(gitlab.issue(&issue()).await.unwrap_err().verdict, Verdict::GiveUp);
+    assert_eq!(script.seen().len(), 7);
+}
+
+#[tokio::test]
+async fn a_discussion_is_read_to_the_last_page_even_when_pages_are_short() {
+    let page =
+        |number: &str, notes: &Value| reply_with(200, "X-Next-Page", number, &notes.to_string());
+    let mut edited = note_json(4, "@innkeeper approve 3f9c2a7e", false, (5, "alice"));
+    edited["updated_at"] = json!("2026-11-20T10:00:09.000Z");
+    let mut ageless = note_json(1, "Hello", false, (9, "project_7_bot_1f"));
+    ageless.as_object_mut().unwrap().remove("updated_at");
+    let (gitlab, script) = scripted([
+        page("2", &json!([note_json(3, "changed the description", true, (6, "bob")), ageless])),
+        page("3", &json!([edited, note_json(2, "added ~3 label", true, (8, "dora"))])),
+        page(
+            "",
+            &json!([
+                note_json(5, "marked the checklist item **x** as completed", true, (7, "carol")),
+                note_json(6, "changed the description", true, (6, "bob")),
+                note_json(7, "changed the description", false, (5, "alice")),
+            ]),
+        ),
+    ])
+    .await;
+    let discussion = gitlab.discussion(&issue()).await.unwrap();
+    let notes: Vec<_> = discussion
+        .notes
+        .iter()
+        .map(|note| (note.id.0, note.by_bot, note.edited, note.author.username.as_str()))
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            (1, true, false, "project_7_bot_1f"),
+            (4, false, true, "alice"),
+            (7, false, false, "alice")
+        ]
+    );
+    assert_eq!(discussion.description_editors, [UserId(6), UserId(7)]);
+    let path = "GET /gitlab/api/v4/projects/7/issues/3/notes?sort=asc&per_page=100&page=";
+    assert_eq!(script.lines(), [1, 2, 3].map(|page| format!("{path}{page}")));
+}
+
+#[tokio::test]
+async fn a_page_that_fails_fails_the_whole_discussion() {
+    let (gitlab, script) = scripted([
+        reply_with(200, "X-Next-Page", "2", "[]"),
+        reply_with(429, "Retry-After", "5", "Retry later"),
+    ])
+    .await;
+    let error = gitlab.discussion(&issue()).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::Retry { after: Some(Duration::from_secs(5)) });
+
+    let foreign = "<http://127.0.0.1:1/notes?page=2>; rel=\"next\"";
+    script.add(reply_with(200, "Link", foreign, "[]"));
+    assert_eq!(gitlab.discussion(&issue()).await.unwrap_err().verdict, Verdict::GiveUp);
+}
+
+#[tokio::test]
+async fn a_poll_asks_again_from_the_last_change_and_counts_pages_only_within_one_moment() {
+    let changed = |iid: u64, time: &str| json!({"iid": iid, "updated_at": time});
+    let more =
+        |next: &str, issues: &Value| reply_with(200, "X-Next-Page", next, &issues.to_string());
+    let (early, late) = ("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z");
+    let (gitlab, script) = scripted([
+        more("2", &json!([changed(1, early), changed(2, late)])),
+        more("2", &json!([changed(2, late), changed(3, late)])),
+        more("", &json!([changed(1, "2026-11-20T12:00:00Z")])),
+    ])
+    .await;
+    let changed = gitlab.issues_updated_since(ProjectId(7), at(early)).await.unwrap();
+    let numbers: Vec<_> = changed.iter().map(|issue| issue.reference.number.0).collect();
+    assert_eq!(numbers, [2, 3, 1], "an issue that changed again is listed once, as last changed");
+    let pages: Vec<_> = script
+        .lines()
+        .iter()
+        .map(|line| (line.contains("updated_after=2026-11-20T11"), line.ends_with("page=2")))
+        .collect();
+    assert_eq!(pages, [(false, false), (true, false), (true, true)]);
+    assert!(script.lines()[0].contains("order_by=updated_at&sort=asc&per_page=100"));
+}
+
+#[tokio::test]
+async fn a_comment_is_posted_edited_and_deleted() {
+    let (gitlab, script) = scripted([
+        reply(201, r#"{"id": 41}"#),
+        reply(200, r#"{"id": 41}"#),
+        reply(204, ""),
+        reply(404, r#"{"message":"404 Note Not Found"}"#),
+        reply(404, r#"{"message":"404 Note Not Found"}"#),
+    ])
+    .await;
+    let note = gitlab.post_note(&issue(), &text("Hello & welcome")).await.unwrap();
+    assert_eq!(note, NoteId(41));
+    gitlab.edit_note(&issue(), note, &text("Bye")).await.unwrap();
+    gitlab.delete_note(&issue(), note).await.unwrap();
+    gitlab.delete_note(&issue(), note).await.unwrap();
+    let error = gitlab.edit_note(&issue(), note, &text("Bye")).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::Missing);
+    assert_eq!(
+        script.lines()[..3],
+        [
+            "POST /gitlab/api/v4/projects/7/issues/3/notes",
+            "PUT /gitlab/api/v4/projects/7/issues/3/notes/41",
+            "DELETE /gitlab/api/v4/projects/7/issues/3/notes/41"
+        ]
+    );
+    assert_eq!(script.seen()[0].body, "body=Hello+%26+welcome");
+}
+
+#[tokio::test]
+async fn a_text_of_quick_actions_alone_is_an_error_and_not_a_comment() {
+    let eaten = json!({"commands_changes": {"state_event": "close"}, "summary": ["Closed"]});
+    let (gitlab, _script) = scripted([reply_json(202, &eaten)]).await;
+    let error = gitlab.post_note(&issue(), &text("/close")).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::GiveUp);
+    assert!(error.chain().contains("quick actions"), "{}", error.chain());
+}
+
+#[tokio::test]
+async fn an_update_names_only_what_changes_and_an_empty_one_is_not_sent() {
+    let (gitlab, script) = scripted([reply(200, "{}"), reply(200, "{}")]).await;
+    gitlab.update_issue(&issue(), &IssueUpdate::default()).await.unwrap();
+    assert_eq!(script.seen().len(), 0);
+
+    let update = IssueUpdate {
+        add_labels: vec!["vm::active".to_owned(), "a b".to_owned()],
+        remove_labels: vec!["vm::pending".to_owned()],
+        due_date: Some(Some("2026-12-05".parse().unwrap())),
+        open: Some(false),
+    };
+    gitlab.update_issue(&issue(), &update).await.unwrap();
+    let clear = IssueUpdate { due_date: Some(None), ..IssueUpdate::default() };
+    gitlab.update_issue(&issue(), &clear).await.unwrap();
+    assert_eq!(script.lines()[0], "PUT /gitlab/api/v4/projects/7/issues/3");
+    let bodies: Vec<Value> =
+        script.seen().iter().map(|seen| serde_json::from_str(&seen.body).unwrap()).collect();
+    assert_eq!(
+        bodies,
+        [
+            json!({"add_labels": "vm::active,a b", "remove_labels": "vm::pending",
+                   "due_date": "2026-12-05", "state_event": "close"}),
+            json!({"due_date": null}),
+        ]
+    );
+
+    let comma = IssueUpdate { add_labels: vec!["a,b".to_owned()], ..IssueUpdate::default() };
+    assert!(gitlab.update_issue(&issue(), &comma).await.is_err());
+    assert_eq!(script.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn only_active_people_are_found() {
+    let alice = json!({"id": 5, "username": "alice", "state": "active", "bot": false});
+    let blocked = json!({"id": 5, "username": "alice", "state": "blocked"});
+    let robot = json!({"id": 5, "username": "alice", "state": "active", "bot": true});
+    let (gitlab, script) = scripted([
+        reply_json(200, &json!([{"id": 5, "username": "alice", "state": "active"}])),
+        reply_json(200, &alice),
+        reply_json(200, &json!([])),
+        reply_json(200, &blocked),
+        reply_json(200, &robot),
+        reply(404, r#"{"message":"404 User Not Found"}"#),
+    ])
+    .await;
+    assert_eq!(gitlab.person_named("Alice&x").await.unwrap(), None, "another name than asked for");
+    script
+        .answers
+        .lock()
+        .unwrap()
+        .push_front(reply_json(200, &json!([{"id": 5, "username": "alice", "state": "active"}])));
+    assert_eq!(gitlab.person_named("Alice").await.unwrap(), Some(person(5, "alice")));
+    assert_eq!(gitlab.person_named("nobody").await.unwrap(), None);
+    for _ in 0..3 {
+        assert_eq!(gitlab.person(UserId(5)).await.unwrap(), None);
+    }
+    assert_eq!(
+        script.lines()[..3],
+        [
+            "GET /gitlab/api/v4/users?username=Alice%26x",
+            "GET /gitlab/api/v4/users?username=Alice",
+            "GET /gitlab/api/v4/users/5"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn membership_is_asked_by_account_id_with_inherited_members() {
+    let member = json!({"id": 5, "username": "alice", "state": "active", "access_level": 40,
+                        "expires_at": "2026-12-31"});
+    let expired = json!({"id": 5, "state": "active", "access_level": 40,
+                         "expires_at": "2026-11-20"});
+    let (gitlab, script) = scripted([
+        reply_json(200, &member),
+        reply_json(200, &expired),
+        reply(404, r#"{"message":"404 Not found"}"#),
+        reply(404, r#"{"message":"404 Group Not Found"}"#),
+        reply(500, "{}"),
+    ])
+    .await;
+    let group = Principal::Group("tpo/tpa".to_owned());
+    let project = Principal::Project("tpo/tpa/team".to_owned());
+    assert!(gitlab.is_among(UserId(5), &group).await.unwrap());
+    assert!(!gitlab.is_among(UserId(5), &project).await.unwrap());
+    assert!(!gitlab.is_among(UserId(5), &project).await.unwrap());
+    assert!(!gitlab.is_among(UserId(5), &group).await.unwrap());
+    assert!(gitlab.is_among(UserId(5), &group).await.is_err(), "an error is never a yes or no");
+    assert_eq!(
+        script.lines()[..2],
+        [
+            "GET /gitlab/api/v4/groups/tpo%2Ftpa/members/all/5",
+            "GET /gitlab/api/v4/projects/tpo%2Ftpa%2Fteam/members/all/5"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_user_principal_means_the_account_that_bears_the_name_now() {
+    let alice = json!({"id": 5, "username": "alice", "state": "active"});
+    let (gitlab, _script) = scripted([
+        reply_json(200, &json!([alice])),
+        reply_json(200, &alice),
+        reply_json(200, &json!([alice])),
+        reply_json(200, &alice),
+    ])
+    .await;
+    let principal = Principal::User("alice".to_owned());
+    assert!(gitlab.is_among(UserId(5), &principal).await.unwrap());
+    assert!(!gitlab.is_among(UserId(6), &principal).await.unwrap());
+}
+
+#[tokio::test]
+async fn keys_that_expired_or_only_sign_are_left_out() {
+    let keys = json!([
+        {"id": 1, "key": "ssh-ed25519 AAAA a", "expires_at": null, "usage_type": "auth_and_signing"},
+        {"id": 2, "key": "ssh-ed25519 BBBB b", "expires_at": "2026-11-20T00:00:00.000Z"},
+        {"id": 3, "key": "ssh-ed25519 CCCC c", "usage_type": "signing"},
+    ]);
+    let (gitlab, script) = scripted([reply_json(200, &keys)]).await;
+    assert_eq!(gitlab.ssh_keys(UserId(5)).await.unwrap(), ["ssh-ed25519 AAAA a"]);
+    assert_eq!(script.lines(), ["GET /gitlab/api/v4/users/5/keys?per_page=100&page=1"]);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_what_became_of_them() {
+    use std::sync::atomic::Ordering::Relaxed;
+    let me = r#"{"id": 9, "username": "project_7_bot_1f"}"#;
+    let (gitlab, _script) =
+        scripted([reply(200, me), reply(500, "{}"), reply(429, "Retry later")]).await;
+    assert_eq!(gitlab.own_account().await.unwrap(), person(9, "project_7_bot_1f"));
+    assert!(gitlab.own_account().await.is_err());
+    assert!(gitlab.own_account().await.is_err());
+    let traffic = gitlab.traffic();
+    let counts = [&traffic.answered, &traffic.refused, &traffic.limited, &traffic.failed];
+    assert_eq!(counts.map(|count| count.load(Relaxed)), [1, 1, 1, 0]);
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_with_a_sentence() {
+    let refused = |url: &str, token: &str| {
+        let mut settings = settings(Url::parse(url).unwrap(), Duration::from_secs(1));
+        settings.token = SecretString::from(token);
+        GitLab::new(ForgeName::from("gitlab"), settings, Arc::new(Noon)).err().unwrap().to_string()
+    };
+    assert_eq!(
+        refused("ftp://git.example", "x"),
+        "`ftp://git.example…` is not the address of a GitLab: `https://HOST` or `https://HOST/PATH` \
+         is expected"
+    );
+    assert!(!refused("https://me:secret@git.example", "x").contains("secret"));
+    assert_eq!(refused("https://git.example", "x\ny"), SettingsError::Token.to_string());
+
+    let mut settings = settings(Url::parse("https://git.example").unwrap(), Duration::from_secs(1));
+    assert!(!format!("{settings:?}").contains("glpat-secret"));
+    settings.ca_pem = Some(b"-----BEGIN CERTIFICATE-----\nnonsense".to_vec());
+    assert!(GitLab::new(ForgeName::from("gitlab"), settings, Arc::new(Noon)).is_err());
+}

@@ -238,7 +238,9 @@ impl Engine {
 fn back_off(failures: u32, verdict: Verdict) -> TimeDelta {
     let seconds = 1_i64.checked_shl(failures.min(10)).unwrap_or(600).min(600);
     let asked = match verdict {
-        Verdict::Retry { after: Some(after) } => TimeDelta::from_std(after).unwrap_or(TimeDelta::zero()),
+        Verdict::Retry { after: Some(after) } => {
+            TimeDelta::from_std(after).unwrap_or(TimeDelta::zero())
+        }
         _ => TimeDelta::zero(),
     };
     TimeDelta::seconds(seconds).max(asked)

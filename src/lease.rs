@@ -13,7 +13,7 @@ use crate::{
     },
     ports::provider::{MachineOrder, Power},
     quantity::Delay,
-    request::WaitsOn,
+    request::{WaitsOn, value::Term},
 };
 
 /// A machine plus its time. Never deleted: an ended lease is the record of
@@ -53,7 +53,7 @@ pub struct Lease {
     /// Whether the machine ran when last looked at.
     pub power: Power,
     /// How long it was asked for.
-    pub granted: Grant,
+    pub granted: Term,
     /// When it was handed over: lifetimes count from here.
     pub handed_over: Option<Timestamp>,
     /// The next step that will be taken by itself.
@@ -123,16 +123,6 @@ impl State {
             Self::Ended => "ended",
         }
     }
-}
-
-/// How long a machine was asked for; counted from the hand-over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Grant {
-    /// That many calendar days.
-    For(crate::quantity::Lifetime),
-    /// Through that day.
-    Until(chrono::NaiveDate),
 }
 
 /// A step that is taken by itself when its time has come and everybody was warned.

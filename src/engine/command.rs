@@ -60,7 +60,7 @@ impl Engine {
         };
         let cookbook = cookbooks.get(&draft.request.value.cookbook);
         let rights = self.rights(draft, cookbook, &note.author).await?;
-        let order = Order { desk, note, key, word: command.word(), cookbook, rights };
+        let order = Order { desk, note, key, word: command.word().entry().word, cookbook, rights };
         self.obey_order(draft, &order, command).await
     }
 
@@ -72,7 +72,7 @@ impl Engine {
     ) -> Result<(), CommitError> {
         match command {
             Command::Help => {
-                let commands = command::help().into_iter().map(help_line).collect();
+                let commands = command::Word::ALL.iter().map(|word| help_line(word.entry())).collect();
                 draft.reply(order.key, Reply::Help { commands });
             }
             Command::Status => {
@@ -89,8 +89,8 @@ impl Engine {
             Command::Release { machine, confirmation } => {
                 self.release(draft, order, machine.as_ref(), confirmation.as_deref());
             }
-            Command::Power { command, machine } => {
-                self.switch(draft, order, command, machine.as_ref());
+            Command::Power { action, machine } => {
+                self.switch(draft, order, action, machine.as_ref());
             }
             Command::Transfer { to } => self.transfer(draft, order, &to).await?,
             Command::Retry => self.retry(draft, order).await?,
@@ -119,7 +119,10 @@ impl Engine {
             let state = super::view::state_in_words(lease);
             let mut line = format!("`{}` is {state}", lease.order.key.name);
             if let Some(deadline) = lease.deadline {
-                line.push_str(&format!("; next step: `{}`", self.calendar.describe(deadline.at, self.now())));
+                line.push_str(&format!(
+                    "; next step: `{}`",
+                    self.calendar.describe(deadline.at, self.now())
+                ));
             }
             if let Some(hold) = &lease.hold {
                 line.push_str(&format!("; on hold: {hold}"));
@@ -198,7 +201,7 @@ impl Draft<'_> {
     }
 }
 
-fn help_line(line: &command::HelpEntry) -> HelpLine {
+fn help_line(line: &command::Entry) -> HelpLine {
     HelpLine {
         usage: line.usage.to_owned(),
         who: line.who.to_owned(),

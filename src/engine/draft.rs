@@ -10,9 +10,7 @@ use crate::{
         lifecycle::{self as lease_life, IllegalEvent},
     },
     notice::Reply,
-    ports::store::{
-        Actor, AuditNote, Change, ClaimedEffect, CommitError, Versioned,
-    },
+    ports::store::{Actor, AuditNote, Change, ClaimedEffect, CommitError, Versioned},
     request::{Request, WaitsOn, lifecycle as request_life},
 };
 
@@ -45,6 +43,11 @@ impl<'a> Draft<'a> {
     pub(super) fn request_mut(&mut self) -> &mut Request {
         self.request_touched = true;
         &mut self.request.value
+    }
+
+    /// The request was rewritten as it was: there is nothing of it to store.
+    pub(super) fn request_unchanged(&mut self) {
+        self.request_touched = false;
     }
 
     /// The request meets an event. One that cannot follow changes nothing.
@@ -169,8 +172,10 @@ impl<'a> Draft<'a> {
         if self.is_empty() {
             return Ok(());
         }
-        let mut change =
-            std::mem::replace(&mut self.change, Change { at: self.engine.now(), ..Change::default() });
+        let mut change = std::mem::replace(
+            &mut self.change,
+            Change { at: self.engine.now(), ..Change::default() },
+        );
         if self.request_touched {
             change.request = Some(self.request.clone());
         }

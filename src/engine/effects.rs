@@ -16,7 +16,7 @@ use crate::{
         Lease, State,
         lifecycle::{self, Effect, Event, News, Topic},
     },
-    notice::{Reply, marker::Marker, markdown::Markdown, news::LeaseNews},
+    notice::{Reply, markdown::Markdown, marker::Marker, news::LeaseNews},
     ports::{
         PortError, Verdict,
         provider::Provider,
@@ -156,7 +156,11 @@ impl Engine {
         };
         draft.lease_event(id, &event).map_err(PortError::bug("take a provider's answer"))?;
         let action = audit_word(&event);
-        draft.audit(Actor::Outside, action, Of { lease: Some(id), digest: Some(lease.digest), ..Of::default() });
+        draft.audit(
+            Actor::Outside,
+            action,
+            Of { lease: Some(id), digest: Some(lease.digest), ..Of::default() },
+        );
         follow_request(&mut draft, &event);
         self.finish(effect, draft).await
     }
@@ -177,14 +181,19 @@ impl Engine {
             }
             Effect::Destroy => {
                 let name = lease.order.key.name.as_str();
-                if lease.protected || self.settings.protected_names.iter().any(|other| other == name) {
+                if lease.protected
+                    || self.settings.protected_names.iter().any(|other| other == name)
+                {
                     return Ok(Some("it is protected".to_owned()));
                 }
                 if let Some(why) = &lease.hold {
                     return Ok(Some(why.clone()));
                 }
                 if self.clock_moved_back().await? {
-                    return Ok(Some("the clock moved back; nothing is destroyed until it has caught up".to_owned()));
+                    return Ok(Some(
+                        "the clock moved back; nothing is destroyed until it has caught up"
+                            .to_owned(),
+                    ));
                 }
                 limit(EffectKind::Destroy, self.settings.destroys_per_day, "destroyed").await
             }
@@ -229,7 +238,8 @@ impl Engine {
             "an effect failed"
         );
         let now = self.now();
-        let is_comment = !matches!(&effect.task, Task::Lease(_, step) if !matches!(step, Effect::Tell(_)));
+        let is_comment =
+            !matches!(&effect.task, Task::Lease(_, step) if !matches!(step, Effect::Tell(_)));
         let hopeless = match error.verdict {
             Verdict::Missing => is_comment,
             Verdict::GiveUp => is_comment && now - effect.ordered_at >= COMMENT_PATIENCE,
@@ -301,7 +311,11 @@ impl Engine {
         draft.commit().await
     }
 
-    async fn finish(&self, effect: &ClaimedEffect, mut draft: Draft<'_>) -> Result<(), CommitError> {
+    async fn finish(
+        &self,
+        effect: &ClaimedEffect,
+        mut draft: Draft<'_>,
+    ) -> Result<(), CommitError> {
         draft.finishes(effect);
         draft.look_again();
         draft.commit().await
@@ -309,8 +323,7 @@ impl Engine {
 
     /// It was overtaken: done without being performed.
     async fn drop_effect(&self, effect: &ClaimedEffect) -> Result<(), CommitError> {
-        let change =
-            Change { finishes: Some(effect.clone()), at: self.now(), ..Change::default() };
+        let change = Change { finishes: Some(effect.clone()), at: self.now(), ..Change::default() };
         self.store().commit(&change).await
     }
 

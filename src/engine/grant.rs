@@ -11,14 +11,14 @@ use super::{
 use crate::{
     cookbook::Cookbook,
     identity::{LeaseId, MachineName, Person},
-    lease::{Grant, Lease, State, lifecycle::Effect},
+    lease::{Lease, State, lifecycle::Effect},
     notice::Reply,
     ports::{
         PortError,
         provider::{MachineKey, MachineOrder, Power},
         store::{Actor, CommitError},
     },
-    request::{Approval, WaitsOn, lifecycle::Event, spec::Spec},
+    request::{Approval, WaitsOn, lifecycle::Event, spec::Spec, value::Term},
 };
 
 impl Engine {
@@ -34,7 +34,7 @@ impl Engine {
         let request = draft.request.value.clone();
         let verdict = &request.verdict;
         let (Some(spec), Some(digest)) = (&verdict.spec, verdict.digest()) else { return Ok(()) };
-        let owner = verdict.owner.clone().unwrap_or_else(|| request.author.clone());
+        let owner = verdict.owner.clone();
         let ssh_keys = self.keys(desk, spec, &owner).await?;
         let mut taken = self.names_in_use(cookbook).await?;
         let mut machines = Vec::new();
@@ -71,7 +71,7 @@ impl Engine {
                 waits_on: WaitsOn::Provider,
                 waits_since: draft.now(),
                 power: Power::Unknown,
-                granted: spec.grant().unwrap_or(Grant::For(cookbook.lifetime.default)),
+                granted: spec.term().unwrap_or(Term::For(cookbook.lifetime.default)),
                 handed_over: None,
                 deadline: None,
                 announcements: Vec::new(),
@@ -110,7 +110,7 @@ impl Engine {
     ) -> Result<Vec<String>, PortError> {
         let given = spec.ssh_keys();
         if !given.is_empty() {
-            return Ok(given.to_vec());
+            return Ok(given.into_iter().map(str::to_owned).collect());
         }
         self.forge(&desk.reference().forge)?.ssh_keys(owner.id).await
     }
@@ -138,7 +138,7 @@ fn choose_name(
     issue: &crate::identity::IssueRef,
     cookbook: &Cookbook,
     spec: &Spec,
-    index: u16,
+    index: u64,
     id: LeaseId,
     taken: &BTreeSet<String>,
 ) -> MachineName {

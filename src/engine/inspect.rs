@@ -48,9 +48,14 @@ impl Inspection {
 impl Engine {
     /// Looks at every provider. One that is away does not keep the others waiting for long.
     pub(super) async fn inspect(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
-        let all = self.ports.providers.values().map(|provider| self.inspect_one(provider.as_ref(), leases));
+        let all = self
+            .ports
+            .providers
+            .values()
+            .map(|provider| self.inspect_one(provider.as_ref(), leases));
         let found = futures::future::try_join_all(all).await?;
-        let inspection = Inspection { at: Some(self.now()), providers: found.into_iter().collect() };
+        let inspection =
+            Inspection { at: Some(self.now()), providers: found.into_iter().collect() };
         *self.inspection.lock().unwrap_or_else(PoisonError::into_inner) = inspection;
         Ok(())
     }
@@ -69,7 +74,8 @@ impl Engine {
                 return Ok((name, Inspected { error: Some(error.chain()), ..known }));
             }
         };
-        for lease in leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name) {
+        for lease in leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name)
+        {
             let machine = machines.iter().find(|machine| machine.lease == Some(lease.id));
             self.compare(provider, lease, machine).await?;
         }

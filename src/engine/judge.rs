@@ -12,12 +12,12 @@ use crate::{
     identity::{Digest, Person},
     lease::State,
     notice::{FieldChange, Reply},
-    policy::{self, Facts, Need, People, Usage, UsageCount, Verdict},
+    policy::{self, Facts, Need, People, Usage, Verdict},
     ports::{
         PortError,
         store::{Actor, CommitError},
     },
-    request::{self, Reading, Request, form, lifecycle::Event},
+    request::{self, Reading, Request, form, lifecycle::Event, value::Value},
 };
 
 impl Engine {
@@ -62,14 +62,17 @@ impl Engine {
             request.reading = reading;
             request.verdict = verdict;
         }
-        if before.verdict.digest() != digest {
+        // A newer policy voids an approval only if it is worse for the requester.
+        let worse = before.policy_version != version
+            && draft.request.value.verdict.is_worse_than(&before.verdict);
+        if before.verdict.digest() != digest || worse {
             void_approvals(draft, cookbook, &before);
         }
         let event = if digest.is_some() { Event::Acceptable } else { Event::Refused };
         draft.request_event(event).map_err(PortError::bug("judge a request"))?;
         if draft.request.value == before && !first {
             // Nothing moved: nothing to store.
-            draft.forget_request_touch();
+            draft.request_unchanged();
         } else if first {
             draft.audit(Actor::User(before.author.id), "filed", Of { digest, ..Of::default() });
         } else if before.state != draft.request.value.state {
@@ -106,8 +109,9 @@ impl Engine {
         let eligible = cookbook.eligible.is_empty()
             || self.first_of(forge, author.id, &cookbook.eligible).await?.is_some();
         let people = self.look_up(desk, &author, reading).await?;
-        let owner = policy::owner_name(reading)
-            .and_then(|name| people.get(name).cloned().flatten())
+        let owner = usernames(reading)
+            .find(|(field, _)| *field == "owner")
+            .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
             .unwrap_or_else(|| author.clone());
         let (usage, taken_names) = self.usage(draft, cookbook, &owner).await?;
         Ok(Facts {
@@ -122,7 +126,7 @@ impl Engine {
             usage,
             taken_names,
             protected_names: self.settings.protected_names.iter().cloned().collect(),
-            automatic_approval: self.settings.automatic_approval,
+            auto_approval: self.settings.automatic_approval,
             today: self.calendar.today(self.now()),
         })
     }
@@ -136,14 +140,10 @@ impl Engine {
     ) -> Result<BTreeMap<String, Option<Person>>, PortError> {
         let forge = self.forge(&desk.issue.reference.forge)?;
         let mut people = BTreeMap::new();
-        for name in reading.usernames() {
-            if !people.contains_key(name) {
-                let person = if name == author.username {
-                    Some(author.clone())
-                } else {
-                    forge.person_named(name).await?
-                };
-                people.insert(name.to_owned(), person);
+        for (_, name) in usernames(reading) {
+            let known = name.eq_ignore_ascii_case(&author.username);
+            if !known && !people.contains_key(&name.to_lowercase()) {
+                people.insert(name.to_lowercase(), forge.person_named(name).await?);
             }
         }
         Ok(people)
@@ -164,35 +164,38 @@ impl Engine {
                 continue;
             }
             taken.insert(lease.order.key.name.to_string());
-            if lease.provider == cookbook.placement.provider {
-                usage.provider.leases += 1;
-            }
-            if lease.cookbook == cookbook.name {
-                usage.cookbook.leases += 1;
-            }
+            usage.provider_leases += u64::from(lease.provider == cookbook.placement.provider);
+            usage.cookbook_leases += u64::from(lease.cookbook == cookbook.name);
             if lease.owner.id == owner.id {
-                let order = &lease.order;
-                usage.owner.add(UsageCount {
-                    leases: 1,
-                    vcpus: u64::from(order.vcpus.get()),
-                    memory: order.memory.get(),
-                    disk: order.disk.get(),
-                    pending: 0,
-                });
+                usage.owner_leases += 1;
+                usage.owner_vcpus += u64::from(lease.order.vcpus.get());
+                usage.owner_memory += lease.order.memory.get();
+                usage.owner_disk += lease.order.disk.get();
             }
         }
-        for request in self.store().open_requests().await?.into_iter().map(|request| request.value) {
-            if request.id == draft.request.value.id || !request.leases.is_empty() {
+        for request in self.store().open_requests().await?.into_iter().map(|request| request.value)
+        {
+            // What is approved counts by its leases.
+            if request.id == draft.request.value.id || !request.state.is_open() {
                 continue;
             }
             let Some(spec) = &request.verdict.spec else { continue };
             taken.extend(spec.hostname().map(str::to_owned));
-            if request.verdict.owner.as_ref().is_some_and(|other| other.id == owner.id) {
-                usage.owner.pending += 1;
-            }
+            usage.owner_pending += u64::from(request.verdict.owner.id == owner.id);
         }
         Ok((usage, taken))
     }
+}
+
+/// The accounts named in the form, with the field each is named in.
+fn usernames(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
+    reading.fields.iter().flat_map(|(field, answer)| {
+        let names = match &answer.value {
+            Value::Users(names) => names.as_slice(),
+            _ => &[],
+        };
+        names.iter().map(|name| (field.as_str(), name.as_str()))
+    })
 }
 
 /// The digest is another one: what was approved or accepted is not what is asked for now.

@@ -9,8 +9,10 @@ use crate::{
     cookbook::{Cookbook, Cookbooks},
     identity::{Digest, IssueRef, Person, RequestId},
     notice::Reply,
+    policy::Verdict,
+    ports,
     ports::{
-        PortError, Verdict,
+        PortError,
         forge::{Discussion, Issue, Note},
         store::{Actor, CommitError, Look, Versioned},
     },
@@ -66,9 +68,9 @@ impl Engine {
         let own = self.own_account(&look.issue.forge).await?;
         let issue = match forge.issue(&look.issue).await {
             Ok(issue) => issue,
-            Err(error) if error.verdict == Verdict::Missing => {
+            Err(error) if error.verdict == ports::Verdict::Missing => {
                 if look.failures < EARLY_MISSES {
-                    return Err(PortError { verdict: Verdict::Retry { after: None }, ..error });
+                    return Err(PortError { verdict: ports::Verdict::Retry { after: None }, ..error });
                 }
                 tracing::warn!(issue = %look.issue, "the issue is gone, moved or hidden from us");
                 return Ok(None);
@@ -140,7 +142,11 @@ impl Engine {
             description: Digest::of(""),
             policy_version: cookbooks.version,
             reading: crate::request::Reading::default(),
-            verdict: crate::policy::Verdict::default(),
+            verdict: Verdict::unjudged(
+                cookbook.name.clone(),
+                cookbooks.version,
+                desk.issue.author.clone(),
+            ),
             approvals: Vec::new(),
             accepted: false,
             leases: Vec::new(),

@@ -44,7 +44,11 @@ impl Engine {
         Ok(found)
     }
 
-    async fn poll_project(&self, forge: &ForgeName, project: ProjectId) -> Result<usize, PortError> {
+    async fn poll_project(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+    ) -> Result<usize, PortError> {
         let name = format!("poll:{forge}:{project}");
         let began = self.now();
         let since = self.store().moment(&name).await?.unwrap_or(began - FIRST);

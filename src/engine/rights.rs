@@ -75,16 +75,19 @@ impl Engine {
 /// Whoever filed it answers for a machine until somebody else has taken it over.
 pub(super) fn owns(draft: &Draft<'_>, who: UserId, lease: Option<LeaseId>) -> bool {
     let request = &draft.request.value;
-    let mut leases =
-        draft.leases.iter().map(|l| &l.value).filter(|l| lease.is_none_or(|id| l.id == id)).peekable();
+    let mut leases = draft
+        .leases
+        .iter()
+        .map(|l| &l.value)
+        .filter(|l| lease.is_none_or(|id| l.id == id))
+        .peekable();
     if leases.peek().is_none() {
         return request.author.id == who
-            || request.verdict.owner.as_ref().is_some_and(|owner| owner.id == who)
+            || request.verdict.owner.id == who
             || request.verdict.fallback.iter().any(|person| person.id == who);
     }
     leases.any(|lease| {
-        let transferred =
-            request.verdict.owner.as_ref().is_some_and(|owner| owner.id != lease.owner.id);
+        let transferred = request.verdict.owner.id != lease.owner.id;
         lease.owner.id == who
             || lease.fallback.iter().any(|person| person.id == who)
             || (request.author.id == who && !transferred)

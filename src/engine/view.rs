@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Engine,
-    draft::Draft,
-    judge::approvers,
-    look::Desk,
-};
+use super::{Engine, draft::Draft, judge::approvers, look::Desk};
 use crate::{
     cookbook::{Cookbook, Cookbooks},
     identity::NoteId,
@@ -22,12 +17,7 @@ use crate::{
         sticky::{AnswerLine, MachineLine, Phase, Problem, Sticky},
     },
     policy::Need,
-    ports::{
-        PortError, Verdict,
-        forge::IssueUpdate,
-        provider::Power,
-        store::CommitError,
-    },
+    ports::{PortError, Verdict, forge::IssueUpdate, provider::Power, store::CommitError},
     request::lifecycle::State as RequestState,
     violation::Violation,
 };
@@ -110,12 +100,17 @@ impl Engine {
     ) -> Result<(), CommitError> {
         let forge = self.forge(&desk.reference().forge)?;
         let sticky = self.sticky(desk, draft, cookbooks.get(&draft.request.value.cookbook));
-        let body = self.renderer.sticky(&sticky).map_err(|cause| PortError::give_up("render the sticky comment", cause))?;
+        let body = self
+            .renderer
+            .sticky(&sticky)
+            .map_err(|cause| PortError::give_up("render the sticky comment", cause))?;
         let body = body.marked(&Marker::Sticky);
         // Ours by author and marker: text alone could be forged.
-        let mut ours = desk.discussion.notes.iter().filter(|note| {
-            note.author.id == desk.own.id && Marker::Sticky.is_in(&note.body)
-        });
+        let mut ours = desk
+            .discussion
+            .notes
+            .iter()
+            .filter(|note| note.author.id == desk.own.id && Marker::Sticky.is_in(&note.body));
         let kept = ours
             .clone()
             .find(|note| draft.request.value.sticky == Some(note.id))
@@ -325,7 +320,8 @@ fn wanted_open(desk: &Desk, draft: &Draft<'_>) -> Option<bool> {
         return (over && !request.closed_by_us).then_some(false);
     }
     // Closed by hand while machines live: answered and reopened the first time.
-    let reopen = machines && request.closing_answered && !request.seen_open && !request.reopened_by_us;
+    let reopen =
+        machines && request.closing_answered && !request.seen_open && !request.reopened_by_us;
     reopen.then_some(true)
 }
 
@@ -388,7 +384,10 @@ fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Problem {
         line: violation.line,
         message: violation.message.clone(),
         hint: violation.hint.clone(),
-        rule: violation.rule.as_ref().map(|rule| format!("{}:{} {}", rule.file, rule.line, rule.id)),
+        rule: violation
+            .rule
+            .as_ref()
+            .map(|rule| format!("{}:{} {}", rule.file, rule.line, rule.id)),
     }
 }
 

@@ -29,14 +29,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{Announcement, Deadline, Grant, Lease, OrderedWarning, State, Step, warning};
+use super::{Announcement, Deadline, Lease, OrderedWarning, State, Step, warning};
 use crate::{
     calendar::Calendar,
     cookbook::PowerCommand,
     identity::{NoteId, Person, Timestamp},
     ports::provider::Power,
     quantity::Delay,
-    request::WaitsOn,
+    request::{WaitsOn, value::Term},
 };
 
 /// What can happen to a lease.
@@ -347,8 +347,8 @@ impl Life<'_> {
         self.lease.trouble = None;
         self.enter(State::Active, WaitsOn::Nobody);
         let until = match self.lease.granted {
-            Grant::For(lifetime) => self.calendar.expiry(self.now, lifetime),
-            Grant::Until(day) => self.calendar.expiry_on(day),
+            Term::For(lifetime) => self.calendar.expiry(self.now, lifetime),
+            Term::Until(day) => self.calendar.expiry_on(day),
         };
         self.set_deadline(Step::Stop, until);
         self.tell_deadline(Topic::HandedOver);

@@ -7,7 +7,8 @@
 use std::{fs, io, path::Path};
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError, RenderErrorReason,
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError,
+    RenderErrorReason,
 };
 use serde::Serialize;
 use thiserror::Error;
@@ -69,7 +70,9 @@ pub enum TemplateError {
         cause: Box<handlebars::TemplateError>,
     },
     /// It writes something unescaped.
-    #[error("template {name}, line {line}: `{{{{{{` and `{{{{&` write text unescaped and are refused; use {{{{x}}}} or a helper")]
+    #[error(
+        "template {name}, line {line}: `{{{{{{` and `{{{{&` write text unescaped and are refused; use {{{{x}}}} or a helper"
+    )]
     Unescaped {
         /// Which.
         name: String,
@@ -117,7 +120,9 @@ impl Renderer {
                 })?,
                 _ => (*embedded).to_owned(),
             };
-            if let Some(line) = text.lines().position(|line| line.contains("{{{") || line.contains("{{&")) {
+            if let Some(line) =
+                text.lines().position(|line| line.contains("{{{") || line.contains("{{&"))
+            {
                 return Err(TemplateError::Unescaped { name: (*name).to_owned(), line: line + 1 });
             }
             self.registry.register_template_string(name, text).map_err(|cause| {

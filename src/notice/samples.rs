@@ -76,7 +76,11 @@ pub fn stickies() -> Vec<Sticky> {
             approved_by: vec!["dan".into()],
             ..base.clone()
         },
-        Sticky { phase: Phase { making: true, ..phase }, digest: Some("3f9c2a7e".into()), ..base.clone() },
+        Sticky {
+            phase: Phase { making: true, ..phase },
+            digest: Some("3f9c2a7e".into()),
+            ..base.clone()
+        },
         Sticky {
             phase: Phase { fulfilled: true, ..phase },
             digest: Some("3f9c2a7e".into()),
@@ -156,7 +160,11 @@ pub fn replies() -> Vec<Reply> {
             approvers: approvers(),
             example: "@innkeeper extend 2w".into(),
         },
-        Reply::ConfirmRelease { machine: machine(), code: "9c41f7a2".into(), backups: "30d".into() },
+        Reply::ConfirmRelease {
+            machine: machine(),
+            code: "9c41f7a2".into(),
+            backups: "30d".into(),
+        },
         Reply::TransferAsked { machine: machine(), to: "carol".into() },
         Reply::Done { what: "`sandbox-7` is protected now.".into() },
         Reply::Closed { machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }] },
@@ -184,8 +192,12 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         step: StepWords { stop: true, ..StepWords::default() },
     };
     let lead = Delay::MINUTE;
-    let destroy = LeaseNews { step: StepWords { destroy: true, ..StepWords::default() }, ..base.clone() };
-    let drop = LeaseNews { step: StepWords { drop_backups: true, ..StepWords::default() }, ..base.clone() };
+    let destroy =
+        LeaseNews { step: StepWords { destroy: true, ..StepWords::default() }, ..base.clone() };
+    let drop = LeaseNews {
+        step: StepWords { drop_backups: true, ..StepWords::default() },
+        ..base.clone()
+    };
     vec![
         (Topic::HandedOver, base.clone()),
         (Topic::HandedOver, LeaseNews { addresses: vec![], ..base.clone() }),

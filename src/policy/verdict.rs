@@ -50,6 +50,28 @@ pub enum Need {
 }
 
 impl Verdict {
+    /// A verdict on something nobody has judged yet.
+    #[must_use]
+    pub fn unjudged(cookbook: CookbookName, policy: Digest, author: Person) -> Self {
+        let needs = Need::Approval { by: Vec::new(), count: 1, own: false };
+        Self {
+            cookbook,
+            policy,
+            violations: Vec::new(),
+            spec: None,
+            needs,
+            owner: author,
+            fallback: Vec::new(),
+            acceptance_needed: None,
+        }
+    }
+
+    /// What an approval must name; `None` while something is wrong.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.spec.as_ref().map(Spec::digest)
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_fine(&self) -> bool {

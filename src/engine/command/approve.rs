@@ -28,7 +28,9 @@ impl Engine {
         }
         if request.state != State::AwaitingApproval {
             let why = match request.state {
-                State::Incomplete => "something is still missing or refused, see the first comment.",
+                State::Incomplete => {
+                    "something is still missing or refused, see the first comment."
+                }
                 State::Approved | State::Fulfilled => "this request was approved already.",
                 _ => "this request is closed; it is judged again when the issue is reopened.",
             };
@@ -42,8 +44,7 @@ impl Engine {
                 return Ok(());
             }
             Some(given) if !digest.is_named_by(given) => {
-                let reply =
-                    Reply::ApproveStale { given: given.to_owned(), digest: digest.short() };
+                let reply = Reply::ApproveStale { given: given.to_owned(), digest: digest.short() };
                 draft.reply(order.key, reply);
                 return Ok(());
             }
@@ -55,7 +56,7 @@ impl Engine {
         };
         let by = order.by().clone();
         let for_oneself = by.id == request.author.id
-            || request.verdict.owner.as_ref().is_some_and(|owner| owner.id == by.id);
+            || request.verdict.owner.id == by.id;
         if for_oneself && !own {
             let why = "nobody approves their own request; somebody else who may has to.";
             draft.reply(order.key, Reply::NotApprovable { why: why.to_owned() });
@@ -106,7 +107,11 @@ impl Engine {
         }
         let by = order.by().clone();
         let digest = draft.request.value.verdict.digest();
-        draft.audit(person(&by), "reject", Of { digest, authority: order.rights.authority(), lease: None });
+        draft.audit(
+            person(&by),
+            "reject",
+            Of { digest, authority: order.rights.authority(), lease: None },
+        );
         draft.reply(order.key, Reply::Rejected { by: by.username, reason });
     }
 

@@ -3,11 +3,11 @@
 use super::Order;
 use crate::{
     cookbook::PowerCommand,
+    effect::NewEffect,
     engine::{
         Engine,
         draft::{Draft, Of, person},
     },
-    effect::NewEffect,
     identity::MachineName,
     lease::{State, lifecycle::Event},
     notice::Reply,
@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// States in which there is a machine to talk about.
-const WITH_MACHINE: [State; 4] = [State::Adopted, State::Provisioning, State::Active, State::Expired];
+const WITH_MACHINE: [State; 4] =
+    [State::Adopted, State::Provisioning, State::Active, State::Expired];
 
 impl Engine {
     /// `start`, `stop`, `reboot`: as the cookbook says; sysadmins always.

@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 
 use super::Order;
 use crate::{
-    command::End,
     engine::{
         Engine,
         draft::{Draft, Of, person},
@@ -12,8 +11,7 @@ use crate::{
     identity::{Digest, MachineName, Timestamp},
     lease::{Lease, State, lifecycle::Event},
     notice::Reply,
-    quantity::Lifetime,
-    request::Question,
+    request::{Question, value::Term},
 };
 
 /// How long a question whether to end a machine stays open.
@@ -24,7 +22,7 @@ impl Engine {
         &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
-        by: End,
+        by: Term,
         machine: Option<&MachineName>,
     ) {
         let hint = Some("A stopped machine comes back with `restore`.");
@@ -33,10 +31,7 @@ impl Engine {
                 draft.impossible(order, "it has no end.", None);
                 continue;
             };
-            let until = match by {
-                End::For(lifetime) => self.calendar.expiry(deadline.at, lifetime),
-                End::Until(day) => self.calendar.expiry_on(day),
-            };
+            let until = self.end_of(by, deadline.at);
             if until <= deadline.at {
                 let why = format!(
                     "it is in use until `{}` already.",
@@ -56,13 +51,15 @@ impl Engine {
         &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
-        by: Option<Lifetime>,
+        by: Option<Term>,
         machine: Option<&MachineName>,
     ) {
-        let hint = Some("What was destroyed can only come back from a backup, if there is one: ask the sysadmins.");
+        let hint = Some(
+            "What was destroyed can only come back from a backup, if there is one: ask the sysadmins.",
+        );
         for lease in draft.meant(order, machine, &[State::Expired], hint) {
             let now = self.now();
-            let wanted = self.calendar.expiry(now, by.unwrap_or(lease.terms.default));
+            let wanted = self.end_of(by.unwrap_or(Term::For(lease.terms.default)), now);
             // Asked for nothing in particular, it gets what is left.
             let until = match (by, self.budget_end(&lease)) {
                 (None, Some(latest)) if latest > now => wanted.min(latest),
@@ -72,6 +69,13 @@ impl Engine {
                 let event = Event::Restore { until, by: order.by().clone() };
                 self.move_end(draft, order, &lease, &event, "restore");
             }
+        }
+    }
+
+    fn end_of(&self, term: Term, from: Timestamp) -> Timestamp {
+        match term {
+            Term::For(lifetime) => self.calendar.expiry(from, lifetime),
+            Term::Until(day) => self.calendar.expiry_on(day),
         }
     }
 
@@ -118,7 +122,11 @@ impl Engine {
             return;
         }
         let authority = order.rights.authority();
-        draft.audit(person(order.by()), action, Of { lease: Some(lease.id), authority, digest: Some(lease.digest) });
+        draft.audit(
+            person(order.by()),
+            action,
+            Of { lease: Some(lease.id), authority, digest: Some(lease.digest) },
+        );
     }
 
     /// Ends a lease now. Needs a second command, since nothing brings it back.
@@ -139,7 +147,8 @@ impl Engine {
                 return;
             }
             let code = Digest::of(format!("{}:{}", lease.id, order.note.id)).short();
-            let question = Question::Release { lease: lease.id, code: code.clone(), at: draft.now() };
+            let question =
+                Question::Release { lease: lease.id, code: code.clone(), at: draft.now() };
             draft.request_mut().questions.push(question);
             let reply = Reply::ConfirmRelease {
                 machine: lease.order.key.name.to_string(),
@@ -183,7 +192,11 @@ impl Engine {
             return false;
         }
         if lease.protected {
-            draft.impossible(order, "it is protected.", Some("A sysadmin can `unprotect` it first."));
+            draft.impossible(
+                order,
+                "it is protected.",
+                Some("A sysadmin can `unprotect` it first."),
+            );
         }
         !lease.protected
     }

@@ -14,9 +14,28 @@ const MAX_DEPTH: usize = 16;
 /// The quick actions a template may end with. GitLab removes those it knows
 /// when an issue is created, but leaves them when it is edited.
 const QUICK_ACTIONS: [&str; 22] = [
-    "assign", "assign_reviewer", "cc", "confidential", "due", "duplicate", "epic", "estimate",
-    "iteration", "label", "labels", "milestone", "project", "reassign", "relabel", "remove_due_date",
-    "severity", "spend", "title", "todo", "unlabel", "weight",
+    "assign",
+    "assign_reviewer",
+    "cc",
+    "confidential",
+    "due",
+    "duplicate",
+    "epic",
+    "estimate",
+    "iteration",
+    "label",
+    "labels",
+    "milestone",
+    "project",
+    "reassign",
+    "relabel",
+    "remove_due_date",
+    "severity",
+    "spend",
+    "title",
+    "todo",
+    "unlabel",
+    "weight",
 ];
 
 /// The sections of a body.
@@ -71,8 +90,7 @@ impl Reader<'_> {
             NodeValue::CodeBlock(block) => {
                 let first = start + usize::from(block.fenced);
                 for (index, text) in block.literal.lines().enumerate() {
-                    let kind =
-                        PieceKind::Code { info: block.info.clone(), text: text.to_owned() };
+                    let kind = PieceKind::Code { info: block.info.clone(), text: text.to_owned() };
                     self.push(first + index, index == 0, kind);
                 }
             }

@@ -39,10 +39,11 @@ pub(super) fn lines<'a>(block: Node<'a>) -> Vec<TextLine> {
             }
         }
     }
-    let trimmed = lines.lines.into_iter().flatten().map(|TextLine { line, text }| TextLine {
-        line,
-        text: text.trim().to_owned(),
-    });
+    let trimmed = lines
+        .lines
+        .into_iter()
+        .flatten()
+        .map(|TextLine { line, text }| TextLine { line, text: text.trim().to_owned() });
     trimmed.filter(|line| !line.text.is_empty()).collect()
 }
 

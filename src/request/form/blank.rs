@@ -89,8 +89,22 @@ mod tests {
     #[test]
     fn hints_and_dashes_answer_nothing() {
         for text in [
-            "", "No response", "_No response_", "N/A", "n/a.", "TODO", "TBD", "-", "---", "\u{2014}",
-            "${action_name}", "`${x}`", "<name>", "<your host name>", "...", "\u{a0}",
+            "",
+            "No response",
+            "_No response_",
+            "N/A",
+            "n/a.",
+            "TODO",
+            "TBD",
+            "-",
+            "---",
+            "\u{2014}",
+            "${action_name}",
+            "`${x}`",
+            "<name>",
+            "<your host name>",
+            "...",
+            "\u{a0}",
         ] {
             assert!(is_blank(text), "{text}");
         }

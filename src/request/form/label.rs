@@ -54,8 +54,10 @@ impl Label {
 
 fn fold(text: &str) -> String {
     let plain = tidy(text).to_lowercase().replace(['\u{2018}', '\u{2019}'], "'");
-    let plain = plain.replace(['\u{201c}', '\u{201d}'], "\"").replace(['\u{2010}', '\u{2011}'], "-");
-    let marks = |character: char| matches!(character, ':' | '*' | '_' | '#' | '?' | '.' | '!' | '`');
+    let plain =
+        plain.replace(['\u{201c}', '\u{201d}'], "\"").replace(['\u{2010}', '\u{2011}'], "-");
+    let marks =
+        |character: char| matches!(character, ':' | '*' | '_' | '#' | '?' | '.' | '!' | '`');
     plain.trim_matches(|character: char| marks(character) || character == ' ').to_owned()
 }
 
@@ -63,7 +65,9 @@ fn fold(text: &str) -> String {
 /// without parentheses.
 fn split_ending(text: &str) -> Option<(&str, &str)> {
     for (open, close) in [('(', ')'), ('[', ']')] {
-        if let Some((rest, ending)) = text.strip_suffix(close).and_then(|text| text.rsplit_once(open)) {
+        if let Some((rest, ending)) =
+            text.strip_suffix(close).and_then(|text| text.rsplit_once(open))
+        {
             return Some((rest, ending));
         }
     }

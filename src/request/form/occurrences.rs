@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    blank,
-    label::Label,
-};
+use super::{blank, label::Label};
 use crate::{
     cookbook::{Field, FieldKind},
     quantity::written::tidy,
@@ -26,10 +23,7 @@ pub(super) struct Occurrence {
 
 impl Occurrence {
     fn new(line: usize, label: Label, pieces: Vec<Piece>) -> Self {
-        Self {
-            line,
-            written: Written { pieces, unit: label.unit, date_order: label.date_order },
-        }
+        Self { line, written: Written { pieces, unit: label.unit, date_order: label.date_order } }
     }
 
     /// Whether nothing counts as an answer. A box that is open is one for a
@@ -41,7 +35,12 @@ impl Occurrence {
         match field.kind {
             FieldKind::Acknowledgement => self.written.pieces.is_empty() || open,
             FieldKind::Boolean => self.written.pieces.is_empty() || (open && ticks.len() > 1),
-            _ => self.written.pieces.is_empty() || (open && only_boxes && ticks.iter().all(|(_, _, text)| blank::is_blank(text))),
+            _ => {
+                self.written.pieces.is_empty()
+                    || (open
+                        && only_boxes
+                        && ticks.iter().all(|(_, _, text)| blank::is_blank(text)))
+            }
         }
     }
 }

@@ -42,10 +42,8 @@ fn find<'c>(text: &str, choices: &'c [String]) -> Result<&'c str, Violation> {
     if let Some(choice) = choices.iter().find(|choice| folded(choice) == folded(text)) {
         return Ok(choice);
     }
-    let refused = Violation::new(
-        ViolationCode::NotAChoice,
-        format!("`{text}` is not one of the choices."),
-    );
+    let refused =
+        Violation::new(ViolationCode::NotAChoice, format!("`{text}` is not one of the choices."));
     Err(match nearest(text, choices.iter().map(String::as_str)) {
         Some(choice) => refused.hint(format!("Did you mean `{choice}`?")),
         None => refused.hint(format!("Choose one of: {}.", choices.join(", "))),

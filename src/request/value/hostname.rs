@@ -27,8 +27,10 @@ pub(super) fn read(written: &Written) -> Result<Value, Violation> {
         && is_label(label)
         && !domain.is_empty()
     {
-        return Err(unreadable(format!("`{name}` is a full domain name; the short name is wanted"))
-            .hint(format!("Write `{label}`.")));
+        return Err(unreadable(format!(
+            "`{name}` is a full domain name; the short name is wanted"
+        ))
+        .hint(format!("Write `{label}`.")));
     }
     if name.len() > MAX_LABEL {
         return Err(unreadable(format!(

@@ -33,7 +33,9 @@ pub enum ParseTermError {
     #[error(transparent)]
     Date(ParseDateError),
     /// Neither.
-    #[error("`{0}` is neither a length of time nor a date: write for example `2 weeks` or `2027-01-15`")]
+    #[error(
+        "`{0}` is neither a length of time nor a date: write for example `2 weeks` or `2027-01-15`"
+    )]
     Neither(String),
 }
 

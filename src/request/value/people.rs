@@ -20,7 +20,8 @@ pub(super) fn several(written: &Written) -> Result<Value, Violation> {
     let mut names: Vec<String> = Vec::new();
     for (line, text) in written.lines() {
         for part in tidy(text).replace(" & ", ",").replace(" and ", ",").split([',', ';']) {
-            let words: Vec<_> = part.split(' ').filter(|word| !matches!(*word, "" | "and")).collect();
+            let words: Vec<_> =
+                part.split(' ').filter(|word| !matches!(*word, "" | "and")).collect();
             let mentions = words.iter().all(|word| word.starts_with('@'));
             if words.len() > 1 && !mentions {
                 return Err(unreadable(format!("`{}` is not a username", part.trim()))

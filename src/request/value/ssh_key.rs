@@ -44,7 +44,9 @@ const ALGORITHMS: [(&str, Shape); 7] = [
 /// Why a line is not a public key that is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum KeyError {
-    #[error("the key has options in front, which are not accepted: start the line with the algorithm, for example `ssh-ed25519`")]
+    #[error(
+        "the key has options in front, which are not accepted: start the line with the algorithm, for example `ssh-ed25519`"
+    )]
     Options,
     #[error("this is not an SSH public key: it starts with an algorithm such as `ssh-ed25519`")]
     Unknown,
@@ -54,9 +56,13 @@ enum KeyError {
     Control,
     #[error("the key is damaged or cut off: copy the whole line from the `.pub` file again")]
     Damaged,
-    #[error("the line says `{0}`, but the key inside is of another kind: copy the whole line again")]
+    #[error(
+        "the line says `{0}`, but the key inside is of another kind: copy the whole line again"
+    )]
     Mismatch(&'static str),
-    #[error("the RSA key has {0} bits; at least 2048 are needed: make a new pair with `ssh-keygen -t ed25519`")]
+    #[error(
+        "the RSA key has {0} bits; at least 2048 are needed: make a new pair with `ssh-keygen -t ed25519`"
+    )]
     ShortRsa(usize),
 }
 
@@ -96,7 +102,8 @@ fn parse(line: &str) -> Result<String, KeyError> {
     }
     let Some((name, shape)) = ALGORITHMS.iter().find(|(known, _)| *known == name) else {
         let later = line.split([' ', '\t']).skip(1);
-        let has_key = later.into_iter().any(|word| ALGORITHMS.iter().any(|(known, _)| *known == word));
+        let has_key =
+            later.into_iter().any(|word| ALGORITHMS.iter().any(|(known, _)| *known == word));
         return Err(if has_key { KeyError::Options } else { KeyError::Unknown });
     };
     let encoded = words.next().unwrap_or("");

@@ -9,6 +9,8 @@ mod blank;
 mod label;
 mod occurrences;
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,8 @@
 //! What an approval binds to: a request's fields in canonical form.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;

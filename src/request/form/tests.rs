@@ -66,7 +66,7 @@ fn headings_are_found_in_any_order_depth_and_spelling() {
     ];
     let body = "# Request\n\n## who's\u{a0}Responsible:\n@alice\n##### **MEMORY** (in MB)\n2048\n# purpose *\ntry it\n## disk_size\n20";
     insta::assert_snapshot!(show(&read_with(fields, body)), @"
-    9 disk_size = 20 GiB
+    10 disk_size = 20 GiB
     6 memory = 2 GiB
     4 owner = alice
     8 purpose = try it

@@ -4,6 +4,9 @@
 //! algorithm named inside must be the one named outside. Options and comments
 //! are not kept, so nothing but `algorithm base64` can reach a machine.
 
+#[cfg(test)]
+mod tests;
+
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD},

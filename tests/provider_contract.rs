@@ -287,7 +287,7 @@ impl TestHost {
         Libvirt::new(Settings {
             name: "kvm1".into(),
             uri: "test:///default".into(),
-            stop_timeout: Duration::from_secs(1),
+            stop_timeout: Duration::from_millis(10),
             default_network: Some("default".into()),
             default_pool: pool.map(str::to_owned),
         })
@@ -395,6 +395,25 @@ async fn a_paused_machine_is_stopped_and_started_all_the_same() {
     domain.suspend().unwrap();
     provider.stop(&order.key).await.unwrap();
     assert_eq!(power(&*provider, &order.key).await, Some(Power::Off));
+}
+
+#[tokio::test]
+async fn a_guest_that_does_not_shut_down_is_switched_off() {
+    let host = TestHost::open();
+    let key = order("stubborn", 0).key;
+    let xml = format!(
+        "<domain type='test'><name>{}</name><uuid>{1}</uuid><metadata>\
+         <x:lease xmlns:x='https://innkeeper.invalid/xmlns/libvirt/1' id='{1}'/></metadata>\
+         <memory>1024</memory><os><type>hvm</type></os><on_poweroff>restart</on_poweroff></domain>",
+        key.name, key.lease
+    );
+    let domain = host.0.define_domain_xml(&xml).unwrap();
+    domain.create().unwrap();
+    domain.shutdown().unwrap();
+    assert!(domain.is_active().unwrap(), "shutting down alone is not enough");
+
+    host.replica().stop(&key).await.unwrap();
+    assert!(!domain.is_active().unwrap());
 }
 
 #[tokio::test]

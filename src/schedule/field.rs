@@ -84,7 +84,7 @@ impl Kind {
         };
         let (first, last) = match range.split_once('-') {
             Some((first, last)) => (self.number(first)?, self.end(last)?),
-            None if range == "*" => (self.first, self.end_of_all()),
+            None if range == "*" => (self.first, self.last),
             None if step.is_some() => {
                 return Err(format!("a step needs a range, as in `{range}-{}/2`", self.last));
             }
@@ -109,11 +109,6 @@ impl Kind {
             0 if self.last == 7 && text != "0" => Ok(7),
             number => Ok(number),
         }
-    }
-
-    /// `*` must not count Sunday twice, or `*/7` would mean it once too often.
-    fn end_of_all(&self) -> u32 {
-        if self.last == 7 { 6 } else { self.last }
     }
 
     fn number(&self, text: &str) -> Result<u32, String> {

@@ -171,8 +171,14 @@ impl Calendar {
     /// promised more time than there is; further away it counts midnights.
     #[must_use]
     pub fn describe(&self, at: Timestamp, now: Timestamp) -> String {
-        let absolute = bounded(at).with_timezone(&self.zone).format("%a %Y-%m-%d %H:%M %Z");
-        format!("{absolute} ({})", self.distance(at, now))
+        format!("{} ({})", self.absolute(at), self.distance(at, now))
+    }
+
+    /// The moment with its zone: `Tue 2027-01-05 10:00 CET`. Does not change
+    /// with time, so a text that holds it need not be written again.
+    #[must_use]
+    pub fn absolute(&self, at: Timestamp) -> String {
+        bounded(at).with_timezone(&self.zone).format("%a %Y-%m-%d %H:%M %Z").to_string()
     }
 
     fn distance(&self, at: Timestamp, now: Timestamp) -> String {

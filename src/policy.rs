@@ -89,7 +89,8 @@ fn spec(cookbook: &Cookbook, reading: &Reading, facts: &Facts, cast: &Cast) -> O
     }
     let fields: BTreeMap<FieldName, Value> =
         reading.fields.iter().map(|(name, answer)| (name.clone(), answer.value.clone())).collect();
-    Some(Spec::new(cookbook, facts.author.id, &fields, &cast.ids))
+    // Somebody without an account is a violation already.
+    Spec::new(cookbook, facts.author.id, &fields, &cast.ids).ok()
 }
 
 fn not_eligible(cookbook: &Cookbook, facts: &Facts) -> Option<Violation> {

@@ -19,7 +19,7 @@ use crate::{
     identity::{LeaseId, MachineName, Person},
     lease::{Lease, State},
     notice::{HelpLine, Reply},
-    ports::{PortError, forge::Note, store::CommitError},
+    ports::{forge::Note, store::CommitError},
 };
 
 /// A command on the desk.
@@ -201,10 +201,10 @@ impl Draft<'_> {
     }
 }
 
-fn help_line(line: &command::Entry) -> HelpLine {
+fn help_line(line: command::Entry) -> HelpLine {
     HelpLine {
         usage: line.usage.to_owned(),
-        who: line.who.to_owned(),
+        who: line.who.describe().to_owned(),
         explanation: line.explanation.to_owned(),
     }
 }
@@ -218,7 +218,3 @@ fn misunderstood(error: &CommandError, bot: &str) -> (String, Option<String>) {
     }
 }
 
-/// A commit error that is the port's.
-fn port<T>(result: Result<T, PortError>) -> Result<T, CommitError> {
-    result.map_err(CommitError::from)
-}

@@ -107,7 +107,7 @@ impl Renderer {
         registry.register_helper("block", Box::new(helper(safe::block)));
         registry.register_helper("mention", Box::new(helper(safe::mention)));
         registry.register_helper("word", Box::new(helper(word)));
-        registry.register_helper("url", Box::new(helper(safe::url)));
+        registry.register_helper("link", Box::new(link));
         let renderer = Self { registry };
         renderer.with_templates(overrides)
     }
@@ -220,6 +220,22 @@ fn helper(
         out.write(&write(&text))?;
         Ok(())
     }
+}
+
+/// `{{link "words" url}}`.
+fn link(
+    helper: &Helper,
+    _: &Handlebars,
+    _: &Context,
+    _: &mut RenderContext,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let text = |index| helper.param(index).and_then(|param| param.value().as_str());
+    let missing = |index| RenderErrorReason::ParamNotFoundForIndex("link", index);
+    let words = text(0).ok_or_else(|| missing(0))?;
+    let url = text(1).ok_or_else(|| missing(1))?;
+    out.write(&safe::link(words, url))?;
+    Ok(())
 }
 
 /// Block helpers on lines of their own leave gaps; one empty line is enough.

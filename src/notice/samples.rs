@@ -191,7 +191,7 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         reason: Some("no space left in pool `default`".into()),
         step: StepWords { stop: true, ..StepWords::default() },
     };
-    let lead = Delay::MINUTE;
+    let lead = Delay::MAX;
     let destroy =
         LeaseNews { step: StepWords { destroy: true, ..StepWords::default() }, ..base.clone() };
     let drop = LeaseNews {

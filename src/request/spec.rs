@@ -12,7 +12,7 @@ use crate::{
     cookbook::{Cookbook, FieldKind},
     identity::{CookbookName, Digest, FieldName, Person, UserId},
     quantity::{Lifetime, Mebibytes, Vcpus},
-    request::value::Value,
+    request::value::{Term, Value},
 };
 
 /// Part of what is digested. Raised when the encoding changes, which voids the
@@ -182,6 +182,16 @@ impl Spec {
         match self.value("count") {
             Some(Value::Number(number)) => *number,
             _ => 1,
+        }
+    }
+
+    /// How long, or until when, as it was asked for.
+    #[must_use]
+    pub fn term(&self) -> Option<Term> {
+        match self.values.get(self.lifetime_field.as_ref()?)? {
+            Value::Lifetime(length) => Some(Term::For(*length)),
+            Value::Date(day) => Some(Term::Until(*day)),
+            _ => None,
         }
     }
 

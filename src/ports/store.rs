@@ -30,6 +30,10 @@ pub trait Store: Send + Sync {
     /// look. A key that was seen before (per forge) changes nothing.
     async fn deliver(&self, delivery: &Delivery) -> Result<Delivered, PortError>;
 
+    /// Forgets the bodies of deliveries that came before this moment; that
+    /// they came stays known. Returns how many.
+    async fn forget_bodies(&self, before: Timestamp) -> Result<u64, PortError>;
+
     /// Notes that these issues want a look. One that already waits is looked
     /// at once, but not before this call.
     async fn want_looks(&self, issues: &[IssueRef], now: Timestamp) -> Result<(), PortError>;

@@ -1,0 +1,183 @@
+//! Tasks to be done outside: the outbox.
+
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use super::column::{from_time, from_value, to_count, to_small_count, to_time, to_value};
+use crate::{
+    effect::NewEffect,
+    identity::Timestamp,
+    ports::store::{ClaimedEffect, EffectKind},
+};
+
+/// Stores a task unless its key was ever seen.
+pub(super) async fn order(
+    database: impl SqliteExecutor<'_>,
+    effect: &NewEffect,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO effects (key, lane, priority, kind, task, state, ordered_at, due)
+         VALUES ($1, $2, $3, $4, $5, 'pending', $6, $6)
+         ON CONFLICT (key) DO NOTHING",
+    )
+    .bind(&effect.key)
+    .bind(&effect.lane)
+    .bind(i64::from(effect.priority))
+    .bind(EffectKind::of(&effect.task).word())
+    .bind(from_value(&effect.task)?)
+    .bind(from_time(now))
+    .execute(database)
+    .await
+    .map(drop)
+}
+
+// A lane's first is the only one of it that may be taken, and not while a task
+// of the lane is running: a warning that came to stand before it must wait too.
+pub(super) const CLAIM: &str = "
+UPDATE effects SET state = 'running', attempts = attempts + 1, claimed_until = $2
+WHERE id = (
+    SELECT first.id FROM effects AS first
+    WHERE first.state IN ('pending', 'running')
+      AND first.due <= $1
+      AND NOT EXISTS (
+          SELECT 1 FROM effects AS earlier
+          WHERE earlier.state IN ('pending', 'running') AND earlier.lane = first.lane
+            AND (earlier.priority, earlier.id) < (first.priority, first.id))
+      AND NOT EXISTS (
+          SELECT 1 FROM effects AS other
+          WHERE other.state = 'running' AND other.lane = first.lane
+            AND other.claimed_until > $1)
+    ORDER BY first.priority, first.id
+    LIMIT 1)
+RETURNING id, attempts, lane, key, task, ordered_at";
+
+/// Takes the next task that is due and first in its lane.
+pub(super) async fn claim(
+    database: impl SqliteExecutor<'_>,
+    now: Timestamp,
+    until: Timestamp,
+) -> sqlx::Result<Option<ClaimedEffect>> {
+    // Read to the end: a statement that is dropped after its first row is
+    // committed without anybody hearing whether that worked.
+    let rows: Vec<(i64, i64, String, String, String, i64)> = sqlx::query_as(CLAIM)
+        .bind(from_time(now))
+        .bind(from_time(until))
+        .fetch_all(database)
+        .await?;
+    rows.into_iter()
+        .next()
+        .map(|(id, attempts, lane, key, task, ordered_at)| {
+            let task = to_value(&task, || format!("the stored task {key}"))?;
+            Ok(ClaimedEffect {
+                id: to_count(id),
+                attempts: to_small_count(attempts),
+                lane,
+                key,
+                task,
+                ordered_at: to_time(ordered_at),
+            })
+        })
+        .transpose()
+}
+
+/// The task is done; `false` if the claim was lost.
+pub(super) async fn finish(
+    database: impl SqliteExecutor<'_>,
+    effect: &ClaimedEffect,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    sqlx::query(
+        "UPDATE effects SET
+             state = 'done', finished_at = $3, claimed_until = NULL, last_error = NULL
+         WHERE id = $1 AND attempts = $2 AND state = 'running'",
+    )
+    .bind(effect.id.cast_signed())
+    .bind(i64::from(effect.attempts))
+    .bind(from_time(now))
+    .execute(database)
+    .await
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// The task failed and is due again later.
+pub(super) async fn postpone(
+    database: impl SqliteExecutor<'_>,
+    effect: &ClaimedEffect,
+    due: Timestamp,
+    error: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE effects SET state = 'pending', due = $3, claimed_until = NULL, last_error = $4
+         WHERE id = $1 AND attempts = $2 AND state = 'running'",
+    )
+    .bind(effect.id.cast_signed())
+    .bind(i64::from(effect.attempts))
+    .bind(from_time(due))
+    .bind(error)
+    .execute(database)
+    .await
+    .map(drop)
+}
+
+/// The task waits for a person.
+pub(super) async fn bury(
+    database: impl SqliteExecutor<'_>,
+    effect: &ClaimedEffect,
+    now: Timestamp,
+    error: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE effects SET state = 'buried', buried_at = $3, claimed_until = NULL, last_error = $4
+         WHERE id = $1 AND attempts = $2 AND state = 'running'",
+    )
+    .bind(effect.id.cast_signed())
+    .bind(i64::from(effect.attempts))
+    .bind(from_time(now))
+    .bind(error)
+    .execute(database)
+    .await
+    .map(drop)
+}
+
+/// Makes due what waits in these lanes. A running task keeps running.
+pub(super) async fn revive(
+    database: &mut SqliteConnection,
+    lanes: &[String],
+    now: Timestamp,
+) -> sqlx::Result<u64> {
+    let mut revived = 0;
+    for lane in lanes {
+        // In two steps, so that each finds its partial index.
+        for statement in [
+            "UPDATE effects SET due = $2
+             WHERE lane = $1 AND state IN ('pending', 'running') AND state = 'pending'",
+            "UPDATE effects SET state = 'pending', due = $2, buried_at = NULL
+             WHERE lane = $1 AND state = 'buried'",
+        ] {
+            revived += sqlx::query(statement)
+                .bind(lane)
+                .bind(from_time(now))
+                .execute(&mut *database)
+                .await?
+                .rows_affected();
+        }
+    }
+    Ok(revived)
+}
+
+pub(super) const FINISHED_SINCE: &str =
+    "SELECT COUNT(*) FROM effects WHERE kind = $1 AND finished_at >= $2";
+
+/// How many of this kind were finished at `since` or later.
+pub(super) async fn finished_since(
+    database: impl SqliteExecutor<'_>,
+    kind: EffectKind,
+    since: Timestamp,
+) -> sqlx::Result<u64> {
+    sqlx::query_scalar(FINISHED_SINCE)
+        .bind(kind.word())
+        .bind(from_time(since))
+        .fetch_one(database)
+        .await
+        .map(to_count)
+}

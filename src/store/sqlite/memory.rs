@@ -1,0 +1,72 @@
+//! The scheduler's memory: locks and moments.
+
+use sqlx::SqliteExecutor;
+
+use super::column::{from_time, to_time};
+use crate::identity::Timestamp;
+
+/// Takes or prolongs a lock; `false` if another holder has it.
+pub(super) async fn lock(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+    holder: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> sqlx::Result<bool> {
+    sqlx::query(
+        "INSERT INTO locks (name, holder, held_until) VALUES ($1, $2, $4)
+         ON CONFLICT (name) DO UPDATE SET
+             holder = excluded.holder, held_until = excluded.held_until
+         WHERE locks.holder = excluded.holder OR locks.held_until <= $3",
+    )
+    .bind(name)
+    .bind(holder)
+    .bind(from_time(now))
+    .bind(from_time(until))
+    .execute(database)
+    .await
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// Gives a lock back.
+pub(super) async fn unlock(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+    holder: &str,
+) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM locks WHERE name = $1 AND holder = $2")
+        .bind(name)
+        .bind(holder)
+        .execute(database)
+        .await
+        .map(drop)
+}
+
+/// A remembered moment.
+pub(super) async fn moment(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+) -> sqlx::Result<Option<Timestamp>> {
+    sqlx::query_scalar("SELECT at FROM moments WHERE name = $1")
+        .bind(name)
+        .fetch_optional(database)
+        .await
+        .map(|at| at.map(to_time))
+}
+
+/// Remembers a moment.
+pub(super) async fn set_moment(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+    at: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO moments (name, at) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+    )
+    .bind(name)
+    .bind(from_time(at))
+    .execute(database)
+    .await
+    .map(drop)
+}

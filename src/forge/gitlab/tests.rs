@@ -216,6 +216,7 @@ async fn every_bad_answer_has_its_verdict() {
         (reply(409, "{}"), Verdict::GiveUp),
         (reply(422, r#"{"message":{"due_date":["is invalid"]}}"#), Verdict::GiveUp),
         (reply_with(429, "Retry-After", "17", "Retry later"), retry(Some(17))),
+        (reply_with(429, "Retry-After", "99999999999", "Retry later"), retry(Some(3600))),
         (reply(429, "Retry later"), retry(Some(60))),
         (reply(500, r#"{"message":"500 Internal Server Error"}"#), retry(None)),
         (reply(502, page), retry(None)),

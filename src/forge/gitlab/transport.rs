@@ -25,6 +25,9 @@ const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// A moved project needs one; more than a few is a loop.
 const MOST_REDIRECTS: usize = 5;
 
+/// A `Retry-After` beyond this is a mistake; the limits of GitLab are per minute.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
 /// What went wrong between us and GitLab.
 #[derive(Debug, Error)]
 pub enum TransportError {
@@ -247,8 +250,8 @@ async fn read(mut response: reqwest::Response) -> Result<Response<Bytes>, Transp
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
 }
 
 /// GitLab's own words from `{"message": ...}` or `{"error": ...}`, on one line.

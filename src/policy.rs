@@ -87,9 +87,10 @@ fn spec(cookbook: &Cookbook, reading: &Reading, facts: &Facts, cast: &Cast) -> O
     if matches!(facts.people, People::Unchecked) {
         return None;
     }
+    let answers = reading.fields.iter();
     let fields: BTreeMap<FieldName, Value> =
-        reading.fields.iter().map(|(name, answer)| (name.clone(), answer.value.clone())).collect();
-    // Somebody without an account is a violation already.
+        answers.map(|(name, answer)| (name.clone(), answer.value.clone())).collect();
+    // Everybody in it is in `ids`, or there is a violation already.
     Spec::new(cookbook, facts.author.id, &fields, &cast.ids).ok()
 }
 

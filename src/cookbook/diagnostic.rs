@@ -4,6 +4,8 @@
 
 use std::{fmt, ops::Range};
 
+use crate::request::value::nearest;
+
 /// One mistake in one file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Diagnostic {
@@ -132,56 +134,24 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// The candidate that was probably meant by `word`: the nearest one, if it is
-/// near enough that a slip of the fingers explains the difference; else one
-/// that is the beginning of the other, as `max` is of `maximum`.
+/// The candidate that was probably meant by `word`: one that a slip of the
+/// fingers explains, else one that begins like it, as `max` does `maximum`.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let length = word.chars().count();
-    let word = word.to_lowercase();
     let candidates: Vec<&str> = candidates.into_iter().collect();
-    let slip = candidates
-        .iter()
-        .map(|candidate| (distance(&word, &candidate.to_lowercase()), *candidate))
-        .filter(|(distance, candidate)| {
-            let longest = length.max(candidate.chars().count());
-            *distance * 3 <= longest.max(3)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate);
-    let beginning = |candidate: &&str| {
-        let candidate = candidate.to_lowercase();
-        let shorter = length.min(candidate.chars().count());
-        shorter >= 3 && (candidate.starts_with(&word) || word.starts_with(&candidate))
-    };
-    slip.or_else(|| candidates.into_iter().find(beginning))
-}
-
-/// How many letters must be added, removed, changed or swapped with their
-/// neighbour to turn one word into the other.
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().take(64).collect();
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, to) in b.iter().enumerate() {
-            let change = above[j] + usize::from(from != to);
-            let mut best = change.min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && a[i - 1] == *to && b[j - 1] == *from {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
+    if let Some(slip) = nearest::nearest(word, candidates.iter().copied()) {
+        return Some(slip);
     }
-    above.last().copied().unwrap_or_default()
+    let begins = |candidate: &&str| {
+        let shorter = word.len().min(candidate.len());
+        shorter >= 3 && (candidate.starts_with(word) || word.starts_with(candidate))
+    };
+    candidates.into_iter().find(begins)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Diagnostic, LoadError, distance, nearest};
+    use super::{Diagnostic, LoadError, nearest};
 
     #[test]
     fn the_carets_stand_under_the_mistake() {
@@ -225,7 +195,5 @@ mod tests {
         assert_eq!(nearest("mem", keys), Some("memory"));
         assert_eq!(nearest("colour", keys), None);
         assert_eq!(nearest("", keys), None);
-        assert_eq!(distance("ab", "ba"), 1);
-        assert_eq!(distance("", "abc"), 3);
     }
 }

@@ -38,6 +38,7 @@ use super::{
 use crate::{
     identity::{CookbookName, Digest},
     policy::expression::Schema,
+    quantity::written::tidy,
     request::value::Value,
 };
 
@@ -68,8 +69,8 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     for entry in fs::read_dir(path).map_err(|error| unreadable(&error))? {
         let entry = entry.map_err(|error| unreadable(&error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let stem = name.strip_suffix(".toml");
-        if stem.is_none_or(|stem| stem.ends_with(".test") || stem.starts_with('.')) {
+        let Some(stem) = name.strip_suffix(".toml") else { continue };
+        if stem.starts_with('.') || stem.rsplit('.').next() == Some("test") {
             continue;
         }
         match text_of(&entry.path()) {
@@ -211,10 +212,7 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
     let mut form = fields.form;
     if let Some(terms) = &lifetime {
         for field in form.iter_mut().filter(|field| field.kind == FieldKind::Lifetime) {
-            // Asked for explicitly, it stays required and has no default.
-            if !field.required {
-                field.default = Some(Value::Lifetime(terms.default));
-            }
+            field.default = Some(Value::Lifetime(terms.default));
         }
     }
     let schema = fields.complete.then(|| Schema::of(&form));
@@ -292,6 +290,15 @@ fn fields(top: &Table<'_>) -> Fields {
                 None => {}
             }
         }
+        // The form reader also takes the name itself for a heading.
+        if let Some(other) = headings.insert(folded(&name.replace('_', " ")), name.to_owned())
+            && other != name
+            && names.iter().filter(|taken| *taken == name).count() == 1
+        {
+            let message = format!("the name `{name}` as a heading already means `{other}`");
+            let help = "choose another name, or take the alias from the other field";
+            top.file.report_with(&placed.name, message, help);
+        }
         if let Some(kind) = placed.once {
             if once.contains(&kind) {
                 let message = format!("a form has one field of type `{kind}` at most");
@@ -304,11 +311,11 @@ fn fields(top: &Table<'_>) -> Fields {
     fields
 }
 
-/// A heading as it is compared: letter case, spaces and a final colon or
-/// question mark do not matter.
+/// A heading as the form reader compares it: letter case, spaces and marks
+/// around it do not matter.
 fn folded(heading: &str) -> String {
-    let words: Vec<&str> = heading.split_whitespace().collect();
-    words.join(" ").to_lowercase().trim_end_matches([':', '?', '*', ' ']).to_owned()
+    let marks = [':', '*', '_', '#', '?', '.', '!', '`', ' '];
+    tidy(heading).to_lowercase().trim_matches(marks).to_owned()
 }
 
 fn rules(top: &Table<'_>, form: &[Field], schema: Option<&Schema>) -> Vec<Rule> {

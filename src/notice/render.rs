@@ -261,3 +261,75 @@ fn fold_blank_lines(text: &str) -> String {
     out.truncate(out.trim_end().len());
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EMBEDDED, Renderer, TemplateError, fold_blank_lines};
+    use crate::notice::{markdown::Markdown, samples};
+
+    fn everything() -> Vec<Markdown> {
+        let renderer = Renderer::new(None).unwrap();
+        let stickies = samples::stickies().into_iter().map(|s| renderer.sticky(&s).unwrap());
+        let replies = samples::replies().into_iter().map(|r| renderer.reply(&r, "innkeeper").unwrap());
+        let news = samples::news().into_iter().map(|(t, n)| renderer.news(&t, &n).unwrap());
+        stickies.chain(replies).chain(news).collect()
+    }
+
+    #[test]
+    fn every_template_renders_with_every_sample_and_leaves_nothing_open() {
+        for text in everything() {
+            let text = text.as_str();
+            assert!(!text.is_empty());
+            assert!(!text.contains("{{") && !text.contains("}}"), "{text}");
+            assert!(!text.contains("\n\n\n"), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_embedded_template_has_a_sample() {
+        let tags: Vec<String> = samples::replies().iter().map(super::reply_template).collect();
+        for (name, _) in EMBEDDED {
+            let sampled = *name == "sticky"
+                || tags.iter().any(|tag| tag == name)
+                || samples::news()
+                    .iter()
+                    .any(|(topic, _)| format!("news/{}", super::news::template(topic)) == *name);
+            assert!(sampled, "{name} has no sample");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_field_by_field() {
+        let renderer = Renderer::new(None).unwrap();
+        let text = renderer.sticky(&samples::stickies()[0]).unwrap();
+        insta::assert_snapshot!(text.as_str(), @r"");
+    }
+
+    #[test]
+    fn a_running_machine_is_shown_in_a_table() {
+        let renderer = Renderer::new(None).unwrap();
+        let text = renderer.sticky(&samples::stickies()[3]).unwrap();
+        insta::assert_snapshot!(text.as_str(), @r"");
+    }
+
+    #[test]
+    fn an_operators_template_cannot_write_unescaped() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("sticky.hbs"), "fine\n{{{title}}}").unwrap();
+        let error = Renderer::new(Some(folder.path())).unwrap_err();
+        assert!(matches!(error, TemplateError::Unescaped { line: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn an_operators_template_with_a_misspelt_name_is_refused_when_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("sticky.hbs"), "{{titel}}").unwrap();
+        let error = Renderer::new(Some(folder.path())).unwrap_err();
+        assert!(matches!(error, TemplateError::Sample { .. }), "{error}");
+    }
+
+    #[test]
+    fn blank_lines_fold_outside_of_fences_only() {
+        assert_eq!(fold_blank_lines("a\n\n\n\nb\n```\nx\n\n\ny\n```\n\n\n"), "a\n\nb\n```\nx\n\n\ny\n```");
+    }
+}

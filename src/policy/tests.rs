@@ -1,1 +1,327 @@
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
+
+use super::{Facts, Need, People, Usage, Verdict, judge};
+use crate::{
+    cookbook::{Cookbook, Cookbooks, Principal, load},
+    identity::{CookbookName, Digest, Person, UserId},
+    request::form,
+    violation::ViolationCode,
+};
+
+const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2027, 1, 4).unwrap();
+
+const SANDBOX: &str = "\
+### What is it for?
+
+Try the new mail server.
+
+### Fallback owner
+
+@bob
+
+### I understand
+
+- [x] I understand
+";
+
+const VM: &str = "\
+### What service will run on it?
+
+The translation server.
+
+### Host name
+
+translate
+
+### Fallback owner
+
+@bob
+
+### Documentation
+
+https://example.org/translate
+
+### What data will it hold?
+
+Public
+
+### I understand
+
+- [x] I understand
+";
+
+fn person(id: u64, username: &str) -> Person {
+    Person { id: UserId(id), username: username.to_owned() }
+}
+
+fn facts() -> Facts {
+    let accounts = [person(2, "bob"), person(3, "carol")];
+    let mut people: BTreeMap<String, Option<Person>> =
+        accounts.into_iter().map(|person| (person.username.clone(), Some(person))).collect();
+    people.insert("ghost".to_owned(), None);
+    Facts {
+        author: person(1, "alice"),
+        author_eligible: Some(true),
+        people: People::Known(people),
+        usage: Usage::default(),
+        taken_names: BTreeSet::from(["web".to_owned()]),
+        protected_names: BTreeSet::from(["ldap".to_owned()]),
+        auto_approval: true,
+        description_edited_by_others: false,
+        today: TODAY,
+    }
+}
+
+fn book(cookbooks: &Cookbooks, name: &str) -> Cookbook {
+    cookbooks.get(&CookbookName::from(name)).unwrap().clone()
+}
+
+fn verdict_by(cookbook: &Cookbook, body: &str, facts: &Facts) -> Verdict {
+    let reading = form::read(body, cookbook, facts.today);
+    judge(cookbook, Digest::of("policy"), &reading, facts)
+}
+
+fn verdict(name: &str, body: &str, facts: &Facts) -> Verdict {
+    verdict_by(&book(&load::embedded(), name), body, facts)
+}
+
+fn sandbox(more: &str, change: impl FnOnce(&mut Facts)) -> Verdict {
+    let mut facts = facts();
+    change(&mut facts);
+    verdict("sandbox", &format!("{SANDBOX}\n{more}"), &facts)
+}
+
+/// `code field line`, as far as there are.
+fn shown(verdict: &Verdict) -> Vec<String> {
+    let one = |violation: &crate::violation::Violation| {
+        let field = violation.field.as_ref().map_or("-", |field| field.as_str());
+        let line = violation.line.map_or_else(|| "-".to_owned(), |line| line.to_string());
+        format!("{:?} {field} {line}", violation.code)
+    };
+    verdict.violations.iter().map(one).collect()
+}
+
+fn no_change(_: &mut Facts) {}
+
+#[test]
+fn a_small_sandbox_needs_nobody_where_automatic_approval_is_on() {
+    let verdict = sandbox("", no_change);
+    assert_eq!(shown(&verdict), [""; 0]);
+    assert!(verdict.is_fine() && verdict.spec.is_some());
+    assert_eq!(verdict.needs, Need::Nothing);
+    assert_eq!(verdict.owner, person(1, "alice"));
+    assert_eq!(verdict.fallback, [person(2, "bob")]);
+    assert_eq!(verdict.acceptance_needed, None);
+}
+
+#[test]
+fn automatic_approval_needs_every_one_of_its_conditions() {
+    let cases: [(&str, &str, fn(&mut Facts)); 7] = [
+        ("switched on", "", |facts| facts.auto_approval = false),
+        ("an eligible author", "", |facts| facts.author_eligible = None),
+        ("the author's own words", "", |facts| facts.description_edited_by_others = true),
+        ("few machines", "", |facts| facts.usage.owner_leases = 2),
+        ("a short life", "### How long?\n\n3 weeks\n", no_change),
+        ("a short life by date", "### How long?\n\n2027-01-25\n", no_change),
+        ("the author as owner", "### Owner\n\n@carol\n", no_change),
+    ];
+    let by = vec![Principal::Group("tpo/tpa".to_owned())];
+    let approval = Need::Approval { by, count: 1, own: false };
+    for (condition, more, change) in cases {
+        let verdict = sandbox(more, change);
+        assert_eq!(shown(&verdict), [""; 0], "{condition}");
+        assert_eq!(verdict.needs, approval, "{condition}");
+        assert!(verdict.spec.is_some(), "{condition}");
+    }
+    let short = sandbox("### How long?\n\n2027-01-18\n", no_change);
+    assert_eq!(short.needs, Need::Nothing);
+}
+
+#[test]
+fn a_cookbook_without_unless_always_needs_approval() {
+    let verdict = verdict("vm", VM, &facts());
+    assert_eq!(shown(&verdict), [""; 0]);
+    assert!(matches!(verdict.needs, Need::Approval { .. }));
+}
+
+#[test]
+fn each_thing_that_is_wrong_is_said_with_its_place() {
+    let cases: [(&str, fn(&mut Facts), &[&str]); 9] = [
+        ("", |facts| facts.author_eligible = Some(false), &["NotEligible - -"]),
+        ("### Host name\n\nweb\n", no_change, &["NameTaken hostname 15"]),
+        ("### Host name\n\nldap\n", no_change, &["NameReserved hostname 15"]),
+        (
+            "### Host name\n\nldap\n",
+            |facts| {
+                facts.taken_names.insert("ldap".to_owned());
+            },
+            &["NameReserved hostname 15"],
+        ),
+        ("### Owner\n\n@ghost\n", no_change, &["UnknownUser owner 15"]),
+        ("### Owner\n\n@nobody-asked\n", no_change, &["UnknownUser owner 15"]),
+        ("### Owner\n\n@Bob\n", no_change, &["RuleRefused fallback 7"]),
+        ("", |facts| facts.usage.owner_pending = 3, &["RuleRefused - -"]),
+        (
+            "### Memory\n\n64 GiB\n\n### Owner\n\n@bob\n",
+            |facts| facts.author_eligible = Some(false),
+            &["NotEligible - -", "RuleRefused fallback 7", "AboveMaximum memory 15"],
+        ),
+    ];
+    for (more, change, expected) in cases {
+        let verdict = sandbox(more, change);
+        assert_eq!(shown(&verdict), expected, "{more}");
+        assert_eq!(verdict.spec, None, "{more}");
+        assert_ne!(verdict.needs, Need::Nothing, "{more}");
+        for violation in &verdict.violations {
+            assert!(violation.hint.is_some(), "{violation:?}");
+            assert!(violation.message.ends_with('.'), "{violation:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refusing_rule_names_its_place() {
+    let verdict = sandbox("### Owner\n\n@bob\n", no_change);
+    let place = verdict.violations[0].rule.clone().unwrap();
+    assert_eq!((place.id.as_str(), place.file.as_str()), ("fallback-owner", "sandbox.toml"));
+    assert_eq!(place.line, book(&load::embedded(), "sandbox").rules[0].line);
+}
+
+#[test]
+fn a_rule_about_what_could_not_be_read_keeps_quiet() {
+    // 16 processors with no readable memory would be `balanced` against nothing.
+    let body = format!("{VM}\n### vCPUs\n\n16\n\n### Memory\n\nlots\n");
+    let refused = verdict("vm", &body, &facts());
+    assert_eq!(shown(&refused), ["UnreadableValue memory 31"]);
+    // And what an unknown owner holds is nobody's business.
+    let busy = |facts: &mut Facts| facts.usage.owner_leases = 9;
+    assert_eq!(shown(&sandbox("### Owner\n\n@ghost\n", busy)), ["UnknownUser owner 15"]);
+}
+
+#[test]
+fn a_rule_over_several_fields_sees_them_all() {
+    let sensitive = VM.replace("Public", "Secret");
+    let refused = verdict("vm", &sensitive, &facts());
+    assert_eq!(shown(&refused), ["RuleRefused data_handling -"]);
+    let handled = format!(
+        "{sensitive}\n### How is that data protected?\n\nOnly admins read it; deleted yearly.\n"
+    );
+    assert_eq!(shown(&verdict("vm", &handled, &facts())), [""; 0]);
+}
+
+/// The shipped sandbox with one rule more.
+fn with_rule(require: &str) -> Cookbook {
+    let rule = format!("\n[[rule]]\nid = \"extra\"\nrequire = {require:?}\nmessage = \"No.\"\n");
+    let text = include_str!("../../policies/sandbox.toml").to_owned() + &rule;
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]);
+    book(&cookbooks.unwrap_or_else(|error| panic!("{error}")), "sandbox")
+}
+
+#[test]
+fn a_rule_that_cannot_be_evaluated_counts_as_refused() {
+    let cookbook = with_rule("10 / usage.owner.leases > 0");
+    let verdict = verdict_by(&cookbook, SANDBOX, &facts());
+    assert_eq!(verdict.violations[0].code, ViolationCode::RuleUnusable);
+    let hint = verdict.violations[0].hint.clone().unwrap();
+    assert!(hint.contains("sandbox.toml:"), "{hint}");
+    assert_eq!(verdict.spec, None);
+}
+
+#[test]
+fn an_unusable_unless_approves_nothing() {
+    let text = include_str!("../../policies/sandbox.toml");
+    let text = text.replace("request.vcpus <= 2 &&", "10 / usage.owner.leases > 0 &&");
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    let verdict = verdict_by(&book(&cookbooks, "sandbox"), SANDBOX, &facts());
+    assert!(verdict.is_fine());
+    assert_ne!(verdict.needs, Need::Nothing);
+}
+
+#[test]
+fn rules_see_names_as_the_forge_spells_them_and_what_is_left_out_as_it_will_be() {
+    for require in [
+        "request.owner == 'carol' && request.author == 'alice'",
+        "request.fallback == ['bob']",
+        "request.memory == 2048 && request.vcpus == 1 && request.disk == 10240",
+        "request.lifetime_days == 14 && request.count == 1 && request.hostname == ''",
+        "request.throw_away && request.purpose.contains('mail')",
+        "usage.provider.leases == 7",
+    ] {
+        let mut facts = facts();
+        facts.usage.provider_leases = 7;
+        let body = format!("{}\n### Owner\n\n@Carol\n", SANDBOX.replace("@bob", "@BOB"));
+        assert_eq!(shown(&verdict_by(&with_rule(require), &body, &facts)), [""; 0], "{require}");
+    }
+}
+
+#[test]
+fn a_named_owner_must_accept_unless_it_is_the_author() {
+    let other = sandbox("### Owner\n\n@carol\n", no_change);
+    assert_eq!(other.acceptance_needed, Some(person(3, "carol")));
+    assert_eq!(other.owner, person(3, "carol"));
+    let own = sandbox("### Owner\n\n@Alice\n", no_change);
+    assert_eq!((own.acceptance_needed, own.needs), (None, Need::Nothing));
+}
+
+#[test]
+fn without_looking_people_up_there_is_a_verdict_but_nothing_to_approve() {
+    let verdict = sandbox("### Owner\n\n@whoever\n", |facts| {
+        facts.people = People::Unchecked;
+        facts.author_eligible = None;
+    });
+    assert!(verdict.is_fine());
+    assert_eq!(verdict.spec, None);
+    assert_eq!(verdict.acceptance_needed.map(|owner| owner.username).as_deref(), Some("whoever"));
+    let same = sandbox("### Owner\n\n@bob\n", |facts| facts.people = People::Unchecked);
+    assert_eq!(shown(&same), ["RuleRefused fallback 7"]);
+}
+
+#[test]
+fn a_verdict_is_worse_only_when_something_that_held_no_longer_does() {
+    let fine = sandbox("", |facts| facts.auto_approval = false);
+    let automatic = sandbox("", no_change);
+    let refused = sandbox("### Host name\n\nweb\n", no_change);
+    let changed = |change: fn(&mut Vec<Principal>, &mut usize, &mut bool)| {
+        let mut verdict = fine.clone();
+        if let Need::Approval { by, count, own } = &mut verdict.needs {
+            change(by, count, own);
+        }
+        verdict
+    };
+    let wider = changed(|by, _, own| {
+        by.push(Principal::User("dave".to_owned()));
+        *own = true;
+    });
+    let more = changed(|_, count, _| *count = 2);
+    let others = changed(|by, _, _| *by = vec![Principal::Group("tpo/web".to_owned())]);
+    let accepted = sandbox("### Owner\n\n@carol\n", |facts| facts.auto_approval = false);
+    for (now, earlier, worse) in [
+        (&fine, &fine, false),
+        (&refused, &fine, true),
+        (&fine, &refused, false),
+        (&refused, &refused, false),
+        (&fine, &automatic, true),
+        (&automatic, &fine, false),
+        (&wider, &fine, false),
+        (&fine, &wider, true),
+        (&more, &fine, true),
+        (&fine, &more, false),
+        (&others, &fine, true),
+        (&accepted, &fine, true),
+        (&fine, &accepted, false),
+    ] {
+        assert_eq!(now.is_worse_than(earlier), worse, "{:?} after {:?}", now.needs, earlier.needs);
+    }
+}
+
+#[test]
+fn a_verdict_survives_being_stored() {
+    for verdict in
+        [sandbox("", no_change), sandbox("### Owner\n\n@bob\n### Host name\n\nweb\n", no_change)]
+    {
+        let stored = serde_json::to_string(&verdict).unwrap();
+        assert_eq!(serde_json::from_str::<Verdict>(&stored).unwrap(), verdict);
+    }
+}

@@ -24,7 +24,8 @@ pub struct Verdict {
     pub spec: Option<Spec>,
     /// Who has to decide.
     pub needs: Need,
-    /// Who will answer for the machine.
+    /// Who will answer for the machine. Where people were not looked up, only
+    /// the usernames here and below mean anything.
     pub owner: Person,
     /// Whom to ask when the owner is away; never the owner.
     pub fallback: Vec<Person>,

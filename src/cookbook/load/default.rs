@@ -1,21 +1,28 @@
-//! `default` of a field: what an empty answer means.
+//! `default` of a field: what an empty answer means. It is read by the same
+//! code as an answer, so that a default can be all that an answer can, and
+//! nothing else.
 
+use chrono::NaiveDate;
 use toml::{Spanned, de::DeValue};
 
 use super::reader::{Table, scalar};
 use crate::{
-    cookbook::FieldKind,
-    quantity::{Mebibytes, Vcpus},
-    request::value::Value,
+    cookbook::{Field, FieldKind, Terms},
+    quantity::{Delay, Lifetime},
+    request::{
+        document::{Piece, PieceKind},
+        value::{self, Value, written::Written},
+    },
 };
 
 /// Reads `default`. The flag tells whether one was written, readable or not.
-pub(super) fn read(table: &Table<'_>, kind: &FieldKind) -> (Option<Value>, bool) {
-    let refused = match kind {
+pub(super) fn read(table: &Table<'_>, field: &Field) -> (Option<Value>, bool) {
+    let refused = match field.kind {
         FieldKind::Lifetime => Some("the default of a lifetime stands in `[lifetime]`"),
         FieldKind::Acknowledgement => Some("a box that is ticked already acknowledges nothing"),
         FieldKind::Hostname => Some("two machines cannot have the same name"),
         FieldKind::SshKeys => Some("without keys in the form, those of the account are used"),
+        FieldKind::Date => Some("a fixed day is soon in the past"),
         _ => None,
     };
     if let Some(why) = refused {
@@ -23,114 +30,64 @@ pub(super) fn read(table: &Table<'_>, kind: &FieldKind) -> (Option<Value>, bool)
         return (None, false);
     }
     let Some(value) = table.value("default") else { return (None, false) };
-    let read = texts(value, kind).and_then(|texts| understood(kind, &texts));
-    if let Err(error) = &read {
-        table.file.report(&value.span(), format!("`default`: {error}"));
+    let Some(lines) = lines(value, &field.kind) else {
+        let wanted = match field.kind {
+            FieldKind::Choices { .. } | FieldKind::Users { .. } => {
+                "a list of texts like `[\"a\", \"b\"]`"
+            }
+            _ => "a single value",
+        };
+        table.file.report(&value.span(), format!("`default` of this type must be {wanted}"));
+        return (None, true);
+    };
+    // Neither terms nor today matter to the types that can have a default.
+    let (terms, today) = (no_terms(), NaiveDate::default());
+    match value::read(field, &written(&lines), &terms, today) {
+        Ok(value) => (Some(value), true),
+        Err(violations) => {
+            for violation in violations {
+                let message = format!("`default`: {}", violation.message);
+                match violation.hint {
+                    Some(hint) => table.file.report_with(&value.span(), message, hint),
+                    None => table.file.report(&value.span(), message),
+                }
+            }
+            (None, true)
+        }
     }
-    (read.ok(), true)
 }
 
 /// What is written, as the lines of an answer.
-fn texts(value: &Spanned<DeValue<'_>>, kind: &FieldKind) -> Result<Vec<String>, String> {
+fn lines(value: &Spanned<DeValue<'_>>, kind: &FieldKind) -> Option<Vec<String>> {
     let several = matches!(kind, FieldKind::Choices { .. } | FieldKind::Users { .. });
-    let unreadable = || "this is not a value of the field's type".to_owned();
     match value.get_ref() {
-        DeValue::Array(elements) if several => elements
-            .iter()
-            .map(|element| element.get_ref().as_str().map(|text| text.trim().to_owned()))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(unreadable),
-        _ if several => Err("write a list of texts like `[\"a\", \"b\"]`".to_owned()),
-        single => scalar(single).map(|text| vec![text]).ok_or_else(unreadable),
+        DeValue::Array(elements) if several => {
+            let texts = elements.iter().map(|element| element.get_ref().as_str());
+            texts.map(|text| text.map(str::to_owned)).collect()
+        }
+        _ if several => None,
+        single => scalar(single).map(|text| text.lines().map(str::to_owned).collect()),
     }
 }
 
-fn understood(kind: &FieldKind, texts: &[String]) -> Result<Value, String> {
-    let single = texts.first().map_or("", String::as_str);
-    if texts.is_empty() || texts.iter().any(String::is_empty) {
-        return Err("it is empty: leave `default` out instead".to_owned());
-    }
-    match kind {
-        FieldKind::Text { max } if single.chars().count() > *max => {
-            Err(format!("it is longer than {max} letters"))
-        }
-        FieldKind::Text { .. } => Ok(Value::Text(single.to_owned())),
-        FieldKind::Choice { choices } => offered(choices, single).map(Value::Choice),
-        FieldKind::Choices { choices } => {
-            for text in texts {
-                offered(choices, text)?;
-            }
-            Ok(Value::Choices(
-                choices.iter().filter(|choice| texts.contains(choice)).cloned().collect(),
-            ))
-        }
-        FieldKind::User => Ok(Value::Users(vec![account(single)?])),
-        FieldKind::Users { min, max } => {
-            let accounts = texts.iter().map(|text| account(text)).collect::<Result<Vec<_>, _>>()?;
-            within(accounts.len(), *min, *max)?;
-            Ok(Value::Users(accounts))
-        }
-        FieldKind::Memory { min, max } => {
-            let amount = Mebibytes::parse(single).map_err(|error| error.to_string())?;
-            within(amount, *min, *max).map(Value::Memory)
-        }
-        FieldKind::Disk { min, max } => {
-            let amount = Mebibytes::parse(single).map_err(|error| error.to_string())?;
-            within(amount, *min, *max).map(Value::Disk)
-        }
-        FieldKind::Vcpus { min, max } => {
-            let amount = Vcpus::parse(single).map_err(|error| error.to_string())?;
-            within(amount, *min, *max).map(Value::Vcpus)
-        }
-        FieldKind::Number { min, max } => {
-            let number =
-                single.parse::<u64>().map_err(|_| format!("`{single}` is no whole number"))?;
-            within(number, *min, *max).map(Value::Number)
-        }
-        FieldKind::Date => single
-            .parse()
-            .map(Value::Date)
-            .map_err(|_| format!("`{single}` is not a day like `2027-01-31`")),
-        FieldKind::Url => match url::Url::parse(single) {
-            Ok(address) if matches!(address.scheme(), "http" | "https") => {
-                Ok(Value::Url(single.to_owned()))
-            }
-            _ => Err(format!("`{single}` is not an address like `https://example.org`")),
-        },
-        FieldKind::Boolean => match single {
-            "yes" => Ok(Value::Boolean(true)),
-            "no" => Ok(Value::Boolean(false)),
-            _ => Err("write `true` or `false`, without quotes".to_owned()),
-        },
-        FieldKind::Hostname
-        | FieldKind::Lifetime
-        | FieldKind::SshKeys
-        | FieldKind::Acknowledgement => Err("this field cannot have a default".to_owned()),
-    }
+fn written(lines: &[String]) -> Written {
+    let piece = |(index, text): (usize, &String)| Piece {
+        line: 1,
+        depth: 0,
+        begins_block: index == 0,
+        kind: PieceKind::Line(text.clone()),
+    };
+    Written { pieces: lines.iter().enumerate().map(piece).collect(), ..Written::default() }
 }
 
-fn offered(choices: &[String], text: &str) -> Result<String, String> {
-    match choices.iter().find(|choice| *choice == text) {
-        Some(choice) => Ok(choice.clone()),
-        None => Err(format!("`{text}` is not one of `{}`", choices.join("`, `"))),
-    }
-}
-
-fn account(text: &str) -> Result<String, String> {
-    let name = text.trim_start_matches('@');
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    if name.is_empty() || !name.bytes().all(plain) {
-        return Err(format!("`{text}` is not a username"));
-    }
-    Ok(name.to_owned())
-}
-
-fn within<T: Ord + Copy + std::fmt::Display>(value: T, min: T, max: T) -> Result<T, String> {
-    if value < min {
-        Err(format!("{value} is less than `min`, {min}"))
-    } else if value > max {
-        Err(format!("{value} is more than `max`, {max}"))
-    } else {
-        Ok(value)
+fn no_terms() -> Terms {
+    Terms {
+        default: Lifetime::MAX,
+        max: Lifetime::MAX,
+        total: Lifetime::MAX,
+        warn: Vec::new(),
+        min_notice: Delay::MAX,
+        grace: Delay::MAX,
+        backups: Delay::MAX,
     }
 }

@@ -64,7 +64,10 @@ pub(super) struct Placed {
 pub(super) fn read(table: &Table<'_>) -> Option<Placed> {
     let name = table.required("name", "name = \"purpose\"");
     let label = table.line_of_text("label");
-    let aliases = table.texts("aliases");
+    let aliases = table.texts("aliases").map(|aliases| aliases.value).unwrap_or_default();
+    for alias in aliases.iter().filter(|alias| alias.value.chars().any(char::is_control)) {
+        table.file.report(&alias.span, "a heading must be a single line of text");
+    }
     let spelt = table.required("type", "type = \"text\"");
     let required = table.boolean("required");
     let help = table.text("help");
@@ -82,49 +85,62 @@ pub(super) fn read(table: &Table<'_>) -> Option<Placed> {
         // Which other keys would be right is not known without the type.
         return None;
     };
-    let kind = kind(table, kind_name);
-    let (default, taken) = default::read(table, &kind);
+    let named = name.as_ref().map_or("", |name| name.value.as_str());
+    let mut field = Field {
+        name: FieldName::from(named),
+        label: label.as_ref().map_or_else(|| in_words(named), |label| label.value.clone()),
+        aliases: aliases.iter().map(|alias| alias.value.clone()).collect(),
+        kind: kind(table, kind_name),
+        required: required.as_ref().is_some_and(|required| required.value),
+        default: None,
+        help: help.map(|help| help.value).unwrap_or_default(),
+        placeholder: placeholder.map(|placeholder| placeholder.value),
+    };
+    let (default, defaulted) = default::read(table, &field);
     table.finish();
-    if let (Some(required), true) = (&required, taken)
-        && required.value
-    {
-        let message = "a field with a default is never missing";
-        table.file.report_with(&required.span, message, "remove `required` or `default`");
-    }
-    if let (Some(required), FieldKind::Acknowledgement) = (&required, &kind)
-        && !required.value
-    {
-        let message = "an acknowledgement must always be ticked";
-        table.file.report_with(&required.span, message, "use `type = \"boolean\"` for a choice");
-    }
+    field.default = default;
+    check_required(table, required.as_ref(), &field.kind, defaulted);
+    field.required = match field.kind {
+        FieldKind::Acknowledgement => true,
+        FieldKind::Boolean | FieldKind::Lifetime => field.required,
+        _ => required.map_or(!defaulted, |required| required.value),
+    };
 
     let name = name?;
     check_meaning(table, &name, kind_name, spelt.as_ref());
-    let shown = label.as_ref().map_or_else(|| in_words(&name.value), |label| label.value.clone());
-    let heading = At { value: shown.clone(), span: label.map_or(name.span.clone(), |at| at.span) };
-    let aliases = aliases.map(|aliases| aliases.value).unwrap_or_default();
-    for alias in aliases.iter().filter(|alias| alias.value.chars().any(char::is_control)) {
-        table.file.report(&alias.span, "a heading must be a single line of text");
-    }
-    let optional = matches!(kind, FieldKind::Boolean | FieldKind::Lifetime) || default.is_some();
+    let heading = At {
+        value: field.label.clone(),
+        span: label.map_or_else(|| name.span.clone(), |label| label.span),
+    };
     Some(Placed {
-        field: Field {
-            required: match kind {
-                FieldKind::Acknowledgement => true,
-                _ => required.map_or(!optional, |required| required.value),
-            },
-            name: FieldName(name.value),
-            label: shown,
-            aliases: aliases.iter().map(|alias| alias.value.clone()).collect(),
-            kind,
-            default,
-            help: help.map(|help| help.value).unwrap_or_default(),
-            placeholder: placeholder.map(|placeholder| placeholder.value),
-        },
+        field,
         name: name.span,
         headings: std::iter::once(heading).chain(aliases).collect(),
         once: ONCE.into_iter().find(|once| *once == kind_name),
     })
+}
+
+/// What is never missing cannot be required, and the other way round.
+fn check_required(
+    table: &Table<'_>,
+    required: Option<&At<bool>>,
+    kind: &FieldKind,
+    defaulted: bool,
+) {
+    let Some(required) = required else { return };
+    let (message, help) = match kind {
+        FieldKind::Acknowledgement if !required.value => {
+            ("an acknowledgement must always be ticked", "use `type = \"boolean\"` for a choice")
+        }
+        FieldKind::Lifetime if required.value => {
+            ("without an answer, `default` of `[lifetime]` is granted", "remove `required`")
+        }
+        _ if required.value && defaulted => {
+            ("a field with a default is never missing", "remove `required` or `default`")
+        }
+        _ => return,
+    };
+    table.file.report_with(&required.span, message, help);
 }
 
 fn check_name(table: &Table<'_>, name: &At<String>) {

@@ -37,3 +37,192 @@ fn every_bad_cookbook_is_refused_with_exactly_its_expected_messages() {
     assert!(seen > 15, "the corpus is gone: {seen} files");
     assert!(wrong.is_empty(), "not as expected; found:\n{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_shipped_cookbooks_load() {
+    let shipped = super::SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let cookbooks = files(&shipped).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(cookbooks.version, embedded().version);
+    let names: Vec<&str> = cookbooks.cookbooks.iter().map(|book| book.name.as_str()).collect();
+    assert_eq!(names, ["sandbox", "vm"]);
+
+    let sandbox = cookbooks.get(&CookbookName::from("sandbox")).unwrap();
+    assert_eq!(sandbox.lifetime.total, Lifetime::parse("90d").unwrap());
+    assert_eq!(sandbox.lifetime.warn.len(), 2);
+    assert_eq!(sandbox.label.as_deref(), Some("sandbox"));
+    assert_eq!(sandbox.eligible.len(), 1);
+    assert!(sandbox.approval.unless.is_some() && !sandbox.approval.own);
+    assert_eq!(sandbox.commands, [PowerCommand::Start, PowerCommand::Stop, PowerCommand::Reboot]);
+    let lifetime = sandbox.field("lifetime").unwrap();
+    assert_eq!(lifetime.default, Some(Value::Lifetime(sandbox.lifetime.default)));
+    assert!(!lifetime.required);
+    assert!(!sandbox.field("hostname").unwrap().required);
+    assert!(sandbox.field("fallback").unwrap().required);
+    assert_eq!(sandbox.field("memory").unwrap().label, "Memory");
+
+    let vm = cookbooks.get(&CookbookName::from("vm")).unwrap();
+    assert_eq!(
+        vm.field("data").map(|data| data.kind.clone()),
+        Some(FieldKind::Choice {
+            choices: ["Public", "Internal", "Personal", "Secret"].map(str::to_owned).to_vec()
+        })
+    );
+    assert!(vm.approval.unless.is_none());
+    for rule in cookbooks.cookbooks.iter().flat_map(|book| &book.rules) {
+        assert!(rule.hint.is_some() && rule.line > 1, "{}", rule.id);
+    }
+}
+
+#[test]
+fn a_rule_knows_the_line_of_its_header() {
+    let cookbooks = embedded();
+    let sandbox = &cookbooks.cookbooks[0];
+    let text = super::SHIPPED[0].1;
+    assert_eq!(text.lines().nth(sandbox.rules[0].line - 1), Some("[[rule]]"));
+}
+
+const SMALL: &str = r#"
+title = "Sandbox"
+summary = "A machine."
+[lifetime]
+default = "14d"
+max = "30d"
+[[field]]
+name = "some_purpose"
+type = "text"
+[[field]]
+name = "extra"
+type = "boolean"
+[approval]
+by = ["group:tpo/tpa"]
+[placement]
+provider = "libvirt"
+"#;
+
+#[test]
+fn what_is_left_out_gets_its_documented_default() {
+    let cookbooks = files(&one("small.toml", SMALL)).unwrap();
+    let book = &cookbooks.cookbooks[0];
+    let terms = &book.lifetime;
+    assert_eq!(terms.total, terms.max);
+    let delays = [terms.warn[0], terms.warn[1], terms.min_notice, terms.grace, terms.backups];
+    let delays = delays.map(|delay| delay.minutes() / 60);
+    assert_eq!(delays, [7 * 24, 24, 24, 3 * 24, 30 * 24]);
+    assert_eq!(book.fields[0].label, "Some purpose");
+    assert_eq!(book.fields[0].kind, FieldKind::Text { max: 2000 });
+    assert_eq!([book.fields[0].required, book.fields[1].required], [true, false]);
+    assert_eq!((book.approval.count, book.approval.own), (1, false));
+    assert!(book.eligible.is_empty() && book.commands.is_empty() && book.rules.is_empty());
+    assert_eq!(book.placement.memory.get(), 1024);
+}
+
+#[test]
+fn the_version_is_that_of_names_and_contents() {
+    let version = |sources: &[(&str, &str)]| {
+        let sources: Vec<(String, String)> =
+            sources.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        files(&sources).unwrap().version
+    };
+    let other = SMALL.replace("Sandbox", "Other");
+    let both = version(&[("a.toml", SMALL), ("b.toml", &other)]);
+    assert_eq!(both, version(&[("b.toml", &other), ("a.toml", SMALL)]));
+    assert_ne!(both, version(&[("b.toml", SMALL), ("a.toml", &other)]));
+    assert_ne!(version(&[("a.toml", SMALL)]), version(&[("a.toml", &format!("{SMALL}\n"))]));
+}
+
+#[test]
+fn mistakes_of_all_files_come_together_in_order() {
+    let bad = SMALL.replace("title", "tittle");
+    let sources =
+        [("b.toml", bad.as_str()), ("c.toml", SMALL), ("Big.toml", SMALL), ("a.toml", "x")];
+    let sources = sources.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let error = files(&sources).unwrap_err();
+    let places: Vec<(&str, usize)> =
+        error.diagnostics().iter().map(|found| (found.file.as_str(), found.line)).collect();
+    assert_eq!(
+        places,
+        [("Big.toml", 1), ("a.toml", 1), ("b.toml", 1), ("b.toml", 2), ("c.toml", 2)]
+    );
+    let shown = error.to_string();
+    assert!(shown.contains("the title `Sandbox` is also that of Big.toml"), "{shown}");
+    assert!(shown.contains("help: did you mean `title`?"), "{shown}");
+}
+
+#[test]
+fn a_folder_is_read_without_its_tests() {
+    let folder_of = |entries: &[(&str, &[u8])]| {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, bytes) in entries {
+            fs::write(directory.path().join(name), bytes).unwrap();
+        }
+        let result = folder(directory.path());
+        let root = directory.path().display().to_string();
+        result.map_err(|error| error.to_string().replace(&root, "policies"))
+    };
+    let ignored: &[(&str, &[u8])] = &[
+        ("small.toml", SMALL.as_bytes()),
+        ("small.test.toml", b"not a cookbook"),
+        (".small.toml", b"an editor's"),
+        ("README.md", b"# Policies"),
+    ];
+    assert_eq!(folder_of(ignored).unwrap().cookbooks.len(), 1);
+    assert_eq!(
+        folder_of(&[("README.md", b"")]).unwrap_err(),
+        "policies: this policy folder holds no cookbook (`NAME.toml`)\n\
+         help: copy `policies/sandbox.toml` of the distribution there to start from"
+    );
+    assert_eq!(
+        folder_of(&[("latin.toml", b"title = \"\xe4\""), ("small.toml", SMALL.as_bytes())])
+            .unwrap_err(),
+        "policies/latin.toml: cannot be read: stream did not contain valid UTF-8\n\
+         help: cookbooks are UTF-8 text that the service may read"
+    );
+    assert_eq!(
+        folder_of(&[("a.toml", b"title = ")]).unwrap_err().lines().next(),
+        Some(
+            "policies/a.toml:1:9: not TOML: string values must be quoted, expected literal string"
+        )
+    );
+}
+
+#[test]
+fn a_missing_folder_is_named_with_the_way_out() {
+    let error = folder(Path::new("/nonexistent/policies")).unwrap_err().to_string();
+    assert!(
+        error.starts_with("/nonexistent/policies: this policy folder cannot be read:"),
+        "{error}"
+    );
+    assert!(
+        error.ends_with("help: create it, or name another one in the configuration"),
+        "{error}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,200}") {
+        let _ = files(&one("x.toml", &text));
+    }
+
+    #[test]
+    fn a_damaged_cookbook_never_panics_and_every_mistake_has_a_place(
+        which in 0_usize..2,
+        at in any::<prop::sample::Index>(),
+        length in 0_usize..40,
+        replacement in "[ -~\\n\u{e4}]{0,8}",
+    ) {
+        let (name, text) = super::SHIPPED[which];
+        let letters: Vec<char> = text.chars().collect();
+        let start = at.index(letters.len());
+        let end = (start + length).min(letters.len());
+        let damaged: String =
+            letters[..start].iter().copied().chain(replacement.chars()).chain(letters[end..].iter().copied()).collect();
+        if let Err(error) = files(&one(name, &damaged)) {
+            for found in error.diagnostics() {
+                prop_assert!(found.line > 0 && found.column > 0 && !found.message.is_empty());
+                let shown = damaged.split('\n').nth(found.line - 1).unwrap().trim_end_matches('\r');
+                prop_assert_eq!(shown, &found.source_line);
+            }
+        }
+    }
+}

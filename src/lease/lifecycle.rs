@@ -549,3 +549,6 @@ impl Effect {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

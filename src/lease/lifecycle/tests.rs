@@ -1,0 +1,431 @@
+use std::fmt::Write as _;
+
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::{Effect, Event, News, Topic, announcement, step};
+use crate::{
+    calendar::Calendar,
+    cookbook::{PowerCommand, Terms},
+    identity::{
+        Digest, ForgeName, IssueNumber, IssueRef, LeaseId, MachineName, NoteId, Person, ProjectId,
+        Timestamp, UserId,
+    },
+    lease::{Announcement, Lease, State, Step, warning},
+    ports::provider::{MachineKey, MachineOrder, Power},
+    quantity::{Delay, Lifetime, Mebibytes, Vcpus},
+    request::{WaitsOn, value::Term},
+};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A Monday, during working hours.
+fn start() -> Timestamp {
+    at("2027-01-04T09:30:00Z")
+}
+
+fn calendar() -> Calendar {
+    Calendar::from_parts("UTC", []).unwrap()
+}
+
+fn alice() -> Person {
+    Person { id: UserId(4), username: "alice".into() }
+}
+
+fn delay(text: &str) -> Delay {
+    Delay::parse(text).unwrap()
+}
+
+fn lease() -> Lease {
+    let id = LeaseId(uuid::Uuid::from_u128(7));
+    Lease {
+        id,
+        request: None,
+        issue: IssueRef {
+            forge: ForgeName::from("gitlab"),
+            project: ProjectId(1),
+            number: IssueNumber(7),
+        },
+        cookbook: "sandbox".into(),
+        digest: Digest::of("request"),
+        policy_version: Digest::of("policy"),
+        terms: Terms {
+            default: Lifetime::new(14).unwrap(),
+            max: Lifetime::new(30).unwrap(),
+            total: Lifetime::new(90).unwrap(),
+            warn: vec![delay("7d"), delay("1d")],
+            min_notice: delay("24h"),
+            grace: delay("3d"),
+            backups: delay("30d"),
+        },
+        owner: alice(),
+        fallback: vec![],
+        provider: "kvm".into(),
+        order: MachineOrder {
+            key: MachineKey { lease: id, name: MachineName::from("sandbox-7"), uuid: None },
+            vcpus: Vcpus::new(1).unwrap(),
+            memory: Mebibytes::new(1024).unwrap(),
+            disk: Mebibytes::new(10_240).unwrap(),
+            image: None,
+            network: None,
+            storage: None,
+            ssh_keys: vec![],
+            owner: "alice".into(),
+        },
+        state: State::Provisioning,
+        waits_on: WaitsOn::Provider,
+        waits_since: start(),
+        power: Power::Unknown,
+        granted: Term::For(Lifetime::new(14).unwrap()),
+        handed_over: None,
+        deadline: None,
+        announcements: vec![],
+        ordered: vec![],
+        hold: None,
+        protected: false,
+        addresses: vec![],
+        trouble: None,
+    }
+}
+
+fn created() -> Event {
+    Event::Created { uuid: uuid::Uuid::from_u128(9), addresses: vec!["192.0.2.7".into()] }
+}
+
+/// Plays a life: events at moments, with every comment delivered at once.
+struct Play {
+    lease: Lease,
+    now: Timestamp,
+    notes: u64,
+    /// Whether the forge takes comments.
+    forge: bool,
+    log: Vec<Effect>,
+}
+
+impl Play {
+    fn new() -> Self {
+        Self { lease: lease(), now: start(), notes: 0, forge: true, log: vec![] }
+    }
+
+    fn active() -> Self {
+        let mut play = Self::new();
+        play.meet(&created());
+        play
+    }
+
+    fn meet(&mut self, event: &Event) {
+        let Ok((lease, effects)) = step(&self.lease, event, self.now, &calendar()) else { return };
+        self.lease = lease;
+        for effect in effects {
+            self.log.push(effect.clone());
+            let follows = match &effect {
+                Effect::Tell(news) if self.forge => {
+                    self.notes += 1;
+                    announcement(&self.lease, news, NoteId(self.notes), self.now)
+                }
+                Effect::Stop => Some(Event::Stopped),
+                Effect::Start => Some(Event::Started),
+                Effect::Destroy => Some(Event::Destroyed),
+                Effect::DropBackups => Some(Event::BackupsDropped),
+                _ => None,
+            };
+            if let Some(event) = follows {
+                self.meet(&event);
+            }
+        }
+    }
+
+    /// Lets time pass in steps of half an hour.
+    fn wait(&mut self, hours: i64) {
+        for _ in 0..hours * 2 {
+            self.now += TimeDelta::minutes(30);
+            self.meet(&Event::Tick);
+        }
+    }
+
+    fn wait_until(&mut self, state: State) {
+        for _ in 0..5_000 {
+            if self.lease.state == state {
+                return;
+            }
+            self.wait(1);
+        }
+        panic!("never became {}: {:?}", state.word(), self.lease);
+    }
+}
+
+fn samples() -> Vec<Event> {
+    let by = alice();
+    let until = at("2027-03-01T10:00:00Z");
+    vec![
+        created(),
+        Event::CreationFailed { reason: "no".into() },
+        Event::Tick,
+        Event::Announced(Announcement {
+            step: Step::Stop,
+            deadline: until,
+            note: NoteId(1),
+            delivered_at: until,
+        }),
+        Event::Stopped,
+        Event::Started,
+        Event::Rebooted,
+        Event::Destroyed,
+        Event::BackupsDropped,
+        Event::Extend { until, by: by.clone() },
+        Event::Restore { until, by: by.clone() },
+        Event::Release { by: by.clone() },
+        Event::Switch { command: PowerCommand::Reboot, by: by.clone() },
+        Event::Seen { power: Power::On, addresses: vec![] },
+        Event::Vanished,
+        Event::Hold { reason: "why".into() },
+        Event::Unhold,
+        Event::Protect(true),
+        Event::Postpone { not_before: until },
+        Event::Transfer { to: by.clone() },
+        Event::Confirm { owner: by, until },
+    ]
+}
+
+#[test]
+fn every_state_meets_every_event() {
+    let mut table = String::new();
+    for state in State::ALL {
+        write!(table, "{}:", state.word()).unwrap();
+        for event in samples() {
+            let lease = Lease { state, ..lease() };
+            if let Ok((after, effects)) = step(&lease, &event, start(), &calendar()) {
+                let name = format!("{event:?}");
+                let name = name.split([' ', '(']).next().unwrap();
+                let acts: Vec<String> = effects
+                    .iter()
+                    .map(|effect| match effect {
+                        Effect::Tell(news) => {
+                            let topic = format!("{:?}", news.topic);
+                            format!("+{}", topic.split([' ', '(']).next().unwrap())
+                        }
+                        other => format!("!{other:?}"),
+                    })
+                    .collect();
+                let moved =
+                    if after.state == state { String::new() } else { format!("->{}", after.state.word()) };
+                write!(table, " {name}{moved}{}", acts.concat()).unwrap();
+            }
+        }
+        table.push('\n');
+    }
+    insta::assert_snapshot!(table, @r"
+    adopted: Tick Seen Hold Unhold Protect Transfer+Transferred Confirm->active+Extended
+    provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect
+    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred
+    expired: Tick Stopped+Stopped Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred
+    destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect
+    destroyed: Tick BackupsDropped->ended Hold Unhold
+    ended: Tick
+    ");
+}
+
+#[test]
+fn a_whole_life_takes_the_steps_in_order_and_warns_before_each() {
+    let mut play = Play::active();
+    play.wait_until(State::Ended);
+    let words: Vec<String> = play
+        .log
+        .iter()
+        .map(|effect| match effect {
+            Effect::Tell(News { topic: Topic::Warning { lead }, .. }) => format!("warning {lead}"),
+            Effect::Tell(news) => format!("{:?}", news.topic),
+            other => format!("!{other:?}"),
+        })
+        .collect();
+    insta::assert_snapshot!(words.join("\n"), @r"
+    HandedOver
+    warning 7d
+    warning 24h
+    !Stop
+    Stopped
+    warning 24h
+    !Destroy
+    Destroyed
+    !DropBackups
+    ");
+}
+
+#[test]
+fn nothing_is_stopped_while_no_comment_can_be_delivered() {
+    let mut play = Play::active();
+    play.forge = false;
+    play.wait(24 * 60);
+    assert_eq!(play.lease.state, State::Active);
+    assert!(play.lease.hold.is_some(), "a person decides after a week");
+    assert_eq!(play.lease.waits_on, WaitsOn::Sysadmin);
+}
+
+#[test]
+fn a_warning_that_came_late_moves_the_stop_by_the_promised_notice() {
+    let mut play = Play::active();
+    let deadline = play.lease.deadline.unwrap().at;
+    play.forge = false;
+    while play.now < deadline - TimeDelta::hours(20) {
+        play.wait(1);
+    }
+    // The last warning is lost for good; the sweep orders it once, and the
+    // engine delivers it when the forge is back, two hours after the deadline.
+    play.wait(22);
+    play.forge = true;
+    let news = News {
+        topic: Topic::Warning { lead: delay("24h") },
+        announces: Some((Step::Stop, deadline)),
+    };
+    let event = announcement(&play.lease, &news, NoteId(99), play.now).unwrap();
+    play.meet(&event);
+    play.wait(23);
+    assert_eq!(play.lease.state, State::Active);
+    play.wait_until(State::Expired);
+    assert!(play.now >= deadline + TimeDelta::hours(26));
+}
+
+#[test]
+fn an_extension_needs_fresh_warnings() {
+    let mut play = Play::active();
+    while play.now < play.lease.deadline.unwrap().at - TimeDelta::hours(5) {
+        play.wait(1);
+    }
+    let until = calendar().expiry(play.now, Lifetime::new(10).unwrap());
+    play.meet(&Event::Extend { until, by: alice() });
+    let deadline = play.lease.deadline.unwrap();
+    assert_eq!(warning::leads(&play.lease.terms, &deadline), vec![delay("7d"), delay("24h")]);
+    play.log.clear();
+    play.wait_until(State::Expired);
+    assert!(play.now >= until);
+    let warnings = play.log.iter().filter(|effect| {
+        matches!(effect, Effect::Tell(News { topic: Topic::Warning { .. }, .. }))
+    });
+    assert_eq!(warnings.count(), 2);
+}
+
+#[test]
+fn a_machine_started_during_grace_is_stopped_again_once() {
+    let mut play = Play::active();
+    play.wait_until(State::Expired);
+    play.log.clear();
+    let seen = Event::Seen { power: Power::On, addresses: vec![] };
+    play.meet(&seen);
+    let stops = play.log.iter().filter(|effect| **effect == Effect::Stop).count();
+    assert_eq!(stops, 1);
+    assert_eq!(play.lease.state, State::Expired);
+    assert!(play.log.iter().any(|e| matches!(e, Effect::Tell(News { topic: Topic::StoppedAgain, .. }))));
+}
+
+#[test]
+fn a_restore_gives_a_new_life_with_a_new_announcement() {
+    let mut play = Play::active();
+    play.wait_until(State::Expired);
+    let until = calendar().expiry(play.now, Lifetime::new(7).unwrap());
+    play.meet(&Event::Restore { until, by: alice() });
+    assert_eq!(play.lease.state, State::Active);
+    assert_eq!(play.lease.power, Power::On);
+    assert!(matches!(
+        warning::clear_to_act(&play.lease, &play.lease.deadline.unwrap(), until),
+        Err(warning::NotYet::Unwarned { .. })
+    ));
+}
+
+#[test]
+fn held_and_protected_leases_are_left_alone() {
+    for event in [Event::Hold { reason: "audit".into() }, Event::Protect(true)] {
+        let mut play = Play::active();
+        play.meet(&event);
+        play.log.clear();
+        play.wait(24 * 90);
+        assert_eq!(play.lease.state, State::Active);
+        assert_eq!(play.log, vec![]);
+    }
+}
+
+#[test]
+fn what_fell_due_on_hold_is_announced_again_with_the_full_notice() {
+    let mut play = Play::active();
+    play.meet(&Event::Hold { reason: "audit".into() });
+    play.wait(24 * 30);
+    let freed = play.now;
+    play.meet(&Event::Unhold);
+    play.wait_until(State::Expired);
+    assert!(play.now - freed >= TimeDelta::hours(24));
+}
+
+#[test]
+fn a_machine_that_vanished_is_neither_made_again_nor_forgotten() {
+    let mut play = Play::active();
+    play.meet(&Event::Vanished);
+    play.meet(&Event::Vanished);
+    assert_eq!(play.lease.state, State::Active);
+    assert_eq!(play.lease.waits_on, WaitsOn::Sysadmin);
+    let told = play.log.iter().filter(|e| matches!(e, Effect::Tell(News { topic: Topic::Vanished, .. })));
+    assert_eq!(told.count(), 1);
+}
+
+proptest! {
+    /// The first law, under any order of events and a forge that comes and goes.
+    #[test]
+    fn no_step_without_its_delivered_warnings(
+        moves in prop::collection::vec((0usize..14, 1i64..60, any::<bool>()), 1..60)
+    ) {
+        let mut play = Play::active();
+        for (choice, hours, forge) in moves {
+            play.forge = forge;
+            let soon = calendar().expiry(play.now, Lifetime::new(9).unwrap());
+            let before = play.lease.clone();
+            let event = match choice {
+                0 => Event::Extend { until: soon, by: alice() },
+                1 => Event::Restore { until: soon, by: alice() },
+                2 => Event::Seen { power: Power::On, addresses: vec![] },
+                3 => Event::Hold { reason: "x".into() },
+                4 | 5 => Event::Unhold,
+                6 => Event::Postpone { not_before: play.now + TimeDelta::hours(30) },
+                7 => Event::Protect(true),
+                8 => Event::Protect(false),
+                _ => Event::Tick,
+            };
+            play.meet(&event);
+            check(&before, &play);
+            for _ in 0..hours * 2 {
+                play.now += TimeDelta::minutes(30);
+                let before = play.lease.clone();
+                play.meet(&Event::Tick);
+                check(&before, &play);
+            }
+        }
+    }
+}
+
+/// A step taken by itself was warned of, with the promised notice.
+fn check(before: &Lease, play: &Play) {
+    let moved = matches!(
+        (before.state, play.lease.state),
+        (State::Active, State::Expired)
+            | (State::Expired, State::Destroying | State::Destroyed)
+            | (State::Destroyed, State::Ended)
+    );
+    if moved {
+        let deadline = before.deadline.expect("no step without a deadline");
+        assert!(before.hold.is_none() && !before.protected);
+        assert!(play.now >= deadline.at);
+        assert!(deadline.not_before.is_none_or(|not_before| play.now >= not_before));
+        let told: Vec<_> = play
+            .lease
+            .announcements
+            .iter()
+            .filter(|said| said.step == deadline.step && said.deadline == deadline.at)
+            .filter(|said| said.delivered_at >= deadline.set_at)
+            .collect();
+        assert!(!told.is_empty());
+        let last_day = told.iter().all(|said| said.delivered_at < deadline.at - TimeDelta::hours(24));
+        let short = deadline.at - TimeDelta::hours(24) <= deadline.set_at;
+        assert!(deadline.step == Step::DropBackups || short || !last_day, "the last warning was not delivered");
+        let first = told.iter().map(|said| said.delivered_at).min().unwrap();
+        assert!(play.now - first >= TimeDelta::hours(24));
+    }
+}

@@ -1,7 +1,7 @@
 //! GitLab, through its REST API (version 4).
 //!
-//! Endpoints are the `gitlab` crate's; how requests travel ([`transport`]),
-//! how lists are read ([`pages`]) and what errors mean ([`errors`]) is ours.
+//! Endpoints are the `gitlab` crate's; how requests travel (`transport.rs`),
+//! how lists are read (`pages.rs`) and what errors mean (`errors.rs`) is ours.
 
 mod endpoints;
 mod entities;

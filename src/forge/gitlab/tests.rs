@@ -1,23 +1,16 @@
 //! The adapter against a scripted server: which requests it sends, and what it
 //! makes of every kind of answer.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+mod script;
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::State,
-    http::{HeaderMap, Method, Response, Uri},
-};
+use std::{sync::Arc, time::Duration};
+
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 use url::Url;
 
+use self::script::{Answer, Script, reply, reply_json, reply_with};
 use super::{DEFAULT_APPROVER_LEVELS, GitLab, GitLabSettings, SettingsError};
 use crate::{
     cookbook::Principal,
@@ -29,91 +22,6 @@ use crate::{
         forge::{Forge as _, IssueUpdate},
     },
 };
-
-/// A request as the server saw it.
-#[derive(Clone, Debug)]
-struct Seen {
-    method: Method,
-    uri: String,
-    token: Option<String>,
-    body: String,
-}
-
-impl Seen {
-    fn line(&self) -> String {
-        format!("{} {}", self.method, self.uri)
-    }
-}
-
-enum Answer {
-    Reply(Response<Body>),
-    Silence,
-}
-
-#[derive(Clone)]
-struct Script {
-    url: Url,
-    answers: Arc<Mutex<VecDeque<Answer>>>,
-    seen: Arc<Mutex<Vec<Seen>>>,
-}
-
-impl Script {
-    async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let script = Self {
-            url: Url::parse(&format!("http://{address}/gitlab")).unwrap(),
-            answers: Arc::new(Mutex::new(answers.into_iter().collect())),
-            seen: Arc::default(),
-        };
-        let router = Router::new().fallback(play).with_state(script.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        script
-    }
-
-    fn add(&self, answer: Answer) {
-        self.answers.lock().unwrap().push_back(answer);
-    }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.seen().iter().map(Seen::line).collect()
-    }
-}
-
-async fn play(
-    State(script): State<Script>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
-    let token = headers.get("private-token").map(|value| value.to_str().unwrap().to_owned());
-    let body = String::from_utf8(body.to_vec()).unwrap();
-    script.seen.lock().unwrap().push(Seen { method, uri: uri.to_string(), token, body });
-    let answer = script.answers.lock().unwrap().pop_front();
-    match answer {
-        Some(Answer::Reply(response)) => response,
-        Some(Answer::Silence) => std::future::pending().await,
-        None => Response::builder().status(599).body(Body::from("nothing scripted")).unwrap(),
-    }
-}
-
-fn reply(status: u16, body: impl Into<Body>) -> Answer {
-    Answer::Reply(Response::builder().status(status).body(body.into()).unwrap())
-}
-
-fn reply_json(status: u16, body: &Value) -> Answer {
-    reply(status, body.to_string())
-}
-
-fn reply_with(status: u16, name: &str, value: &str, body: &str) -> Answer {
-    let response = Response::builder().status(status).header(name, value);
-    Answer::Reply(response.body(Body::from(body.to_owned())).unwrap())
-}
 
 struct Noon;
 

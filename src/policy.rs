@@ -24,7 +24,11 @@ use self::{expression::Values, people::Cast};
 use crate::{
     cookbook::{Cookbook, FieldKind, Rule},
     identity::{Digest, FieldName},
-    request::{Reading, spec::Spec, value::Value},
+    request::{
+        Reading,
+        spec::Spec,
+        value::{Value, limits},
+    },
     violation::{RulePlace, Violation, ViolationCode},
 };
 
@@ -42,6 +46,9 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let refused: Vec<Violation> =
         rules.filter_map(|rule| refusal(cookbook, rule, reading, &values, &violations)).collect();
     violations.extend(refused);
+    for violation in &mut violations {
+        explain(cookbook, violation);
+    }
     let position = |violation: &Violation| {
         let name = violation.field.as_ref();
         cookbook.fields.iter().position(|field| Some(&field.name) == name)
@@ -78,6 +85,18 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
         owner: cast.owner,
         fallback: cast.fallback,
         acceptance_needed,
+    }
+}
+
+/// Nobody is told what is wrong without being told what would be right.
+fn explain(cookbook: &Cookbook, violation: &mut Violation) {
+    if violation.hint.is_none() {
+        let field = violation.field.as_ref().and_then(|name| cookbook.field(name.as_str()));
+        let accepted = field.and_then(|field| limits::accepted(&field.kind, &cookbook.lifetime));
+        violation.hint = Some(match accepted {
+            Some(accepted) => format!("Accepted: {accepted}."),
+            None => "Correct it in the description of the issue.".to_owned(),
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
+use proptest::prelude::*;
 
 use super::{Facts, Need, People, Usage, Verdict, judge};
 use crate::{
@@ -103,6 +104,8 @@ fn shown(verdict: &Verdict) -> Vec<String> {
     verdict.violations.iter().map(one).collect()
 }
 
+type Change = fn(&mut Facts);
+
 fn no_change(_: &mut Facts) {}
 
 #[test]
@@ -118,7 +121,7 @@ fn a_small_sandbox_needs_nobody_where_automatic_approval_is_on() {
 
 #[test]
 fn automatic_approval_needs_every_one_of_its_conditions() {
-    let cases: [(&str, &str, fn(&mut Facts)); 7] = [
+    let cases: [(&str, &str, Change); 7] = [
         ("switched on", "", |facts| facts.auto_approval = false),
         ("an eligible author", "", |facts| facts.author_eligible = None),
         ("the author's own words", "", |facts| facts.description_edited_by_others = true),
@@ -148,7 +151,7 @@ fn a_cookbook_without_unless_always_needs_approval() {
 
 #[test]
 fn each_thing_that_is_wrong_is_said_with_its_place() {
-    let cases: [(&str, fn(&mut Facts), &[&str]); 9] = [
+    let cases: [(&str, Change, &[&str]); 9] = [
         ("", |facts| facts.author_eligible = Some(false), &["NotEligible - -"]),
         ("### Host name\n\nweb\n", no_change, &["NameTaken hostname 15"]),
         ("### Host name\n\nldap\n", no_change, &["NameReserved hostname 15"]),
@@ -323,5 +326,30 @@ fn a_verdict_survives_being_stored() {
     {
         let stored = serde_json::to_string(&verdict).unwrap();
         assert_eq!(serde_json::from_str::<Verdict>(&stored).unwrap(), verdict);
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_every_objection_has_a_hint_and_only_a_fine_request_a_spec(
+        name in prop::sample::select(vec!["sandbox", "vm"]),
+        lines in prop::collection::vec(
+            prop::sample::select(vec![
+                "### Memory", "### Owner", "### Host name", "### How long?", "### Fallback owner",
+                "### I understand", "### What is it for?", "### vCPUs", "### Disk", "", "4 GiB",
+                "900 TiB", "2", "0", "-1", "@bob", "@ghost", "@alice", "ldap", "web", "new-host",
+                "2 weeks", "2027-01-10", "1999-01-01", "- [x] yes", "- [ ] yes", "\u{e4}", "Secret",
+            ]),
+            0..30,
+        ),
+        whole in any::<bool>(),
+    ) {
+        let base = if whole && name == "sandbox" { SANDBOX } else { VM };
+        let verdict = verdict(name, &format!("{base}\n{}", lines.join("\n")), &facts());
+        prop_assert_eq!(verdict.spec.is_some(), verdict.is_fine());
+        prop_assert!(verdict.violations.iter().all(|violation| violation.hint.is_some()));
+        prop_assert!(verdict.violations.is_sorted_by_key(|violation| violation.line));
+        prop_assert!(verdict.is_fine() || verdict.needs != Need::Nothing);
+        prop_assert!(!verdict.is_worse_than(&verdict));
     }
 }

@@ -277,6 +277,30 @@ fn size_and_depth_are_bounded() {
 }
 
 #[test]
+fn what_is_just_within_the_bounds_fits_the_stack_of_a_small_thread() {
+    let schema = schema();
+    let values = Values::absent(&schema);
+    let nested = |open: &str, inner: &str, close: &str| open.repeat(6) + inner + &close.repeat(6);
+    for source in [
+        format!("1{} > 0", "+1".repeat(12)),
+        format!("{} > 0", nested("(1+1*", "1", ")")),
+        format!("{} > 0", nested("(", &format!("1{}", "+1".repeat(12)), ")")),
+        nested("!!(true && ", "true", ")"),
+        nested("request.fallback.all(a, ", "true", ")"),
+        format!("{}true", "!".repeat(150)),
+        format!("true{}", " && true".repeat(75)),
+        format!("true{}", " ? true : true".repeat(65)),
+    ] {
+        let expression = Expression::compile(&source, &schema);
+        let expression = expression.unwrap_or_else(|error| panic!("{source}: {error}"));
+        assert_eq!(expression.holds(&values), Ok(true), "{source}");
+    }
+    for refused in [format!("a{}", ".b".repeat(150)), nested("[", &"+1".repeat(12), "]")] {
+        assert!(Expression::compile(&refused, &schema).is_err());
+    }
+}
+
+#[test]
 fn the_schema_has_the_fields_of_the_form_and_the_names_that_are_always_there() {
     let schema = schema();
     assert_eq!(schema.get("request.author"), Some(Type::Text));

@@ -4,14 +4,17 @@
 //! comprehensions: a list, a variable bound to its elements, and an accumulator
 //! whose step is an ordinary expression. Typing that general form types them all.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::collections::BTreeSet;
 
 use cel::{
     Context, IdedExpr, Program, Value as Cel,
     common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, SelectExpr, operators},
 };
 
-use super::{ExpressionError, Item, Schema, Type};
+use super::{
+    ExpressionError, Item, Schema, Type,
+    place::{Places, symbol},
+};
 use crate::{cookbook::diagnostic::nearest, quantity::Mebibytes};
 
 /// Functions of an expression: the global one, and those called on a value.
@@ -35,7 +38,12 @@ pub(super) fn condition(
     program: &Program,
     schema: &Schema,
 ) -> Result<BTreeSet<String>, ExpressionError> {
-    let mut checker = Checker { source, program, schema, bound: Vec::new(), seen: BTreeSet::new() };
+    let mut checker = Checker {
+        places: Places { source, program },
+        schema,
+        bound: Vec::new(),
+        seen: BTreeSet::new(),
+    };
     let root = program.expression();
     match checker.infer(root)? {
         Type::Truth => Ok(checker.seen),
@@ -47,15 +55,8 @@ pub(super) fn condition(
     }
 }
 
-/// The byte at which the character number `characters` after `start` begins.
-pub(super) fn byte_of(source: &str, start: usize, characters: usize) -> usize {
-    let rest = source.get(start..).unwrap_or_default();
-    rest.char_indices().nth(characters).map_or(source.len(), |(byte, _)| start + byte)
-}
-
 struct Checker<'a> {
-    source: &'a str,
-    program: &'a Program,
+    places: Places<'a>,
     schema: &'a Schema,
     /// The variables of the macros around the node, innermost last.
     bound: Vec<(String, Type)>,
@@ -124,7 +125,7 @@ impl Checker<'_> {
         };
         Err(ExpressionError {
             message: format!("unknown name `{path}`"),
-            at: self.last_segment(node),
+            at: self.places.last_segment(node),
             suggestion: Some(suggestion),
         })
     }
@@ -204,7 +205,7 @@ impl Checker<'_> {
     }
 
     fn unknown_call(&self, node: &IdedExpr, name: &str) -> ExpressionError {
-        let at = self.called(node, name);
+        let at = self.places.called(node, name);
         let (message, suggestion) = match name {
             operators::INDEX | operators::OPT_INDEX => (
                 "single elements cannot be picked: the list may be shorter".to_owned(),
@@ -376,85 +377,8 @@ impl Checker<'_> {
         message: String,
         suggestion: Option<String>,
     ) -> ExpressionError {
-        ExpressionError { message, at: self.span(node), suggestion }
+        ExpressionError { message, at: self.places.span(node), suggestion }
     }
-
-    /// The bytes a node covers, as far as its tokens tell.
-    fn span(&self, node: &IdedExpr) -> Range<usize> {
-        let mut span = self.token(node);
-        if matches!(node.expr, Expr::Select(_)) {
-            span.end = self.last_segment(node).end;
-        }
-        let children: Vec<&IdedExpr> = match &node.expr {
-            Expr::Select(select) => vec![&*select.operand],
-            Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).collect(),
-            Expr::List(list) => list.elements.iter().collect(),
-            _ => Vec::new(),
-        };
-        for child in children {
-            let inner = self.span(child);
-            span = span.start.min(inner.start)..span.end.max(inner.end);
-        }
-        if let Expr::Call(call) = &node.expr
-            && symbol(&call.func_name).is_none()
-        {
-            span.start = span.start.min(self.called(node, &call.func_name).start);
-            let after = self.source.get(span.end..).unwrap_or_default();
-            span.end += usize::from(after.starts_with(')'));
-        }
-        span
-    }
-
-    /// The bytes of the last name of `a.b.c`: CEL keeps only where its dot is.
-    fn last_segment(&self, node: &IdedExpr) -> Range<usize> {
-        let token = self.token(node);
-        let Expr::Select(select) = &node.expr else { return token };
-        let after = self.source.get(token.end..).unwrap_or_default();
-        let start = token.end + (after.len() - after.trim_start().len());
-        start..(start + select.field.len()).min(self.source.len())
-    }
-
-    /// The bytes of a called function's name: CEL keeps only where its bracket is.
-    fn called(&self, node: &IdedExpr, name: &str) -> Range<usize> {
-        let token = self.token(node);
-        let before = self.source.get(..token.start).unwrap_or_default().trim_end();
-        if before.ends_with(name) { before.len() - name.len()..before.len() } else { token }
-    }
-
-    fn token(&self, node: &IdedExpr) -> Range<usize> {
-        let Some((first, last)) = self.program.source_info().offset_for(node.id) else {
-            return 0..self.source.len();
-        };
-        // Bytes, the last one included; it may stand within a letter.
-        let boundary = |offset: u32| {
-            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-            let last = self.source.len();
-            (offset.min(last)..=last).find(|&at| self.source.is_char_boundary(at)).unwrap_or(last)
-        };
-        let start = boundary(first);
-        start..boundary(last.saturating_add(1)).max(start)
-    }
-}
-
-/// How a binary operator is written.
-fn symbol(name: &str) -> Option<&'static str> {
-    Some(match name {
-        operators::LOGICAL_AND => "&&",
-        operators::LOGICAL_OR => "||",
-        operators::ADD => "+",
-        operators::SUBSTRACT => "-",
-        operators::MULTIPLY => "*",
-        operators::DIVIDE => "/",
-        operators::MODULO => "%",
-        operators::EQUALS => "==",
-        operators::NOT_EQUALS => "!=",
-        operators::GREATER => ">",
-        operators::GREATER_EQUALS => ">=",
-        operators::LESS => "<",
-        operators::LESS_EQUALS => "<=",
-        operators::IN => "in",
-        _ => return None,
-    })
 }
 
 /// Memory and disk are the amounts people are tempted to write with a unit.

@@ -15,6 +15,7 @@ mod draft;
 mod effects;
 mod grant;
 mod inspect;
+mod intake;
 mod judge;
 mod look;
 mod outage;

@@ -1,0 +1,1 @@
+//! Puts an [`App`](super::App) together from the configuration.

@@ -1,0 +1,119 @@
+//! What health checks, metrics and `status` show.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde::Serialize;
+
+use crate::{
+    engine::{Engine, Inspection},
+    ports::{PortError, store::Figures},
+    web::{
+        health::{Check, Readiness},
+        metrics::{Reading, Readings, Value},
+    },
+};
+
+/// Looks at the engine from outside.
+pub struct Watch {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// A last sweep older than this is a fault.
+    pub sweep_within: TimeDelta,
+}
+
+/// What `innkeeper status --json` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Everything stored, in figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// The policy version in force.
+    pub policy: String,
+    /// The cookbooks in force.
+    pub cookbooks: Vec<String>,
+    /// What the last sweep of this process found on the providers.
+    pub inspection: Inspection,
+}
+
+impl Watch {
+    /// Everything at a glance.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn status(&self) -> Result<Status, PortError> {
+        let cookbooks = self.engine.cookbooks();
+        Ok(Status {
+            figures: self.engine.store().figures(self.engine.now()).await?,
+            policy: cookbooks.version.to_string(),
+            cookbooks: cookbooks.cookbooks.iter().map(|c| c.name.to_string()).collect(),
+            inspection: self.engine.inspection(),
+        })
+    }
+}
+
+#[async_trait]
+impl Readiness for Watch {
+    async fn checks(&self) -> Vec<Check> {
+        let now = self.engine.now();
+        let store = self.engine.store().figures(now).await;
+        let cookbooks = self.engine.cookbooks().cookbooks.len();
+        let swept = self.engine.inspection().at;
+        vec![
+            Check {
+                name: "store",
+                ok: store.is_ok(),
+                detail: store.map_or_else(|error| error.to_string(), |_| "reachable".to_owned()),
+            },
+            Check { name: "cookbooks", ok: cookbooks > 0, detail: format!("{cookbooks} loaded") },
+            Check {
+                name: "sweep",
+                ok: swept.is_some_and(|at| now - at <= self.sweep_within),
+                detail: swept.map_or_else(|| "none yet".to_owned(), |at| format!("last at {at}")),
+            },
+        ]
+    }
+}
+
+#[async_trait]
+impl Readings for Watch {
+    async fn read(&self) -> Vec<Reading> {
+        let Ok(figures) = self.engine.store().figures(self.engine.now()).await else {
+            return Vec::new();
+        };
+        let gauge = |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
+        let mut readings = Vec::new();
+        for (state, count) in &figures.requests {
+            let labels = vec![("state", state.clone())];
+            readings.push(gauge("requests", "Requests by state", labels, number(*count)));
+        }
+        for (state, count) in &figures.leases {
+            let labels = vec![("state", state.clone())];
+            readings.push(gauge("leases", "Leases by state", labels, number(*count)));
+        }
+        let plain = [
+            ("looks_waiting", "Issues that want a look", figures.looks_waiting),
+            ("oldest_look_seconds", "How long the oldest of them has waited", figures.oldest_look_seconds),
+            ("effects_pending", "Things decided and not yet done", figures.effects_pending),
+            ("oldest_effect_seconds", "How long the oldest of them has waited", figures.oldest_effect_seconds),
+            ("effects_buried", "Things that wait for a person", figures.effects_buried),
+            ("audit_entries", "Entries in the audit log", figures.audit_entries),
+        ];
+        readings.extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));
+        for (provider, found) in self.engine.inspection().providers {
+            let labels = || vec![("provider", provider.to_string())];
+            let up = f64::from(u8::from(found.error.is_none()));
+            readings.push(gauge("provider_up", "Whether the last inspection reached it", labels(), up));
+            let strays = number(found.strays.len() as u64);
+            readings.push(gauge("strays", "Machines of ours without a living lease", labels(), strays));
+        }
+        readings
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+fn number(count: u64) -> f64 {
+    count as f64
+}

@@ -194,7 +194,10 @@ mod tests {
 
     #[test]
     fn the_form_that_is_hashed_does_not_change_between_versions() {
-        let entry = AuditEntry { ..next(None, Timestamp::UNIX_EPOCH, note("approve")) };
-        insta::assert_snapshot!(entry.hash, @"");
+        let entry = next(None, Timestamp::UNIX_EPOCH, note("approve"));
+        insta::assert_snapshot!(
+            entry.hash,
+            @"89a97a713c044ef2d59182372aeeefe0d639ec5b11d84c11bf995aba57a33022"
+        );
     }
 }

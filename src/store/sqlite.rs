@@ -76,12 +76,16 @@ impl Sqlite {
 
     async fn try_commit(&self, change: &Change) -> sqlx::Result<bool> {
         let mut transaction = self.begin().await?;
-        if !store_change(&mut transaction, change).await? {
+        let stored = match store_change(&mut transaction, change).await {
+            Err(error) if is_taken(&error) => false,
+            other => other?,
+        };
+        if stored {
+            transaction.commit().await?;
+        } else {
             transaction.rollback().await?;
-            return Ok(false);
         }
-        transaction.commit().await?;
-        Ok(true)
+        Ok(stored)
     }
 
     async fn try_revive(&self, lanes: &[String], now: Timestamp) -> sqlx::Result<u64> {
@@ -197,11 +201,8 @@ impl Store for Sqlite {
     }
 
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
-        match self.try_commit(change).await {
-            Err(error) if is_taken(&error) => Err(CommitError::Conflict),
-            outcome if outcome.doing("store a change")? => Ok(()),
-            _ => Err(CommitError::Conflict),
-        }
+        let stored = self.try_commit(change).await.doing("store a change")?;
+        if stored { Ok(()) } else { Err(CommitError::Conflict) }
     }
 
     async fn claim_effect(

@@ -64,3 +64,68 @@ fn judge(what: &str, error: sqlx::Error) -> PortError {
 fn primary_code(error: &dyn sqlx::error::DatabaseError) -> Option<u32> {
     error.code()?.parse::<u32>().ok().map(|code| code & 0xff)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        identity::{ForgeName, LeaseId, ProjectId, Timestamp},
+        ports::{
+            Verdict,
+            store::{Delivery, Store},
+        },
+        store::sqlite::Sqlite,
+    };
+
+    #[tokio::test]
+    async fn a_full_disk_passes_and_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 1").execute(&store.writer).await.unwrap();
+        let delivery = Delivery {
+            forge: ForgeName::from("gitlab"),
+            project: ProjectId(1),
+            issue: None,
+            key: "a".to_owned(),
+            event: "Issue Hook".to_owned(),
+            ignored: None,
+            body: vec![0; 100_000],
+            received_at: Timestamp::UNIX_EPOCH,
+        };
+        let error = store.deliver(&delivery).await.unwrap_err();
+        assert_eq!(error.verdict, Verdict::Retry { after: None });
+        assert!(error.advice.unwrap().contains("disk"));
+        assert_eq!(error.doing, "store a delivery");
+
+        // The limit went with the connection, which was replaced.
+        store.deliver(&delivery).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_is_kept_waiting_may_try_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+        let other = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+        sqlx::query("PRAGMA busy_timeout = 0").execute(&store.writer).await.unwrap();
+        let _held = other.begin().await.unwrap();
+        let error = store.unlock("sweep", "one").await.unwrap_err();
+        assert_eq!(error.verdict, Verdict::Retry { after: None });
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_document_is_named_and_not_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+        let id = LeaseId(uuid::Uuid::nil());
+        sqlx::query(
+            "INSERT INTO leases (id, version, state, provider, machine, document)
+             VALUES ($1, 1, 'active', 'p', 'm', '{\"id\": 7}')",
+        )
+        .bind(id.to_string())
+        .execute(&store.writer)
+        .await
+        .unwrap();
+        let error = store.lease(id).await.unwrap_err();
+        assert_eq!(error.verdict, Verdict::GiveUp);
+        assert!(error.chain().contains(&format!("the stored lease {id} is unreadable: id:")));
+    }
+}

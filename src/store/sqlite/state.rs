@@ -12,16 +12,16 @@ use crate::{
     request::Request,
 };
 
-/// A document with its version.
-type Row = (i64, String);
+/// Id, version, document.
+type Row = (String, i64, String);
 
-fn to_request((version, document): Row) -> sqlx::Result<Versioned<Request>> {
-    let value = to_value(&document, || "a stored request".to_owned())?;
+fn to_request((id, version, document): Row) -> sqlx::Result<Versioned<Request>> {
+    let value = to_value(&document, || format!("the stored request {id}"))?;
     Ok(Versioned { version: to_count(version), value })
 }
 
-fn to_lease((version, document): Row) -> sqlx::Result<Versioned<Lease>> {
-    let value = to_value(&document, || "a stored lease".to_owned())?;
+fn to_lease((id, version, document): Row) -> sqlx::Result<Versioned<Lease>> {
+    let value = to_value(&document, || format!("the stored lease {id}"))?;
     Ok(Versioned { version: to_count(version), value })
 }
 
@@ -31,7 +31,7 @@ pub(super) async fn request_on(
 ) -> sqlx::Result<Option<Versioned<Request>>> {
     let (forge, project, number) = from_issue(issue);
     sqlx::query_as(
-        "SELECT version, document FROM requests
+        "SELECT id, version, document FROM requests
          WHERE forge = $1 AND project = $2 AND number = $3",
     )
     .bind(forge)
@@ -47,7 +47,7 @@ pub(super) async fn request(
     database: impl SqliteExecutor<'_>,
     id: RequestId,
 ) -> sqlx::Result<Option<Versioned<Request>>> {
-    sqlx::query_as("SELECT version, document FROM requests WHERE id = $1")
+    sqlx::query_as("SELECT id, version, document FROM requests WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(database)
         .await?
@@ -59,7 +59,7 @@ pub(super) async fn open_requests(
     database: impl SqliteExecutor<'_>,
 ) -> sqlx::Result<Vec<Versioned<Request>>> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT version, document FROM requests
+        "SELECT id, version, document FROM requests
          WHERE state NOT IN ('rejected', 'withdrawn', 'fulfilled')
          ORDER BY id",
     )
@@ -72,7 +72,7 @@ pub(super) async fn lease(
     database: impl SqliteExecutor<'_>,
     id: LeaseId,
 ) -> sqlx::Result<Option<Versioned<Lease>>> {
-    sqlx::query_as("SELECT version, document FROM leases WHERE id = $1")
+    sqlx::query_as("SELECT id, version, document FROM leases WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(database)
         .await?
@@ -83,15 +83,16 @@ pub(super) async fn lease(
 pub(super) async fn live_leases(
     database: impl SqliteExecutor<'_>,
 ) -> sqlx::Result<Vec<Versioned<Lease>>> {
-    let rows: Vec<Row> =
-        sqlx::query_as("SELECT version, document FROM leases WHERE state <> 'ended' ORDER BY id")
-            .fetch_all(database)
-            .await?;
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, version, document FROM leases WHERE state <> 'ended' ORDER BY id",
+    )
+    .fetch_all(database)
+    .await?;
     rows.into_iter().map(to_lease).collect()
 }
 
 pub(super) const DUE: &str = "
-SELECT version, document FROM leases
+SELECT id, version, document FROM leases
 WHERE state <> 'ended' AND check_at <= $1
 ORDER BY check_at, id
 LIMIT $2";

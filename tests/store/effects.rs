@@ -1,0 +1,209 @@
+//! Tasks, lanes and claims.
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use innkeeper::{
+    effect::{NewEffect, Task},
+    identity::LeaseId,
+    lease::lifecycle::Effect,
+    ports::store::{Change, ClaimedEffect, CommitError, EffectKind, Store},
+};
+use uuid::Uuid;
+
+use crate::builders::{at, change, effect, order};
+
+async fn claim(store: &dyn Store, seconds: i64) -> Option<ClaimedEffect> {
+    store.claim_effect(at(seconds), at(seconds + 60)).await.unwrap()
+}
+
+async fn claimed_key(store: &dyn Store, seconds: i64) -> Option<String> {
+    claim(store, seconds).await.map(|effect| effect.key)
+}
+
+fn finishing(effect: &ClaimedEffect, seconds: i64) -> Change {
+    Change { finishes: Some(effect.clone()), at: at(seconds), ..change() }
+}
+
+async fn finish(store: &dyn Store, effect: &ClaimedEffect, seconds: i64) {
+    store.commit(&finishing(effect, seconds)).await.unwrap();
+}
+
+fn warning(lane: &str, key: &str) -> NewEffect {
+    NewEffect { priority: 0, ..effect(lane, key) }
+}
+
+pub(crate) async fn a_lane_goes_in_order_and_lanes_do_not_wait_for_each_other(store: &dyn Store) {
+    order(store, vec![effect("a", "a1"), effect("a", "a2"), effect("b", "b1")]).await;
+    let first = claim(store, 0).await.unwrap();
+    assert_eq!(first.key, "a1");
+    assert_eq!(claimed_key(store, 1).await.as_deref(), Some("b1"));
+    assert_eq!(claimed_key(store, 2).await, None, "a2 waits for a1");
+    finish(store, &first, 3).await;
+    assert_eq!(claimed_key(store, 4).await.as_deref(), Some("a2"));
+}
+
+pub(crate) async fn a_warning_goes_first(store: &dyn Store) {
+    order(store, vec![effect("a", "news"), effect("b", "other news")]).await;
+    order(store, vec![warning("b", "warning")]).await;
+    let first = claim(store, 0).await.unwrap();
+    assert_eq!(first.key, "warning");
+    finish(store, &first, 0).await;
+    assert_eq!(claimed_key(store, 0).await.as_deref(), Some("news"), "the oldest comes next");
+    assert_eq!(claimed_key(store, 0).await.as_deref(), Some("other news"));
+}
+
+pub(crate) async fn a_running_task_holds_back_even_a_warning(store: &dyn Store) {
+    order(store, vec![effect("a", "news")]).await;
+    let news = claim(store, 0).await.unwrap();
+    order(store, vec![warning("a", "warning")]).await;
+    assert_eq!(claimed_key(store, 59).await, None);
+    // The claim has run out: the warning is first now, then the news again.
+    let first = claim(store, 60).await.unwrap();
+    assert_eq!(first.key, "warning");
+    assert_eq!(claimed_key(store, 61).await, None);
+    finish(store, &first, 61).await;
+    let again = claim(store, 61).await.unwrap();
+    assert_eq!((again.key.as_str(), again.attempts), ("news", news.attempts + 1));
+}
+
+pub(crate) async fn a_postponed_first_holds_back_its_lane(store: &dyn Store) {
+    order(store, vec![effect("a", "a1"), effect("a", "a2")]).await;
+    let first = claim(store, 0).await.unwrap();
+    store.postpone_effect(&first, at(100), "provider is away").await.unwrap();
+    assert_eq!(claimed_key(store, 99).await, None);
+    let again = claim(store, 100).await.unwrap();
+    assert_eq!((again.key.as_str(), again.attempts), ("a1", 2));
+}
+
+pub(crate) async fn a_buried_first_holds_back_nobody(store: &dyn Store) {
+    order(store, vec![effect("a", "a1"), effect("a", "a2")]).await;
+    let first = claim(store, 0).await.unwrap();
+    store.bury_effect(&first, at(1), "no such image").await.unwrap();
+    assert_eq!(claimed_key(store, 1).await.as_deref(), Some("a2"));
+    assert_eq!(claimed_key(store, 1000).await.as_deref(), Some("a2"), "a1 stays buried");
+}
+
+pub(crate) async fn a_key_counts_once_even_after_it_is_done(store: &dyn Store) {
+    order(store, vec![effect("a", "key"), effect("a", "key")]).await;
+    order(store, vec![effect("b", "key")]).await;
+    let only = claim(store, 0).await.unwrap();
+    assert_eq!(claimed_key(store, 0).await, None);
+    finish(store, &only, 0).await;
+    order(store, vec![effect("a", "key")]).await;
+    assert_eq!(claimed_key(store, 0).await, None);
+}
+
+async fn is_conflict(store: &dyn Store, change: &Change) -> bool {
+    matches!(store.commit(change).await, Err(CommitError::Conflict))
+}
+
+pub(crate) async fn finishing_with_a_lost_claim_is_a_conflict(store: &dyn Store) {
+    order(store, vec![effect("a", "key")]).await;
+    let lost = claim(store, 0).await.unwrap();
+    let held = claim(store, 60).await.unwrap();
+    assert!(is_conflict(store, &finishing(&lost, 61)).await);
+    assert_eq!(store.figures(at(61)).await.unwrap().effects_pending, 1);
+    finish(store, &held, 61).await;
+}
+
+pub(crate) async fn an_effect_is_finished_once(store: &dyn Store) {
+    order(store, vec![effect("a", "done"), effect("b", "buried"), effect("c", "late")]).await;
+    let done = claim(store, 0).await.unwrap();
+    finish(store, &done, 1).await;
+    assert!(is_conflict(store, &finishing(&done, 2)).await);
+
+    let buried = claim(store, 0).await.unwrap();
+    store.bury_effect(&buried, at(1), "no").await.unwrap();
+    assert!(is_conflict(store, &finishing(&buried, 2)).await);
+
+    // A claim that ran out, but that nobody else took, is not lost.
+    let late = claim(store, 0).await.unwrap();
+    finish(store, &late, 1000).await;
+}
+
+pub(crate) async fn postponing_or_burying_with_a_lost_claim_does_nothing(store: &dyn Store) {
+    order(store, vec![effect("a", "key")]).await;
+    let lost = claim(store, 0).await.unwrap();
+    let held = claim(store, 60).await.unwrap();
+    store.postpone_effect(&lost, at(61), "late").await.unwrap();
+    store.bury_effect(&lost, at(61), "late").await.unwrap();
+    assert_eq!(claimed_key(store, 62).await, None, "the second claim still holds");
+    finish(store, &held, 62).await;
+    store.postpone_effect(&held, at(63), "done is done").await.unwrap();
+    store.bury_effect(&held, at(63), "done is done").await.unwrap();
+    assert_eq!(claimed_key(store, 1000).await, None);
+}
+
+pub(crate) async fn reviving_makes_due_what_waits_in_these_lanes(store: &dyn Store) {
+    order(store, vec![effect("a", "a1"), effect("a", "a2"), effect("b", "b1"), effect("c", "c1")])
+        .await;
+    let a1 = claim(store, 0).await.unwrap();
+    store.bury_effect(&a1, at(0), "no such image").await.unwrap();
+    let a2 = claim(store, 0).await.unwrap();
+    store.postpone_effect(&a2, at(1000), "away").await.unwrap();
+    let b1 = claim(store, 0).await.unwrap();
+    store.bury_effect(&b1, at(0), "no such image").await.unwrap();
+    let c1 = claim(store, 0).await.unwrap();
+
+    let lanes = ["a".to_owned(), "c".to_owned(), "nowhere".to_owned()];
+    assert_eq!(store.revive_effects(&lanes, at(5)).await.unwrap(), 2);
+    assert_eq!(claimed_key(store, 4).await, None, "not before it was revived");
+    let again = claim(store, 5).await.unwrap();
+    assert_eq!(again.key, "a1", "the buried one stands where it stood");
+    assert!(again.attempts > a1.attempts);
+    finish(store, &again, 5).await;
+    assert_eq!(claimed_key(store, 5).await.as_deref(), Some("a2"));
+    finish(store, &c1, 5).await;
+    assert_eq!(store.figures(at(5)).await.unwrap().effects_buried, 1, "b1 was not meant");
+}
+
+pub(crate) async fn sixteen_claimers_never_hold_the_same_task(store: &dyn Store) {
+    let effects: Vec<NewEffect> = (0..30)
+        .map(|number| effect(&format!("lane {}", number % 10), &format!("key {number}")))
+        .collect();
+    order(store, effects).await;
+    for _ in 0..3 {
+        let claims: Vec<ClaimedEffect> =
+            join_all((0..16).map(|_| claim(store, 0))).await.into_iter().flatten().collect();
+        let lanes: BTreeSet<&str> = claims.iter().map(|claim| claim.lane.as_str()).collect();
+        assert_eq!((claims.len(), lanes.len()), (10, 10));
+        join_all(claims.iter().map(|claim| finish(store, claim, 0))).await;
+    }
+    assert_eq!(claimed_key(store, 0).await, None);
+}
+
+pub(crate) async fn finished_tasks_are_counted_by_kind_and_time(store: &dyn Store) {
+    for (number, step) in
+        (1..).zip([Effect::Create, Effect::Destroy, Effect::Destroy, Effect::Stop])
+    {
+        let task = Task::Lease(LeaseId(Uuid::from_u128(number)), step);
+        order(store, vec![NewEffect { task, ..effect("a", &number.to_string()) }]).await;
+    }
+    for seconds in [10, 20, 30, 40] {
+        let next = claim(store, seconds).await.unwrap();
+        finish(store, &next, seconds).await;
+    }
+    let count = async |kind, seconds| store.finished_since(kind, at(seconds)).await.unwrap();
+    assert_eq!(count(EffectKind::Create, 0).await, 1);
+    assert_eq!(count(EffectKind::Create, 11).await, 0);
+    assert_eq!(count(EffectKind::Destroy, 20).await, 2);
+    assert_eq!(count(EffectKind::Destroy, 21).await, 1);
+    assert_eq!(count(EffectKind::Destroy, 31).await, 0);
+    assert_eq!(count(EffectKind::Other, 0).await, 1);
+}
+
+pub(crate) async fn figures_tell_what_waits_and_what_failed(store: &dyn Store) {
+    order(store, (0..12).map(|n| effect(&format!("lane {n}"), &format!("key {n}"))).collect())
+        .await;
+    for seconds in 0..11 {
+        let next = claim(store, 0).await.unwrap();
+        store.bury_effect(&next, at(seconds), "no such image").await.unwrap();
+    }
+    store.want_looks(&[crate::builders::issue(1)], at(5)).await.unwrap();
+    let figures = store.figures(at(90)).await.unwrap();
+    assert_eq!((figures.effects_pending, figures.oldest_effect_seconds), (1, 90));
+    assert_eq!((figures.looks_waiting, figures.oldest_look_seconds), (1, 85));
+    assert_eq!((figures.effects_buried, figures.buried.len()), (11, 10));
+    assert_eq!(figures.buried.first().unwrap(), "key 10: no such image", "newest first");
+}

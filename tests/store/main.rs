@@ -1,0 +1,130 @@
+//! What every store promises, one function a promise, each given an empty
+//! store; and `SQLite` held to all of it. Another store is held to the same by
+//! one more list like the one below.
+
+#![expect(clippy::unwrap_used, reason = "this is a test")]
+
+mod audit;
+mod builders;
+mod effects;
+mod inbox;
+mod interleaving;
+mod memory;
+mod restart;
+mod state;
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use innkeeper::store::sqlite::Sqlite;
+use tempfile::TempDir;
+
+/// An empty store in a folder of its own.
+async fn empty() -> (Sqlite, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+    (store, folder)
+}
+
+macro_rules! sqlite_keeps {
+    ($($noun:ident::$promise:ident,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $promise() {
+            let (store, _folder) = empty().await;
+            $noun::$promise(&store).await;
+        }
+    )*};
+}
+
+sqlite_keeps! {
+    inbox::a_delivery_counts_once_and_makes_its_issue_wanted,
+    inbox::a_delivery_without_an_issue_is_only_stored,
+    inbox::the_same_key_from_another_forge_is_another_delivery,
+    inbox::bodies_are_forgotten_but_the_key_stays_known,
+    inbox::sixteen_claimers_share_the_looks_without_overlap,
+    inbox::a_claim_that_ran_out_is_up_for_taking_and_its_holder_has_lost_it,
+    inbox::a_look_wanted_during_the_claim_stays_wanted,
+    inbox::a_failed_look_waits_and_counts_its_failures_until_one_succeeds,
+    inbox::a_look_is_not_due_before_it_was_wanted,
+    inbox::wanting_a_postponed_look_makes_it_due,
+    inbox::wanting_a_look_while_it_fails_keeps_it_due,
+    inbox::a_look_that_waits_longest_comes_first,
+    inbox::numbers_beyond_the_database_s_range_come_back_as_they_were,
+    state::what_was_committed_is_read_back_with_its_version,
+    state::a_request_is_open_until_it_is_closed_or_fulfilled,
+    state::a_lease_is_live_until_it_has_ended,
+    state::a_stale_version_is_a_conflict,
+    state::what_does_not_exist_cannot_be_changed,
+    state::an_issue_has_one_request,
+    state::a_machine_has_one_live_lease,
+    state::a_lease_whose_machine_is_gone_gets_no_other,
+    state::of_two_commits_on_one_version_exactly_one_is_stored,
+    state::a_conflict_leaves_nothing_behind,
+    state::a_change_stores_everything_it_carries,
+    state::leases_are_due_by_their_next_check,
+    effects::a_lane_goes_in_order_and_lanes_do_not_wait_for_each_other,
+    effects::a_warning_goes_first,
+    effects::a_running_task_holds_back_even_a_warning,
+    effects::a_postponed_first_holds_back_its_lane,
+    effects::a_buried_first_holds_back_nobody,
+    effects::a_key_counts_once_even_after_it_is_done,
+    effects::finishing_with_a_lost_claim_is_a_conflict,
+    effects::an_effect_is_finished_once,
+    effects::postponing_or_burying_with_a_lost_claim_does_nothing,
+    effects::reviving_makes_due_what_waits_in_these_lanes,
+    effects::sixteen_claimers_never_hold_the_same_task,
+    effects::finished_tasks_are_counted_by_kind_and_time,
+    effects::figures_tell_what_waits_and_what_failed,
+    memory::a_lock_has_one_holder_until_it_runs_out,
+    memory::a_lock_is_given_back_by_its_holder_alone,
+    memory::a_moment_is_remembered,
+    audit::the_log_is_a_chain_read_in_pieces,
+    audit::concurrent_commits_do_not_fork_the_chain,
+}
+
+#[test]
+fn whatever_happens_in_whatever_order_a_task_is_finished_at_most_once() {
+    interleaving::check(empty);
+}
+
+#[tokio::test]
+async fn a_restart_loses_nothing() {
+    let (store, folder) = empty().await;
+    restart::fill(&store).await;
+    store.close().await;
+    let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+    restart::find(&store).await;
+}
+
+#[tokio::test]
+async fn a_store_that_was_never_closed_loses_nothing() {
+    let (store, folder) = empty().await;
+    restart::fill(&store).await;
+    let other = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+    drop(store);
+    restart::find(&other).await;
+}
+
+#[tokio::test]
+async fn the_file_is_for_its_owner_alone() {
+    let (store, folder) = empty().await;
+    restart::fill(&store).await;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", entry.path().display());
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_and_a_file_that_is_no_database_are_refused_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = Sqlite::open(&folder.path().join("no/store.db")).await.unwrap_err();
+    assert!(missing.advice.unwrap().contains("folder"));
+
+    let path = folder.path().join("letter.txt");
+    std::fs::write(&path, "Dear innkeeper, ".repeat(100)).unwrap();
+    let foreign = Sqlite::open(&path).await.unwrap_err();
+    assert_eq!(foreign.verdict, innkeeper::ports::Verdict::GiveUp);
+    assert!(foreign.to_string().contains("letter.txt"));
+    assert!(foreign.advice.unwrap().contains("no SQLite database"));
+}

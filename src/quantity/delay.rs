@@ -70,10 +70,7 @@ impl Delay {
             };
             minutes = minutes.saturating_add(number.saturating_mul(u64::from(length)));
         }
-        u32::try_from(minutes)
-            .ok()
-            .and_then(Self::new)
-            .ok_or(ParseDelayError::OutOfRange(written))
+        u32::try_from(minutes).ok().and_then(Self::new).ok_or(ParseDelayError::OutOfRange(written))
     }
 }
 

@@ -76,10 +76,7 @@ impl Lifetime {
             };
             days = days.saturating_add(number.saturating_mul(length));
         }
-        u32::try_from(days)
-            .ok()
-            .and_then(Self::new)
-            .ok_or(ParseLifetimeError::OutOfRange(written))
+        u32::try_from(days).ok().and_then(Self::new).ok_or(ParseLifetimeError::OutOfRange(written))
     }
 }
 

@@ -139,8 +139,8 @@ impl Mebibytes {
     fn read(text: &str, default: Option<Unit>) -> Result<Self, ParseSizeError> {
         let written = tidy(text);
         let (number, rest) = split_number(&written);
-        let (whole, fraction) = split_fraction(number)
-            .ok_or_else(|| ParseSizeError::NotANumber(written.clone()))?;
+        let (whole, fraction) =
+            split_fraction(number).ok_or_else(|| ParseSizeError::NotANumber(written.clone()))?;
         let unit = match (rest, default) {
             ("", Some(unit)) => unit,
             ("", None) => return Err(ParseSizeError::NoUnit(written)),
@@ -184,7 +184,7 @@ impl fmt::Display for Mebibytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (unit, size) in [(Unit::Tebibytes, 1 << 20), (Unit::Gibibytes, 1 << 10)] {
             let hundredths = self.0 * 100;
-            if self.0 < size || hundredths % size != 0 {
+            if self.0 < size || !hundredths.is_multiple_of(size) {
                 continue;
             }
             let (whole, rest) = (hundredths / size / 100, hundredths / size % 100);
@@ -208,8 +208,7 @@ impl TryFrom<u64> for Mebibytes {
     type Error = ParseSizeError;
 
     fn try_from(mebibytes: u64) -> Result<Self, Self::Error> {
-        Self::new(mebibytes)
-            .ok_or_else(|| ParseSizeError::OutOfRange(format!("{mebibytes} MiB")))
+        Self::new(mebibytes).ok_or_else(|| ParseSizeError::OutOfRange(format!("{mebibytes} MiB")))
     }
 }
 
@@ -249,7 +248,10 @@ mod tests {
             ("4", "`4` has no unit: write for example `4 GiB` or `4 MiB`"),
             ("4 GHz", "`GHz` is not a unit I know: use MiB, GiB or TiB, for example `4 GiB`"),
             ("lots", "`lots` is not an amount: write a number and a unit, for example `4 GiB`"),
-            ("1.2.3 G", "`1.2.3 G` is not an amount: write a number and a unit, for example `4 GiB`"),
+            (
+                "1.2.3 G",
+                "`1.2.3 G` is not an amount: write a number and a unit, for example `4 GiB`",
+            ),
             (
                 "4,096 MB",
                 "`4,096 MB` can be read as 4096 MiB or as 4.096 MiB: write it without a separator, for example `4096 MiB`",
@@ -259,7 +261,10 @@ mod tests {
                 "`1.3 MiB` is not a whole number of MiB: round it, for example to `1.5 GiB` or `1536 MiB`",
             ),
             ("0 GiB", "`0 GiB` is out of range: between 1 MiB and 1024 TiB can be asked for"),
-            ("9999999 T", "`9999999 T` is out of range: between 1 MiB and 1024 TiB can be asked for"),
+            (
+                "9999999 T",
+                "`9999999 T` is out of range: between 1 MiB and 1024 TiB can be asked for",
+            ),
         ] {
             assert_eq!(
                 Mebibytes::parse(text).map_err(|error| error.to_string()),
@@ -280,7 +285,10 @@ mod tests {
             (1537, "1537 MiB"),
             (1536 << 10, "1.5 TiB"),
         ] {
-            assert_eq!(Mebibytes::new(mebibytes).map(|amount| amount.to_string()), Some(text.into()));
+            assert_eq!(
+                Mebibytes::new(mebibytes).map(|amount| amount.to_string()),
+                Some(text.into())
+            );
         }
     }
 

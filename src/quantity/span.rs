@@ -41,7 +41,10 @@ pub(super) fn parse(text: &str) -> Result<Vec<(u64, TimeUnit)>, SpanError> {
         if unit.is_empty() {
             unit = words.next().ok_or_else(|| SpanError::NoUnit(word.to_owned()))?;
         }
-        parts.push((number, time_unit(unit).ok_or_else(|| SpanError::UnknownUnit(unit.to_owned()))?));
+        parts.push((
+            number,
+            time_unit(unit).ok_or_else(|| SpanError::UnknownUnit(unit.to_owned()))?,
+        ));
     }
     if parts.is_empty() { Err(SpanError::Empty) } else { Ok(parts) }
 }

@@ -55,7 +55,10 @@ impl Vcpus {
             return Err(not_a_number());
         };
         let singular = unit.trim_start_matches("virtual ").trim_end_matches('s');
-        if !matches!(singular, "" | "vcpu" | "cpu" | "core" | "vcore" | "cpu core" | "processor" | "x") {
+        if !matches!(
+            singular,
+            "" | "vcpu" | "cpu" | "core" | "vcore" | "cpu core" | "processor" | "x"
+        ) {
             return Err(not_a_number());
         }
         u16::try_from(number)
@@ -93,7 +96,8 @@ mod tests {
 
     #[test]
     fn what_people_write_is_understood() {
-        for text in ["2", "2 vCPUs", "2vcpu", "2 cores", "2 virtual CPUs", "two cores", "\u{ff12}"] {
+        for text in ["2", "2 vCPUs", "2vcpu", "2 cores", "2 virtual CPUs", "two cores", "\u{ff12}"]
+        {
             assert_eq!(Vcpus::parse(text), Ok(Vcpus(2)), "{text}");
         }
     }

@@ -233,7 +233,8 @@ impl Spec {
 
 /// A value as it is digested: the order of keys and choices says nothing.
 fn canonical(value: &Value) -> serde_json::Value {
-    let sorted = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let sorted =
+        |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
     match value {
         Value::SshKeys(keys) => serde_json::json!(Value::SshKeys(sorted(keys))),
         Value::Choices(choices) => serde_json::json!(Value::Choices(sorted(choices))),

@@ -14,9 +14,28 @@ const MAX_DEPTH: usize = 16;
 /// The quick actions a template may end with. GitLab removes those it knows
 /// when an issue is created, but leaves them when it is edited.
 const QUICK_ACTIONS: [&str; 22] = [
-    "assign", "assign_reviewer", "cc", "confidential", "due", "duplicate", "epic", "estimate",
-    "iteration", "label", "labels", "milestone", "project", "reassign", "relabel", "remove_due_date",
-    "severity", "spend", "title", "todo", "unlabel", "weight",
+    "assign",
+    "assign_reviewer",
+    "cc",
+    "confidential",
+    "due",
+    "duplicate",
+    "epic",
+    "estimate",
+    "iteration",
+    "label",
+    "labels",
+    "milestone",
+    "project",
+    "reassign",
+    "relabel",
+    "remove_due_date",
+    "severity",
+    "spend",
+    "title",
+    "todo",
+    "unlabel",
+    "weight",
 ];
 
 /// The sections of a body.
@@ -46,7 +65,7 @@ pub(super) fn read(markdown: &str) -> Document {
     Document { preamble, sections }
 }
 
-fn text_of<'a>(node: Node<'a>) -> String {
+fn text_of(node: Node<'_>) -> String {
     inline::lines(node).into_iter().map(|line| line.text).collect::<Vec<_>>().join(" ")
 }
 
@@ -58,7 +77,7 @@ struct Reader<'p> {
 }
 
 impl Reader<'_> {
-    fn block<'a>(&mut self, node: Node<'a>) {
+    fn block(&mut self, node: Node<'_>) {
         let start = node.data().sourcepos.start.line;
         match &node.data().value {
             NodeValue::Paragraph | NodeValue::Heading(_) => {
@@ -71,8 +90,7 @@ impl Reader<'_> {
             NodeValue::CodeBlock(block) => {
                 let first = start + usize::from(block.fenced);
                 for (index, text) in block.literal.lines().enumerate() {
-                    let kind =
-                        PieceKind::Code { info: block.info.clone(), text: text.to_owned() };
+                    let kind = PieceKind::Code { info: block.info.clone(), text: text.to_owned() };
                     self.push(first + index, index == 0, kind);
                 }
             }
@@ -101,7 +119,7 @@ impl Reader<'_> {
         }
     }
 
-    fn children<'a>(&mut self, node: Node<'a>) {
+    fn children(&mut self, node: Node<'_>) {
         if self.depth < MAX_DEPTH {
             self.depth += 1;
             for child in node.children() {
@@ -112,7 +130,7 @@ impl Reader<'_> {
     }
 
     /// A list item: its first line as an item or task, the rest below it.
-    fn item<'a>(&mut self, item: Node<'a>, number: Option<usize>, first: bool) {
+    fn item(&mut self, item: Node<'_>, number: Option<usize>, first: bool) {
         let line = item.data().sourcepos.start.line;
         let ticked = match &item.data().value {
             NodeValue::TaskItem(task) => Some(task.symbol.is_some()),

@@ -102,12 +102,18 @@ fn a_comment_within_a_paragraph_does_not_shift_the_lines_below() {
 
 #[test]
 fn a_rule_below_a_value_does_not_make_it_a_heading() {
-    assert_eq!(outline("### Memory\n4 GiB\n---\n### Disk\n"), "1 ### Memory\n2 line 4 GiB\n4 ### Disk");
+    assert_eq!(
+        outline("### Memory\n4 GiB\n---\n### Disk\n"),
+        "1 ### Memory\n2 line 4 GiB\n4 ### Disk"
+    );
 }
 
 #[test]
 fn quick_actions_are_no_content_but_paths_are() {
-    assert_eq!(outline("### Why\ntry it\n/label ~vm\n/srv is full"), "1 ### Why\n2 line try it\n4 line /srv is full");
+    assert_eq!(
+        outline("### Why\ntry it\n/label ~vm\n/srv is full"),
+        "1 ### Why\n2 line try it\n4 line /srv is full"
+    );
     assert_eq!(outline("<!-- x -->\n/label ~vm"), "");
 }
 

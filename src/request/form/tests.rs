@@ -23,7 +23,7 @@ fn read_with(fields: Vec<Field>, body: &str) -> Reading {
 }
 
 /// What was understood and what not, one line each.
-fn show(reading: &Reading) -> String {
+pub(super) fn show(reading: &Reading) -> String {
     let answers = reading.fields.iter().map(|(name, answer)| match answer.line {
         Some(line) => format!("{line} {name} = {}", answer.value),
         None => format!("- {name} = {}", answer.value),
@@ -32,14 +32,20 @@ fn show(reading: &Reading) -> String {
         let line = violation.line.map_or("-".to_owned(), |line| line.to_string());
         let hint = violation.hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
         let code = serde_json::to_string(&violation.code).unwrap();
-        format!("{line} {}: {} {}{hint}", code.trim_matches('"'), violation.field.as_ref().map_or("", |f| f.as_str()), violation.message)
+        format!(
+            "{line} {}: {} {}{hint}",
+            code.trim_matches('"'),
+            violation.field.as_ref().map_or("", |f| f.as_str()),
+            violation.message
+        )
     });
     answers.chain(violations).collect::<Vec<_>>().join("\n")
 }
 
 /// The value of a single field from what stands under its heading.
 fn value(kind: FieldKind, written: &str) -> Result<Value, (Code, String)> {
-    let reading = read_with(vec![field("The field", kind)], &format!("### The field\n\n{written}\n"));
+    let reading =
+        read_with(vec![field("The field", kind)], &format!("### The field\n\n{written}\n"));
     match reading.violations.into_iter().next() {
         Some(violation) => Err((violation.code, violation.message)),
         None => Ok(reading.fields.into_values().next().unwrap().value),
@@ -48,8 +54,16 @@ fn value(kind: FieldKind, written: &str) -> Result<Value, (Code, String)> {
 
 #[test]
 fn headings_are_found_in_any_order_depth_and_spelling() {
-    let owner = Field { aliases: vec!["Who\u{2019}s responsible?".into()], ..field("Owner", FieldKind::User) };
-    let fields = vec![field("Memory", memory()), field("Purpose", text()), owner, field("Disk size", disk())];
+    let owner = Field {
+        aliases: vec!["Who\u{2019}s responsible?".into()],
+        ..field("Owner", FieldKind::User)
+    };
+    let fields = vec![
+        field("Memory", memory()),
+        field("Purpose", text()),
+        owner,
+        field("Disk size", disk()),
+    ];
     let body = "# Request\n\n## who's\u{a0}Responsible:\n@alice\n##### **MEMORY** (in MB)\n2048\n# purpose *\ntry it\n## disk_size\n20";
     insta::assert_snapshot!(show(&read_with(fields, body)), @"
     10 disk_size = 20 GiB
@@ -61,7 +75,14 @@ fn headings_are_found_in_any_order_depth_and_spelling() {
 
 #[test]
 fn labels_without_headings_are_read_from_lines_items_tasks_and_tables() {
-    let fields = || vec![field("Memory", memory()), field("Disk", disk()), field("CPUs", vcpus()), field("Project", text())];
+    let fields = || {
+        vec![
+            field("Memory", memory()),
+            field("Disk", disk()),
+            field("CPUs", vcpus()),
+            field("Project", text()),
+        ]
+    };
     let expected = "cpus = 2 vCPUs\ndisk = 20 GiB\nmemory = 4 GiB\nproject = the archive: phase 2";
     for body in [
         "Hello!\n\n**Memory:** 4 GiB\n**Disk**: 20 GiB\nCPUs: 2\nProject: the archive: phase 2",
@@ -80,7 +101,10 @@ fn labels_without_headings_are_read_from_lines_items_tasks_and_tables() {
 #[test]
 fn labels_within_a_text_are_part_of_the_text() {
     let fields = vec![field("Purpose", text()), optional("Memory", memory())];
-    let reading = read_with(fields, "### Purpose\n\nMemory: we need lots\n\n#### Details\nof it\n### Other\nx");
+    let reading = read_with(
+        fields,
+        "### Purpose\n\nMemory: we need lots\n\n#### Details\nof it\n### Other\nx",
+    );
     insta::assert_snapshot!(show(&reading), @r"
     3 purpose = Memory: we need lots
 
@@ -102,10 +126,22 @@ fn a_repeated_heading_names_both_lines() {
 #[test]
 fn what_was_left_untouched_reads_as_empty() {
     for untouched in [
-        "", "<!-- 1 GiB to 8 GiB -->", "_No response_", "No response", "N/A", "${memory}", "<memory>",
-        "TODO", "-", "What to write for memory.", "e.g. *4 GiB*", "e.g. 4 GiB", "<!-- x -->\n/label ~vm",
+        "",
+        "<!-- 1 GiB to 8 GiB -->",
+        "_No response_",
+        "No response",
+        "N/A",
+        "${memory}",
+        "<memory>",
+        "TODO",
+        "-",
+        "What to write for memory.",
+        "e.g. *4 GiB*",
+        "e.g. 4 GiB",
+        "<!-- x -->\n/label ~vm",
     ] {
-        let memory = Field { placeholder: Some("e.g. *4 GiB*".into()), ..field("Memory", memory()) };
+        let memory =
+            Field { placeholder: Some("e.g. *4 GiB*".into()), ..field("Memory", memory()) };
         let reading = read_with(vec![memory], &format!("text\n\n### Memory\n\n{untouched}\n"));
         assert_eq!(
             show(&reading),
@@ -157,25 +193,52 @@ fn limits_are_named_with_what_is_accepted() {
 
 #[test]
 fn a_lifetime_is_a_length_or_a_day() {
-    let lifetime = |written: &str| value(FieldKind::Lifetime, written).map(|value| value.to_string());
+    let lifetime =
+        |written: &str| value(FieldKind::Lifetime, written).map(|value| value.to_string());
     assert_eq!(lifetime("2 weeks"), Ok("14 days".into()));
     assert_eq!(lifetime("until 1 February 2027"), Ok("2027-02-01".into()));
     assert_eq!(lifetime("2027-02-03"), Ok("2027-02-03".into()));
     let refused = [
-        ("2027-02-04", Code::AboveMaximum, "2027-02-04 is later than 2027-02-03, which is 30 days from today."),
-        ("2027-01-04", Code::BelowMinimum, "2027-01-04 is today; a machine lives for at least one day."),
+        (
+            "2027-02-04",
+            Code::AboveMaximum,
+            "2027-02-04 is later than 2027-02-03, which is 30 days from today.",
+        ),
+        (
+            "2027-01-04",
+            Code::BelowMinimum,
+            "2027-01-04 is today; a machine lives for at least one day.",
+        ),
         ("2026-12-31", Code::BelowMinimum, "2026-12-31 is in the past; today is 2027-01-04."),
-        ("03/02/2027", Code::AmbiguousDate, "`03/02/2027` can be read as 3 February 2027 or as 2 March 2027: write it as year-month-day."),
-        ("14", Code::UnreadableValue, "`14` has no unit: write for example `14 days` or `14 weeks`."),
-        ("for ever", Code::UnreadableValue, "`for ever` is neither a length of time nor a date: write for example `2 weeks` or `2027-01-15`."),
+        (
+            "03/02/2027",
+            Code::AmbiguousDate,
+            "`03/02/2027` can be read as 3 February 2027 or as 2 March 2027: write it as year-month-day.",
+        ),
+        (
+            "14",
+            Code::UnreadableValue,
+            "`14` has no unit: write for example `14 days` or `14 weeks`.",
+        ),
+        (
+            "for ever",
+            Code::UnreadableValue,
+            "`for ever` is neither a length of time nor a date: write for example `2 weeks` or `2027-01-15`.",
+        ),
     ];
     for (written, code, message) in refused {
         assert_eq!(lifetime(written), Err((code, message.to_owned())), "{written}");
     }
     let body = "### Lifetime (in weeks)\n3";
-    assert_eq!(show(&read_with(vec![field("Lifetime", FieldKind::Lifetime)], body)), "2 lifetime = 21 days");
+    assert_eq!(
+        show(&read_with(vec![field("Lifetime", FieldKind::Lifetime)], body)),
+        "2 lifetime = 21 days"
+    );
     let body = "### Until MM/DD/YYYY\n01/09/2027";
-    assert_eq!(show(&read_with(vec![field("Until", FieldKind::Date)], body)), "2 until = 2027-01-09");
+    assert_eq!(
+        show(&read_with(vec![field("Until", FieldKind::Date)], body)),
+        "2 until = 2027-01-09"
+    );
 }
 
 #[test]
@@ -184,15 +247,36 @@ fn a_choice_is_typed_or_ticked() {
     let choice = |written: &str| value(kind(), written).map(|value| value.to_string());
     assert_eq!(choice("Trixie"), Ok("trixie".into()));
     assert_eq!(choice("- [ ] trixie\n- [x] bookworm\n"), Ok("Bookworm".into()));
-    assert_eq!(choice("- [ ] trixie\n- [ ] bookworm\n"), Err((Code::MissingField, "`The field` is not filled in.".into())));
-    assert_eq!(choice("- [x] trixie\n- [x] bookworm"), Err((Code::UnreadableValue, "Both `trixie` and `bookworm` are ticked; only one can be chosen.".into())));
+    assert_eq!(
+        choice("- [ ] trixie\n- [ ] bookworm\n"),
+        Err((Code::MissingField, "`The field` is not filled in.".into()))
+    );
+    assert_eq!(
+        choice("- [x] trixie\n- [x] bookworm"),
+        Err((
+            Code::UnreadableValue,
+            "Both `trixie` and `bookworm` are ticked; only one can be chosen.".into()
+        ))
+    );
     let reading = read_with(vec![field("OS", kind())], "### OS\ntrixei");
-    assert_eq!(show(&reading), "2 not-a-choice: os `trixei` is not one of the choices. (Did you mean `trixie`?)");
+    assert_eq!(
+        show(&reading),
+        "2 not-a-choice: os `trixei` is not one of the choices. (Did you mean `trixie`?)"
+    );
     let reading = read_with(vec![field("OS", kind())], "### OS\nplan9");
-    assert_eq!(show(&reading), "2 not-a-choice: os `plan9` is not one of the choices. (Choose one of: trixie, Bookworm, testing.)");
+    assert_eq!(
+        show(&reading),
+        "2 not-a-choice: os `plan9` is not one of the choices. (Choose one of: trixie, Bookworm, testing.)"
+    );
     let kind = FieldKind::Choices { choices: choices(&["ssh", "web", "mail, in and out"]) };
-    for written in ["- [x] web\n- [X] SSH\n- [ ] mail, in and out", "web, ssh", "web\n\nssh\n", "- web\n- ssh"] {
-        assert_eq!(value(kind.clone(), written), Ok(Value::Choices(choices(&["ssh", "web"]))), "{written}");
+    for written in
+        ["- [x] web\n- [X] SSH\n- [ ] mail, in and out", "web, ssh", "web\n\nssh\n", "- web\n- ssh"]
+    {
+        assert_eq!(
+            value(kind.clone(), written),
+            Ok(Value::Choices(choices(&["ssh", "web"]))),
+            "{written}"
+        );
     }
     assert_eq!(value(kind, "mail, in and out"), Ok(Value::Choices(choices(&["mail, in and out"]))));
 }
@@ -208,12 +292,18 @@ fn yes_and_no_are_typed_or_ticked() {
     }
     assert!(matches!(boolean("- [x] Yes\n- [x] No"), Err((Code::UnreadableValue, _))));
     assert!(matches!(boolean("- [ ] Yes\n- [ ] No"), Err((Code::MissingField, _))));
-    assert_eq!(boolean("maybe"), Err((Code::UnreadableValue, "`maybe` is neither yes nor no.".into())));
+    assert_eq!(
+        boolean("maybe"),
+        Err((Code::UnreadableValue, "`maybe` is neither yes nor no.".into()))
+    );
 }
 
 #[test]
 fn an_acknowledgement_is_a_ticked_box() {
-    let agree = Field { help: "I will answer the warnings.".into(), ..field("Agreement", FieldKind::Acknowledgement) };
+    let agree = Field {
+        help: "I will answer the warnings.".into(),
+        ..field("Agreement", FieldKind::Acknowledgement)
+    };
     for body in [
         "### Agreement\n- [x] I will answer the warnings.",
         "- [X] I will answer the warnings.",
@@ -224,30 +314,65 @@ fn an_acknowledgement_is_a_ticked_box() {
         assert_eq!(reading.violations, [], "{body}");
         assert_eq!(reading.fields.into_values().next().unwrap().value, Value::Boolean(true));
     }
-    for body in ["### Agreement\n- [ ] I will answer the warnings.", "- [ ] I will answer the warnings.", "### Agreement\nyes", "- [x] something else"] {
+    for body in [
+        "### Agreement\n- [ ] I will answer the warnings.",
+        "- [ ] I will answer the warnings.",
+        "### Agreement\nyes",
+        "- [x] something else",
+    ] {
         let reading = read_with(vec![agree.clone()], body);
-        assert_eq!(reading.violations.first().map(|violation| violation.code), Some(Code::NotAcknowledged), "{body}");
+        assert_eq!(
+            reading.violations.first().map(|violation| violation.code),
+            Some(Code::NotAcknowledged),
+            "{body}"
+        );
     }
 }
 
 #[test]
 fn people_are_usernames() {
-    let users = |written: &str| value(FieldKind::Users { min: 0, max: 9 }, written).map(|value| value.to_string());
-    for written in ["@alice, @bob and carol", "alice; bob & @carol", "- @alice\n- @bob\n- carol", "@alice @bob @carol", "@alice\n@bob\n@carol\n@Alice"] {
+    let users = |written: &str| {
+        value(FieldKind::Users { min: 0, max: 9 }, written).map(|value| value.to_string())
+    };
+    for written in [
+        "@alice, @bob and carol",
+        "alice; bob & @carol",
+        "- @alice\n- @bob\n- carol",
+        "@alice @bob @carol",
+        "@alice\n@bob\n@carol\n@Alice",
+    ] {
         assert_eq!(users(written), Ok("alice, bob, carol".into()), "{written}");
     }
     assert_eq!(users("@a_b-c.d"), Ok("a_b-c.d".into()));
     for (written, message) in [
         ("Alice Miller", "`Alice Miller` is not a username."),
-        ("alice@example.org", "`alice@example.org` looks like an e-mail address: the username is wanted."),
+        (
+            "alice@example.org",
+            "`alice@example.org` looks like an e-mail address: the username is wanted.",
+        ),
         ("@all", "`@all` is everybody in the project, not a person."),
-        ("@alice.git", "`@alice.git` is not a username: those are made of letters, digits, `_`, `-` and `.`."),
-        ("@\u{430}lice", "`@\u{430}lice` is not a username: those are made of letters, digits, `_`, `-` and `.`."),
-        ("https://gitlab.example/alice", "`https://gitlab.example/alice` looks like an address: the username alone is wanted."),
+        (
+            "@alice.git",
+            "`@alice.git` is not a username: those are made of letters, digits, `_`, `-` and `.`.",
+        ),
+        (
+            "@\u{430}lice",
+            "`@\u{430}lice` is not a username: those are made of letters, digits, `_`, `-` and `.`.",
+        ),
+        (
+            "https://gitlab.example/alice",
+            "`https://gitlab.example/alice` looks like an address: the username alone is wanted.",
+        ),
     ] {
         assert_eq!(users(written), Err((Code::UnreadableValue, message.to_owned())), "{written}");
     }
-    assert_eq!(value(FieldKind::User, "@alice, @bob"), Err((Code::UnreadableValue, "One person is wanted here, and 2 are named: alice, bob.".into())));
+    assert_eq!(
+        value(FieldKind::User, "@alice, @bob"),
+        Err((
+            Code::UnreadableValue,
+            "One person is wanted here, and 2 are named: alice, bob.".into()
+        ))
+    );
 }
 
 #[test]
@@ -257,13 +382,31 @@ fn a_host_name_is_one_label() {
         assert_eq!(host(written), Ok("web-01".into()));
     }
     for (written, message) in [
-        ("web-01.example.org", "`web-01.example.org` is a full domain name; the short name is wanted."),
-        ("w\u{435}b", "The host name contains the character U+0435, which is not a plain letter, digit or hyphen."),
-        ("web\u{202e}01", "The host name contains the character U+202E, which is not a plain letter, digit or hyphen."),
-        ("web_01", "`web_01` is not a host name: use letters a-z, digits and hyphens, with no hyphen first or last."),
-        ("--force", "`--force` is not a host name: use letters a-z, digits and hyphens, with no hyphen first or last."),
+        (
+            "web-01.example.org",
+            "`web-01.example.org` is a full domain name; the short name is wanted.",
+        ),
+        (
+            "w\u{435}b",
+            "The host name contains the character U+0435, which is not a plain letter, digit or hyphen.",
+        ),
+        (
+            "web\u{202e}01",
+            "The host name contains the character U+202E, which is not a plain letter, digit or hyphen.",
+        ),
+        (
+            "web_01",
+            "`web_01` is not a host name: use letters a-z, digits and hyphens, with no hyphen first or last.",
+        ),
+        (
+            "--force",
+            "`--force` is not a host name: use letters a-z, digits and hyphens, with no hyphen first or last.",
+        ),
         ("xn--bcher-kva", "`xn--bcher-kva` is an encoded international name."),
-        ("web 01", "`web 01` is not a host name: use letters a-z, digits and hyphens, with no hyphen first or last."),
+        (
+            "web 01",
+            "`web 01` is not a host name: use letters a-z, digits and hyphens, with no hyphen first or last.",
+        ),
     ] {
         assert_eq!(host(written), Err((Code::UnreadableValue, message.to_owned())), "{written}");
     }
@@ -275,10 +418,18 @@ fn a_host_name_is_one_label() {
 #[test]
 fn a_web_address_is_http_and_carries_no_password() {
     let address = |written: &str| value(FieldKind::Url, written).map(|value| value.to_string());
-    for written in ["https://Example.org/a_b", "<https://example.org/a_b>", "[docs](https://example.org/a_b)"] {
+    for written in
+        ["https://Example.org/a_b", "<https://example.org/a_b>", "[docs](https://example.org/a_b)"]
+    {
         assert_eq!(address(written), Ok("https://example.org/a_b".into()), "{written}");
     }
-    for written in ["example.org", "javascript:alert(1)", "file:///etc/passwd", "https://a:b@example.org/", "https://"] {
+    for written in [
+        "example.org",
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "https://a:b@example.org/",
+        "https://",
+    ] {
         assert!(matches!(address(written), Err((Code::UnreadableValue, _))), "{written}");
     }
 }
@@ -287,7 +438,10 @@ fn a_web_address_is_http_and_carries_no_password() {
 fn numbers_are_plain_digits() {
     let kind = || FieldKind::Number { min: 1, max: 10 };
     assert_eq!(value(kind(), "\u{ff13}"), Ok(Value::Number(3)));
-    assert_eq!(value(kind(), "11"), Err((Code::AboveMaximum, "11 is more than the maximum of 10.".into())));
+    assert_eq!(
+        value(kind(), "11"),
+        Err((Code::AboveMaximum, "11 is more than the maximum of 10.".into()))
+    );
     for written in ["+3", "1,000", "three", "3 machines", "99999999999999999999999"] {
         assert!(matches!(value(kind(), written), Err((Code::UnreadableValue, _))), "{written}");
     }
@@ -295,10 +449,19 @@ fn numbers_are_plain_digits() {
 
 #[test]
 fn two_lines_where_one_value_is_wanted_are_refused() {
-    assert_eq!(value(memory(), "4 GiB\n8 GiB"), Err((Code::UnreadableValue, "There are several lines here, in lines 3 and 4; one value is wanted.".into())));
+    assert_eq!(
+        value(memory(), "4 GiB\n8 GiB"),
+        Err((
+            Code::UnreadableValue,
+            "There are several lines here, in lines 3 and 4; one value is wanted.".into()
+        ))
+    );
     assert_eq!(value(memory(), "- [ ] 4 GiB\n- [x] 8 GiB"), Ok(Value::Memory(size("8 GiB"))));
     assert_eq!(value(memory(), "```\n4 GiB\n```"), Ok(Value::Memory(size("4 GiB"))));
-    assert_eq!(value(memory(), "Memory: 4 GiB").map_err(|(code, _)| code), Err(Code::UnreadableValue));
+    assert_eq!(
+        value(memory(), "Memory: 4 GiB").map_err(|(code, _)| code),
+        Err(Code::UnreadableValue)
+    );
     assert_eq!(value(memory(), "The field: 4 GiB"), Ok(Value::Memory(size("4 GiB"))));
 }
 
@@ -336,5 +499,51 @@ proptest! {
         let shuffled = if crlf { shuffled.replace('\n', "\r\n") } else { shuffled };
         let cookbook = sample();
         prop_assert_eq!(read(&shuffled, &cookbook, TODAY).values(), read(&parts.concat(), &cookbook, TODAY).values());
+    }
+}
+
+#[test]
+fn ssh_keys_stand_one_a_line_in_text_lists_or_code() {
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPTN75u0Zsf1ol5tC8ZRF4077YXhm+3eUC8o2tTUNvQC";
+    for written in
+        [format!("{KEY} alice@laptop\n{KEY}"), format!("- {KEY}"), format!("```\n{KEY} x\n\n```")]
+    {
+        assert_eq!(
+            value(FieldKind::SshKeys, &written),
+            Ok(Value::SshKeys(vec![KEY.into()])),
+            "{written}"
+        );
+    }
+    let body = format!("### Keys\n\n```\n{KEY}\nssh-dss AAAA\ncommand=\"x\" {KEY}\n```\n");
+    insta::assert_snapshot!(show(&read_with(vec![field("Keys", FieldKind::SshKeys)], &body)), @"
+    5 unreadable-value: keys DSA keys are no longer safe: make a new pair with `ssh-keygen -t ed25519`.
+    6 unreadable-value: keys The key has options in front, which are not accepted: start the line with the algorithm, for example `ssh-ed25519`.
+    ");
+}
+
+#[test]
+fn a_private_key_is_called_lost_and_not_repeated() {
+    let body = "### Keys\n\n-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----";
+    insta::assert_snapshot!(show(&read_with(vec![field("Keys", FieldKind::SshKeys)], body)), @"3 unreadable-value: keys That is a private key: treat it as lost and make a new pair. (Remove it here, and give the contents of the new `.pub` file.)");
+}
+
+#[test]
+fn a_body_made_to_be_slow_is_read_like_any_other() {
+    let cookbook = sample();
+    for part in [
+        "### Memory\n",
+        "Memory: 4\n",
+        "a: b\n",
+        "()",
+        "### x (a) (a) (a)\n",
+        "| Owner | @a |\n",
+        "- [x] Memory\n",
+        "<!-- x -->\n",
+        "`a*[_b](",
+    ] {
+        let body = format!("### Owner\n\n{}", part.repeat(90_000 / part.len()));
+        let reading = read(&body, &cookbook, TODAY);
+        assert!(!reading.violations.is_empty());
     }
 }

@@ -2,11 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::{Value, sentence, written::Written};
-use crate::{
-    quantity::written::tidy,
-    violation::{Violation, ViolationCode},
-};
+use super::{Value, problem::Problem, written::Written};
+use crate::{quantity::written::tidy, violation::ViolationCode};
 
 /// Which comes first in `03/04/2027`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,23 +41,25 @@ pub enum ParseDateError {
     #[error("`{0}` has no year: write it as year-month-day, for example `2027-01-15`")]
     NoYear(String),
     /// Two digits, five digits, or another age.
-    #[error("the year in `{0}` cannot be right: write it with four digits, for example `2027-01-15`")]
+    #[error(
+        "the year in `{0}` cannot be right: write it with four digits, for example `2027-01-15`"
+    )]
     Year(String),
 }
 
 /// The value of a date field.
-pub(super) fn read(written: &Written) -> Result<Value, Violation> {
+pub(super) fn read(written: &Written) -> Result<Value, Problem> {
     parse(&written.single()?, written.date_order).map(Value::Date).map_err(refusal)
 }
 
 /// The violation for a date that could not be read.
-pub(super) fn refusal(error: ParseDateError) -> Violation {
+pub(super) fn refusal(error: ParseDateError) -> Problem {
     match &error {
         ParseDateError::Ambiguous { day_first, month_first, .. } => {
             let hint = format!("Write `{day_first}` or `{month_first}`.");
-            Violation::new(ViolationCode::AmbiguousDate, sentence(error)).hint(hint)
+            Problem::new(ViolationCode::AmbiguousDate, error).hint(hint)
         }
-        _ => super::unreadable(error),
+        _ => Problem::unreadable(error),
     }
 }
 
@@ -89,12 +88,23 @@ fn is_filler(word: &str) -> bool {
 
 fn month_number(word: &str) -> Option<u32> {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september",
-        "october", "november", "december",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
     ];
     let word = word.trim_end_matches('.');
     (1..).zip(MONTHS).find_map(|(number, month)| {
-        let matches = month == word || month.get(..3) == Some(word) || (number == 9 && word == "sept");
+        let matches =
+            month == word || month.get(..3) == Some(word) || (number == 9 && word == "sept");
         matches.then_some(number)
     })
 }
@@ -140,9 +150,14 @@ fn is_digits(word: &str) -> bool {
 }
 
 /// Three numbers with a separator.
-fn numeric(word: &str, order: Option<DateOrder>, written: &str) -> Result<NaiveDate, ParseDateError> {
+fn numeric(
+    word: &str,
+    order: Option<DateOrder>,
+    written: &str,
+) -> Result<NaiveDate, ParseDateError> {
     let not_a_date = || ParseDateError::NotADate(written.to_owned());
-    let separator = word.chars().find(|character| !character.is_ascii_digit()).ok_or_else(not_a_date)?;
+    let separator =
+        word.chars().find(|character| !character.is_ascii_digit()).ok_or_else(not_a_date)?;
     if !matches!(separator, '-' | '/' | '.') {
         return Err(not_a_date());
     }
@@ -164,7 +179,11 @@ fn numeric(word: &str, order: Option<DateOrder>, written: &str) -> Result<NaiveD
         Some(DateOrder::MonthFirst) => month_first(),
         None => match (day_first(), month_first()) {
             (Ok(day_first), Ok(month_first)) if day_first != month_first => {
-                Err(ParseDateError::Ambiguous { written: written.to_owned(), day_first, month_first })
+                Err(ParseDateError::Ambiguous {
+                    written: written.to_owned(),
+                    day_first,
+                    month_first,
+                })
             }
             (Ok(day), _) | (Err(_), Ok(day)) => Ok(day),
             (Err(error), Err(_)) => Err(error),
@@ -205,7 +224,11 @@ mod tests {
             "15.01.2027",
             "\u{ff12}\u{ff10}\u{ff12}\u{ff17}-01-15",
         ] {
-            assert_eq!(parse(text, None), Ok(NaiveDate::from_ymd_opt(2027, 1, 15).unwrap()), "{text}");
+            assert_eq!(
+                parse(text, None),
+                Ok(NaiveDate::from_ymd_opt(2027, 1, 15).unwrap()),
+                "{text}"
+            );
         }
     }
 

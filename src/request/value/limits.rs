@@ -104,7 +104,9 @@ pub(crate) fn accepted(kind: &FieldKind, terms: &Terms) -> Option<String> {
         FieldKind::Users { min, max } if min >= max => {
             format!("{max} username{}, for example @alice", if *max == 1 { "" } else { "s" })
         }
-        FieldKind::Users { min: 0, max } => format!("up to {max} usernames, for example @alice, @bob"),
+        FieldKind::Users { min: 0, max } => {
+            format!("up to {max} usernames, for example @alice, @bob")
+        }
         FieldKind::Users { min, max } => {
             format!("{min} to {max} usernames, for example @alice, @bob")
         }

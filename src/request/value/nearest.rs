@@ -27,12 +27,13 @@ fn distance(left: &str, right: &str) -> usize {
     for (row, character) in left.chars().enumerate() {
         let mut current = vec![row + 1];
         for (column, other) in right.iter().enumerate() {
-            let get = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX - 1);
+            let get =
+                |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX - 1);
             let replaced = get(&last, column) + usize::from(*other != character);
             let mut best = replaced.min(get(&last, column + 1) + 1).min(get(&current, column) + 1);
-            let swapped = column
-                .checked_sub(1)
-                .filter(|before| right.get(*before) == Some(&character) && previous == Some(*other));
+            let swapped = column.checked_sub(1).filter(|before| {
+                right.get(*before) == Some(&character) && previous == Some(*other)
+            });
             if let Some(before) = swapped {
                 best = best.min(get(&before_last, before) + 1);
             }

@@ -13,7 +13,7 @@ use base64::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Value, unreadable, written::Written};
+use super::{Value, problem::Problem, written::Written};
 use crate::violation::Violation;
 
 /// The least bits of an RSA key.
@@ -47,7 +47,9 @@ const ALGORITHMS: [(&str, Shape); 7] = [
 /// Why a line is not a public key that is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum KeyError {
-    #[error("the key has options in front, which are not accepted: start the line with the algorithm, for example `ssh-ed25519`")]
+    #[error(
+        "the key has options in front, which are not accepted: start the line with the algorithm, for example `ssh-ed25519`"
+    )]
     Options,
     #[error("this is not an SSH public key: it starts with an algorithm such as `ssh-ed25519`")]
     Unknown,
@@ -57,9 +59,13 @@ enum KeyError {
     Control,
     #[error("the key is damaged or cut off: copy the whole line from the `.pub` file again")]
     Damaged,
-    #[error("the line says `{0}`, but the key inside is of another kind: copy the whole line again")]
+    #[error(
+        "the line says `{0}`, but the key inside is of another kind: copy the whole line again"
+    )]
     Mismatch(&'static str),
-    #[error("the RSA key has {0} bits; at least 2048 are needed: make a new pair with `ssh-keygen -t ed25519`")]
+    #[error(
+        "the RSA key has {0} bits; at least 2048 are needed: make a new pair with `ssh-keygen -t ed25519`"
+    )]
     ShortRsa(usize),
 }
 
@@ -69,9 +75,10 @@ pub(super) fn read(written: &Written) -> Result<Value, Vec<Violation>> {
     let private = |text: &str| text.contains("PRIVATE KEY") || text.contains("PuTTY-User-Key-File");
     if let Some((line, _)) = lines.iter().find(|(_, text)| private(text)) {
         return Err(vec![
-            unreadable("That is a private key: treat it as lost and make a new pair")
+            Problem::unreadable("That is a private key: treat it as lost and make a new pair")
                 .at(*line)
-                .hint("Remove it here, and give the contents of the new `.pub` file."),
+                .hint("Remove it here, and give the contents of the new `.pub` file.")
+                .into(),
         ]);
     }
     let mut keys: Vec<String> = Vec::new();
@@ -80,7 +87,7 @@ pub(super) fn read(written: &Written) -> Result<Value, Vec<Violation>> {
         match parse(text) {
             Ok(key) if keys.contains(&key) => {}
             Ok(key) => keys.push(key),
-            Err(error) => violations.push(unreadable(error).at(line)),
+            Err(error) => violations.push(Problem::unreadable(error).at(line).into()),
         }
     }
     if violations.is_empty() { Ok(Value::SshKeys(keys)) } else { Err(violations) }
@@ -99,7 +106,8 @@ fn parse(line: &str) -> Result<String, KeyError> {
     }
     let Some((name, shape)) = ALGORITHMS.iter().find(|(known, _)| *known == name) else {
         let later = line.split([' ', '\t']).skip(1);
-        let has_key = later.into_iter().any(|word| ALGORITHMS.iter().any(|(known, _)| *known == word));
+        let has_key =
+            later.into_iter().any(|word| ALGORITHMS.iter().any(|(known, _)| *known == word));
         return Err(if has_key { KeyError::Options } else { KeyError::Unknown });
     };
     let encoded = words.next().unwrap_or("");

@@ -95,7 +95,10 @@ fn release(text: &str) -> Read {
     let is_confirm = |word: &str| word.eq_ignore_ascii_case("confirm");
     let (name, code) = match words.as_slice() {
         [.., last] if is_confirm(last) => {
-            return Err(refuse(Word::Release, "The code from my question is missing after `confirm`."));
+            return Err(refuse(
+                Word::Release,
+                "The code from my question is missing after `confirm`.",
+            ));
         }
         [confirm, code] if is_confirm(confirm) => ("", Some(*code)),
         [name, confirm, code] if is_confirm(confirm) => (*name, Some(*code)),
@@ -112,7 +115,7 @@ fn power(word: Word, action: PowerCommand, text: &str) -> Read {
 
 /// Splits at the first `because`.
 fn split_reason(text: &str) -> (&str, Option<String>) {
-    let words = text.match_indices(|character: char| character == 'b' || character == 'B');
+    let words = text.match_indices(['b', 'B']);
     for (at, _) in words {
         let (before, rest) = text.split_at(at);
         let whole_word = before.is_empty() || before.ends_with([' ', ',']);
@@ -156,5 +159,5 @@ fn machine_name(text: &str) -> Option<MachineName> {
     let name = text.trim_end_matches(['.', ',']).to_ascii_lowercase();
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let sound = !name.is_empty() && name.len() <= 63 && name.bytes().all(allowed);
-    (sound && !name.starts_with('-') && !name.ends_with('-')).then(|| MachineName(name))
+    (sound && !name.starts_with('-') && !name.ends_with('-')).then_some(MachineName(name))
 }

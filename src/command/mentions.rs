@@ -68,7 +68,7 @@ fn is_mail_footer(line: &str) -> bool {
 
 /// Looks at each line of a paragraph: it must begin with the mention, in plain
 /// text in the tree and also in the source, where `\@bot` shows its escape.
-fn paragraph<'a>(block: Node<'a>, source: &[&str], bot: &str, found: &mut Vec<String>) {
+fn paragraph(block: Node<'_>, source: &[&str], bot: &str, found: &mut Vec<String>) {
     let mut line = block.data().sourcepos.start.line;
     let mut at_start = true;
     let mut open_tags = 0_isize;
@@ -111,12 +111,13 @@ fn finish(line: &str) -> String {
 /// The rest of a line that begins with `@bot`.
 fn after_mention<'t>(line: &'t str, bot: &str) -> Option<&'t str> {
     let (name, rest) = line.strip_prefix('@')?.split_at_checked(bot.len())?;
-    let ends = rest.chars().next().is_none_or(|next| next.is_whitespace() || matches!(next, ':' | ','));
+    let ends =
+        rest.chars().next().is_none_or(|next| next.is_whitespace() || matches!(next, ':' | ','));
     (name.eq_ignore_ascii_case(bot) && ends).then_some(rest)
 }
 
 /// The text of an argument, whatever its markup: a digest is often in code.
-fn append<'a>(node: Node<'a>, text: &mut String) {
+fn append(node: Node<'_>, text: &mut String) {
     for part in node.descendants() {
         match &part.data().value {
             NodeValue::Text(part) => text.push_str(part),
@@ -133,9 +134,8 @@ fn breaks_within<'a>(node: Node<'a>) -> usize {
         let at = node.data().sourcepos;
         return at.end.line.saturating_sub(at.start.line);
     }
-    let breaks = |node: &Node<'a>| {
-        matches!(node.data().value, NodeValue::SoftBreak | NodeValue::LineBreak)
-    };
+    let breaks =
+        |node: &Node<'a>| matches!(node.data().value, NodeValue::SoftBreak | NodeValue::LineBreak);
     node.descendants().filter(breaks).count()
 }
 
@@ -158,7 +158,10 @@ fn tag_balance(html: &str) -> isize {
         };
         if let Some(closing) = tag.strip_prefix('/') {
             balance -= isize::from(!name(closing).is_empty());
-        } else if !name(tag).is_empty() && !VOID.contains(&name(tag).as_str()) && !tag.ends_with('/') {
+        } else if !name(tag).is_empty()
+            && !VOID.contains(&name(tag).as_str())
+            && !tag.ends_with('/')
+        {
             balance += 1;
         }
         rest = after;

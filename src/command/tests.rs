@@ -3,10 +3,7 @@ use proptest::prelude::*;
 
 use super::{Command, CommandError, MAX_COMMANDS, Word, commands};
 use crate::{
-    cookbook::PowerCommand,
-    identity::MachineName,
-    quantity::Lifetime,
-    request::value::Term,
+    cookbook::PowerCommand, identity::MachineName, quantity::Lifetime, request::value::Term,
 };
 
 fn one(line: &str) -> Result<Command, CommandError> {
@@ -19,8 +16,8 @@ fn days(days: u32) -> Term {
     Term::For(Lifetime::new(days).unwrap())
 }
 
-fn name(name: &str) -> Option<MachineName> {
-    Some(MachineName::from(name))
+fn name(name: &str) -> MachineName {
+    MachineName::from(name)
 }
 
 #[test]
@@ -49,7 +46,10 @@ fn arguments_are_read() {
                 reason: Some("the review took longer because of me".into()),
             },
         ),
-        ("extend web-01 10 days", Command::Extend { by: days(10), machine: name("web-01"), reason: None }),
+        (
+            "extend web-01 10 days",
+            Command::Extend { by: days(10), machine: Some(name("web-01")), reason: None },
+        ),
         (
             "extend until 2027-01-15",
             Command::Extend {
@@ -59,16 +59,25 @@ fn arguments_are_read() {
             },
         ),
         ("restore", Command::Restore { by: None, machine: None }),
-        ("restore web-01", Command::Restore { by: None, machine: name("web-01") }),
-        ("restore web-01 1w", Command::Restore { by: Some(days(7)), machine: name("web-01") }),
+        ("restore web-01", Command::Restore { by: None, machine: Some(name("web-01")) }),
+        (
+            "restore web-01 1w",
+            Command::Restore { by: Some(days(7)), machine: Some(name("web-01")) },
+        ),
         ("release", Command::Release { machine: None, confirmation: None }),
-        ("release web-01", Command::Release { machine: name("web-01"), confirmation: None }),
-        ("release confirm 3f9c2a7e", Command::Release { machine: None, confirmation: digest("3f9c2a7e") }),
+        ("release web-01", Command::Release { machine: Some(name("web-01")), confirmation: None }),
+        (
+            "release confirm 3f9c2a7e",
+            Command::Release { machine: None, confirmation: digest("3f9c2a7e") },
+        ),
         (
             "release Web-01 confirm 3f9c2a7e",
-            Command::Release { machine: name("web-01"), confirmation: digest("3f9c2a7e") },
+            Command::Release { machine: Some(name("web-01")), confirmation: digest("3f9c2a7e") },
         ),
-        ("stop web-01", Command::Power { action: PowerCommand::Stop, machine: name("web-01") }),
+        (
+            "stop web-01",
+            Command::Power { action: PowerCommand::Stop, machine: Some(name("web-01")) },
+        ),
         ("transfer @bob", Command::Transfer { to: "bob".into() }),
         ("accept", Command::Accept { digest: None }),
         ("", Command::Help),
@@ -82,21 +91,45 @@ fn what_is_not_understood_is_answered() {
     for (line, message) in [
         ("aprove 3f9c2a7e", "I do not know the command `aprove`: did you mean `approve`?"),
         ("thanks!", "I do not know the command `thanks`"),
-        ("rebuild", "`rebuild` is not offered: ask for a new machine in a new issue, and release this one"),
-        ("approve 3f9c2a7e but only for a week", "Only the digest may follow, in hexadecimal digits. For example: `approve 3f9c2a7e`"),
+        (
+            "rebuild",
+            "`rebuild` is not offered: ask for a new machine in a new issue, and release this one",
+        ),
+        (
+            "approve 3f9c2a7e but only for a week",
+            "Only the digest may follow, in hexadecimal digits. For example: `approve 3f9c2a7e`",
+        ),
         ("approve 3f9c", "A digest has between 8 and 64 digits. For example: `approve 3f9c2a7e`"),
-        ("reject", "Say why, so that the requester can do better. For example: `reject there is a shared machine for this`"),
-        ("extend", "Say by how long, or until when. For example: `extend 2w because the review took longer`"),
-        ("extend 3", "`3` has no unit: write for example `3 days` or `3 weeks`. For example: `extend 2w because the review took longer`"),
+        (
+            "reject",
+            "Say why, so that the requester can do better. For example: `reject there is a shared machine for this`",
+        ),
+        (
+            "extend",
+            "Say by how long, or until when. For example: `extend 2w because the review took longer`",
+        ),
+        (
+            "extend 3",
+            "`3` has no unit: write for example `3 days` or `3 weeks`. For example: `extend 2w because the review took longer`",
+        ),
         (
             "extend until 03/04/2027",
             "`03/04/2027` can be read as 3 April 2027 or as 4 March 2027: write it as year-month-day. For example: `extend 2w because the review took longer`",
         ),
-        ("release confirm", "The code from my question is missing after `confirm`. For example: `release`"),
+        (
+            "release confirm",
+            "The code from my question is missing after `confirm`. For example: `release`",
+        ),
         ("stop all of them", "Only the name of a machine may follow. For example: `stop`"),
         ("stop --force", "Only the name of a machine may follow. For example: `stop`"),
-        ("transfer @all", "`@all` is everybody in the project, not a person. For example: `transfer @alice`"),
-        ("transfer bob@example.org", "`bob@example.org` looks like an e-mail address: the username is wanted. For example: `transfer @alice`"),
+        (
+            "transfer @all",
+            "`@all` is everybody in the project, not a person. For example: `transfer @alice`",
+        ),
+        (
+            "transfer bob@example.org",
+            "`bob@example.org` looks like an e-mail address: the username is wanted. For example: `transfer @alice`",
+        ),
         ("retry the destroy", "It takes nothing behind it. For example: `retry`"),
     ] {
         assert_eq!(one(line).map_err(|error| error.to_string()), Err(message.to_owned()), "{line}");

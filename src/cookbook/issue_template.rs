@@ -60,7 +60,9 @@ fn limits_and_default(field: &Field, cookbook: &Cookbook) -> Option<String> {
     };
     let mut text = capitalised(&accepted);
     match default {
-        Some(default) => text.push_str(&format!(", {default} if left empty.")),
+        Some(default) => {
+            let _ = write!(text, ", {default} if left empty.");
+        }
         None if field.required => text.push('.'),
         None => text.push_str(". Optional."),
     }
@@ -70,7 +72,7 @@ fn limits_and_default(field: &Field, cookbook: &Cookbook) -> Option<String> {
 /// The boxes to tick.
 fn boxes(field: &Field) -> String {
     let list = |choices: &[String]| {
-        choices.iter().map(|choice| format!("- [ ] {}\n", escape(choice))).collect()
+        choices.iter().fold(String::new(), |list, choice| list + "- [ ] " + &escape(choice) + "\n")
     };
     match &field.kind {
         FieldKind::Choice { choices } | FieldKind::Choices { choices } => list(choices),
@@ -106,7 +108,10 @@ fn comment(text: &str) -> String {
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for character in one_line(text).chars() {
-        if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '~' | '|') {
+        if matches!(
+            character,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '~' | '|'
+        ) {
             escaped.push('\\');
         }
         escaped.push(character);

@@ -184,7 +184,7 @@ impl fmt::Display for Mebibytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (unit, size) in [(Unit::Tebibytes, 1 << 20), (Unit::Gibibytes, 1 << 10)] {
             let hundredths = self.0 * 100;
-            if self.0 < size || hundredths % size != 0 {
+            if self.0 < size || !hundredths.is_multiple_of(size) {
                 continue;
             }
             let (whole, rest) = (hundredths / size / 100, hundredths / size % 100);

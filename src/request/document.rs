@@ -83,22 +83,39 @@ pub enum PieceKind {
     },
 }
 
+impl PieceKind {
+    /// The text; of a row its first cell.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Line(text)
+            | Self::Quote(text)
+            | Self::Item(text)
+            | Self::Task { text, .. }
+            | Self::Code { text, .. } => text,
+            Self::Row(cells) => cells.first().map_or("", String::as_str),
+        }
+    }
+}
+
 /// Takes a body apart.
 ///
 /// # Errors
 ///
 /// [`ViolationCode::TooLarge`] above [`MAX_BYTES`].
-pub fn parse(markdown: &str) -> Result<Document, Violation> {
+pub fn parse(markdown: &str) -> Result<Document, Box<Violation>> {
     if markdown.len() > MAX_BYTES {
-        return Err(Violation::new(
+        let violation = Violation::new(
             ViolationCode::TooLarge,
             format!(
                 "The description is {} KiB long; at most {} KiB are read.",
                 markdown.len().div_ceil(1024),
                 MAX_BYTES / 1024
             ),
-        )
-        .hint("Keep what the form asks for, and put logs or listings into a comment."));
+        );
+        return Err(Box::new(
+            violation.hint("Keep what the form asks for, and put logs or listings into a comment."),
+        ));
     }
     Ok(blocks::read(markdown))
 }

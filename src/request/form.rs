@@ -6,10 +6,11 @@
 //! template works too. Everything that is wrong is said at once.
 
 mod blank;
-mod label;
-mod occurrences;
 #[cfg(test)]
 mod fixtures;
+mod label;
+mod occurrences;
+mod pairs;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +35,7 @@ pub fn read(markdown: &str, cookbook: &Cookbook, today: NaiveDate) -> Reading {
     let document = match document::parse(markdown) {
         Ok(document) => document,
         Err(violation) => {
-            reading.violations.push(violation);
+            reading.violations.push(*violation);
             return reading;
         }
     };
@@ -63,7 +64,7 @@ fn answer(
     let heading = occurrences.first().map(|occurrence| occurrence.line);
     let mut filled = occurrences.into_iter().filter(|occurrence| !occurrence.is_empty(field));
     let Some(occurrence) = filled.next() else {
-        return nothing_written(field, heading, cookbook).map_err(|violation| vec![violation]);
+        return nothing_written(field, heading, cookbook);
     };
     if let Some(second) = filled.next() {
         return Err(vec![
@@ -97,7 +98,7 @@ fn nothing_written(
     field: &Field,
     heading: Option<usize>,
     cookbook: &Cookbook,
-) -> Result<Option<Answer>, Violation> {
+) -> Result<Option<Answer>, Vec<Violation>> {
     let granted = match field.kind {
         FieldKind::Lifetime => Some(Value::Lifetime(cookbook.lifetime.default)),
         _ => None,
@@ -110,20 +111,17 @@ fn nothing_written(
     }
     let label = &field.label;
     if field.kind == FieldKind::Acknowledgement {
-        return Err(Violation::new(
-            ViolationCode::NotAcknowledged,
-            format!("The box of `{label}` is not ticked."),
-        )
-        .at(heading)
-        .hint("Tick the box once you agree: `- [x]`."));
+        let message = format!("The box of `{label}` is not ticked.");
+        let violation = Violation::new(ViolationCode::NotAcknowledged, message).at(heading);
+        return Err(vec![violation.hint("Tick the box once you agree: `- [x]`.")]);
     }
     let message = match heading {
         Some(_) => format!("`{label}` is not filled in."),
         None => format!("`{label}` is missing: add a heading `### {label}` and write below it."),
     };
     let violation = Violation::new(ViolationCode::MissingField, message).at(heading);
-    Err(match limits::accepted(&field.kind, &cookbook.lifetime) {
+    Err(vec![match limits::accepted(&field.kind, &cookbook.lifetime) {
         Some(accepted) => violation.hint(format!("Accepted: {accepted}.")),
         None => violation,
-    })
+    }])
 }

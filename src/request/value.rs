@@ -8,6 +8,7 @@ mod lifetime;
 pub(crate) mod limits;
 pub(crate) mod nearest;
 mod people;
+mod problem;
 mod ssh_key;
 mod web_address;
 pub(crate) mod written;
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cookbook::{Field, FieldKind, Terms},
     quantity::{Lifetime, Mebibytes, Vcpus},
-    violation::{Violation, ViolationCode},
+    violation::Violation,
 };
 use written::Written;
 
@@ -109,16 +110,11 @@ pub(crate) fn read(
         FieldKind::SshKeys => return ssh_key::read(written),
         FieldKind::Acknowledgement => choice::acknowledgement(written),
     }
-    .map_err(|violation| vec![violation])?;
+    .map_err(|problem| vec![problem.into()])?;
     match limits::check(&field.kind, &value, terms, today) {
         Some(violation) => Err(vec![violation]),
         None => Ok(value),
     }
-}
-
-/// A text that is not a value of the field's type.
-fn unreadable(message: impl fmt::Display) -> Violation {
-    Violation::new(ViolationCode::UnreadableValue, sentence(message))
 }
 
 /// The message as a sentence of its own: a capital first, a full stop last.

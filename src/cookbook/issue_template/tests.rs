@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::{github, gitlab};
 use crate::{
     cookbook::{Cookbook, Field, FieldKind},
+    identity::FieldName,
     quantity::Vcpus,
     request::{
         document::{self, marker},
@@ -35,7 +36,10 @@ fn everything() -> Cookbook {
         with_default("CPUs", vcpus(), Value::Vcpus(Vcpus::MIN)),
         optional("How many?", FieldKind::Number { min: 1, max: 3 }),
         field("Lifetime", FieldKind::Lifetime),
-        field("Operating system", FieldKind::Choice { choices: choices(&["trixie", "book_worm*"]) }),
+        field(
+            "Operating system",
+            FieldKind::Choice { choices: choices(&["trixie", "book_worm*"]) },
+        ),
         optional("Services", FieldKind::Choices { choices: choices(&["ssh", "web [https]"]) }),
         field("Owner", FieldKind::User),
         field("Fallback owners", FieldKind::Users { min: 1, max: 3 }),
@@ -91,7 +95,7 @@ fn an_untouched_template_lacks_the_required_fields_and_nothing_else() {
     assert_eq!(marker(&template), Some(cookbook.name.clone()));
     for template in [template.clone(), template.replace('\n', "\r\n")] {
         let reading = read(&template, &cookbook, TODAY);
-        let given: Vec<_> = reading.fields.keys().map(|name| name.as_str()).collect();
+        let given: Vec<_> = reading.fields.keys().map(FieldName::as_str).collect();
         assert_eq!(given, ["cpus", "lifetime", "memory"]);
         let headings = document::parse(&template).unwrap().sections;
         let required = cookbook.fields.iter().filter(|field| {
@@ -151,11 +155,16 @@ const ANSWERS: [(&str, &str, &str); 14] = [
     ("Needed by", "15 January 2027", "2027-01-15"),
     ("Documentation", "https://example.org/", "https://example.org/"),
     ("Backups", "no", "no"),
-    ("SSH keys", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPTN75u0Zsf1ol5tC8ZRF4077YXhm+3eUC8o2tTUNvQC alice@laptop", "ssh-ed25519 SHA256:bqKv8WDD9+IvAGIhHKH43bkzvpVzUHmM5DTv0wGRzLc"),
+    (
+        "SSH keys",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPTN75u0Zsf1ol5tC8ZRF4077YXhm+3eUC8o2tTUNvQC alice@laptop",
+        "ssh-ed25519 SHA256:bqKv8WDD9+IvAGIhHKH43bkzvpVzUHmM5DTv0wGRzLc",
+    ),
 ];
 
 fn filled(template: String) -> String {
-    let filled = ANSWERS.iter().fold(template, |template, (label, text, _)| fill(&template, label, text));
+    let filled =
+        ANSWERS.iter().fold(template, |template, (label, text, _)| fill(&template, label, text));
     filled.replace("- [ ] I will", "- [x] I will").replace("- [ ] web", "- [x] web")
 }
 
@@ -176,7 +185,11 @@ fn a_filled_template_reads_back_to_what_was_filled_in() {
 fn the_github_form_quotes_whatever_the_cookbook_says() {
     let mut cookbook = cookbook(vec![
         Field { help: "a: \"b\"\n- c".into(), ..field("Purpose", FieldKind::Text { max: 500 }) },
-        with_default("System", FieldKind::Choice { choices: choices(&["yes", "no: really"]) }, Value::Choice("no: really".into())),
+        with_default(
+            "System",
+            FieldKind::Choice { choices: choices(&["yes", "no: really"]) },
+            Value::Choice("no: really".into()),
+        ),
         field("Agreement", FieldKind::Acknowledgement),
     ]);
     cookbook.label = Some("vm, sandbox".into());

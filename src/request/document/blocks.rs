@@ -65,7 +65,7 @@ pub(super) fn read(markdown: &str) -> Document {
     Document { preamble, sections }
 }
 
-fn text_of<'a>(node: Node<'a>) -> String {
+fn text_of(node: Node<'_>) -> String {
     inline::lines(node).into_iter().map(|line| line.text).collect::<Vec<_>>().join(" ")
 }
 
@@ -77,7 +77,7 @@ struct Reader<'p> {
 }
 
 impl Reader<'_> {
-    fn block<'a>(&mut self, node: Node<'a>) {
+    fn block(&mut self, node: Node<'_>) {
         let start = node.data().sourcepos.start.line;
         match &node.data().value {
             NodeValue::Paragraph | NodeValue::Heading(_) => {
@@ -119,7 +119,7 @@ impl Reader<'_> {
         }
     }
 
-    fn children<'a>(&mut self, node: Node<'a>) {
+    fn children(&mut self, node: Node<'_>) {
         if self.depth < MAX_DEPTH {
             self.depth += 1;
             for child in node.children() {
@@ -130,7 +130,7 @@ impl Reader<'_> {
     }
 
     /// A list item: its first line as an item or task, the rest below it.
-    fn item<'a>(&mut self, item: Node<'a>, number: Option<usize>, first: bool) {
+    fn item(&mut self, item: Node<'_>, number: Option<usize>, first: bool) {
         let line = item.data().sourcepos.start.line;
         let ticked = match &item.data().value {
             NodeValue::TaskItem(task) => Some(task.symbol.is_some()),

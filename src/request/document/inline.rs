@@ -11,7 +11,7 @@ pub(super) struct TextLine {
 
 /// The lines of a paragraph, heading or cell without markup and comments.
 /// Walks the tree without recursion: nesting is the requester's choice.
-pub(super) fn lines<'a>(block: Node<'a>) -> Vec<TextLine> {
+pub(super) fn lines(block: Node<'_>) -> Vec<TextLine> {
     let mut lines = Lines { line: block.data().sourcepos.start.line, lines: vec![None] };
     for edge in block.traverse() {
         match edge {

@@ -20,7 +20,7 @@ pub(super) fn clear(field: &Field, written: &mut Written) {
         PieceKind::Row(cells) => cells.iter().any(|cell| !is_blank(cell)),
         PieceKind::Code { .. } if matches!(field.kind, FieldKind::Text { .. }) => true,
         kind => {
-            let text = text(kind);
+            let text = kind.text();
             let hint = help.contains(&comparable(text)) && !comparable(text).is_empty();
             !is_blank(text) && !hint
         }
@@ -33,7 +33,7 @@ pub(super) fn clear(field: &Field, written: &mut Written) {
             written.pieces.clear();
         }
     }
-    if written.pieces.iter().all(|piece| text(&piece.kind).trim().is_empty() && is_code(piece)) {
+    if written.pieces.iter().all(|piece| piece.kind.text().trim().is_empty() && is_code(piece)) {
         written.pieces.clear();
     }
 }
@@ -45,17 +45,6 @@ pub(super) fn is_box(field: &Field) -> bool {
 
 fn is_code(piece: &Piece) -> bool {
     matches!(piece.kind, PieceKind::Code { .. })
-}
-
-fn text(kind: &PieceKind) -> &str {
-    match kind {
-        PieceKind::Line(text)
-        | PieceKind::Quote(text)
-        | PieceKind::Item(text)
-        | PieceKind::Task { text, .. }
-        | PieceKind::Code { text, .. } => text,
-        PieceKind::Row(cells) => cells.first().map_or("", String::as_str),
-    }
 }
 
 /// Whether a line answers nothing: `_No response_`, `N/A`, `TODO`, `-`,

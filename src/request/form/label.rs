@@ -1,5 +1,7 @@
 //! Headings and labels matched to fields.
 
+use std::collections::BTreeMap;
+
 use crate::{
     cookbook::Field,
     quantity::{Unit, written::tidy},
@@ -19,9 +21,12 @@ pub(super) struct Label {
     pub(super) date_order: Option<DateOrder>,
 }
 
+/// Longer lines are no labels, and are not worth folding.
+const MAX_LABEL: usize = 300;
+
 impl Label {
     pub(super) fn new(text: &str) -> Self {
-        let folded = fold(text);
+        let folded = if text.len() > MAX_LABEL { String::new() } else { fold(text) };
         let (mut bare, mut unit, mut date_order) = (folded.clone(), None, None);
         while let Some((rest, ending)) = split_ending(&bare) {
             let ending = ending.trim_start_matches("in ").trim();
@@ -33,22 +38,39 @@ impl Label {
         }
         Self { folded, bare, unit, date_order }
     }
+}
+
+/// Every way to name a field, folded once: a body may have thousands of lines
+/// that could be labels.
+#[derive(Debug)]
+pub(super) struct Names {
+    folded: BTreeMap<String, usize>,
+    bare: BTreeMap<String, usize>,
+}
+
+impl Names {
+    /// Labels, aliases and names of these fields. Where two fields share one,
+    /// the first has it.
+    pub(super) fn of(fields: &[Field]) -> Self {
+        let mut names = Self { folded: BTreeMap::new(), bare: BTreeMap::new() };
+        for (index, field) in fields.iter().enumerate() {
+            let spaced = field.name.as_str().replace('_', " ");
+            let aliases = field.aliases.iter().map(String::as_str);
+            for name in aliases.chain([field.label.as_str(), field.name.as_str(), &spaced]) {
+                let label = Label::new(name);
+                names.folded.entry(label.folded).or_insert(index);
+                names.bare.entry(label.bare).or_insert(index);
+            }
+        }
+        names.folded.remove("");
+        names.bare.remove("");
+        names
+    }
 
     /// The index of the field this means: by the exact label if one matches,
     /// else without units and remarks.
-    pub(super) fn field(&self, fields: &[Field]) -> Option<usize> {
-        if self.folded.is_empty() {
-            return None;
-        }
-        let by = |matches: &dyn Fn(&str) -> bool| {
-            fields.iter().position(|field| {
-                let spaced = field.name.as_str().replace('_', " ");
-                let names = field.aliases.iter().map(String::as_str);
-                names.chain([field.label.as_str(), field.name.as_str(), &spaced]).any(matches)
-            })
-        };
-        by(&|name| fold(name) == self.folded)
-            .or_else(|| by(&|name| !self.bare.is_empty() && Self::new(name).bare == self.bare))
+    pub(super) fn field(&self, label: &Label) -> Option<usize> {
+        self.folded.get(&label.folded).or_else(|| self.bare.get(&label.bare)).copied()
     }
 }
 

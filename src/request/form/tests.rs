@@ -23,7 +23,7 @@ fn read_with(fields: Vec<Field>, body: &str) -> Reading {
 }
 
 /// What was understood and what not, one line each.
-fn show(reading: &Reading) -> String {
+pub(super) fn show(reading: &Reading) -> String {
     let answers = reading.fields.iter().map(|(name, answer)| match answer.line {
         Some(line) => format!("{line} {name} = {}", answer.value),
         None => format!("- {name} = {}", answer.value),
@@ -499,5 +499,51 @@ proptest! {
         let shuffled = if crlf { shuffled.replace('\n', "\r\n") } else { shuffled };
         let cookbook = sample();
         prop_assert_eq!(read(&shuffled, &cookbook, TODAY).values(), read(&parts.concat(), &cookbook, TODAY).values());
+    }
+}
+
+#[test]
+fn ssh_keys_stand_one_a_line_in_text_lists_or_code() {
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPTN75u0Zsf1ol5tC8ZRF4077YXhm+3eUC8o2tTUNvQC";
+    for written in
+        [format!("{KEY} alice@laptop\n{KEY}"), format!("- {KEY}"), format!("```\n{KEY} x\n\n```")]
+    {
+        assert_eq!(
+            value(FieldKind::SshKeys, &written),
+            Ok(Value::SshKeys(vec![KEY.into()])),
+            "{written}"
+        );
+    }
+    let body = format!("### Keys\n\n```\n{KEY}\nssh-dss AAAA\ncommand=\"x\" {KEY}\n```\n");
+    insta::assert_snapshot!(show(&read_with(vec![field("Keys", FieldKind::SshKeys)], &body)), @"
+    5 unreadable-value: keys DSA keys are no longer safe: make a new pair with `ssh-keygen -t ed25519`.
+    6 unreadable-value: keys The key has options in front, which are not accepted: start the line with the algorithm, for example `ssh-ed25519`.
+    ");
+}
+
+#[test]
+fn a_private_key_is_called_lost_and_not_repeated() {
+    let body = "### Keys\n\n-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----";
+    insta::assert_snapshot!(show(&read_with(vec![field("Keys", FieldKind::SshKeys)], body)), @"3 unreadable-value: keys That is a private key: treat it as lost and make a new pair. (Remove it here, and give the contents of the new `.pub` file.)");
+}
+
+#[test]
+fn a_body_made_to_be_slow_is_read_like_any_other() {
+    let cookbook = sample();
+    for part in [
+        "### Memory\n",
+        "Memory: 4\n",
+        "a: b\n",
+        "()",
+        "### x (a) (a) (a)\n",
+        "| Owner | @a |\n",
+        "- [x] Memory\n",
+        "<!-- x -->\n",
+        "`a*[_b](",
+    ] {
+        let body = format!("### Owner\n\n{}", part.repeat(90_000 / part.len()));
+        let reading = read(&body, &cookbook, TODAY);
+        assert!(!reading.violations.is_empty());
     }
 }

@@ -1,16 +1,13 @@
 //! Choices, yes or no, and acknowledgements: what can be ticked or typed.
 
-use super::{Value, nearest::nearest, unreadable, written::Written};
-use crate::{
-    quantity::written::tidy,
-    violation::{Violation, ViolationCode},
-};
+use super::{Value, nearest::nearest, problem::Problem, written::Written};
+use crate::{quantity::written::tidy, violation::ViolationCode};
 
 /// One of the choices: typed, or the ticked box.
-pub(super) fn one(written: &Written, choices: &[String]) -> Result<Value, Violation> {
+pub(super) fn one(written: &Written, choices: &[String]) -> Result<Value, Problem> {
     let ticked: Vec<_> = written.ticks().into_iter().filter(|(_, ticked, _)| *ticked).collect();
     if let [(_, _, first), (line, _, second), ..] = ticked.as_slice() {
-        return Err(Violation::new(
+        return Err(Problem::new(
             ViolationCode::UnreadableValue,
             format!("Both `{first}` and `{second}` are ticked; only one can be chosen."),
         )
@@ -22,7 +19,7 @@ pub(super) fn one(written: &Written, choices: &[String]) -> Result<Value, Violat
 }
 
 /// Any of the choices, in the cookbook's order.
-pub(super) fn several(written: &Written, choices: &[String]) -> Result<Value, Violation> {
+pub(super) fn several(written: &Written, choices: &[String]) -> Result<Value, Problem> {
     let mut chosen = Vec::new();
     for (line, text) in written.lines() {
         if let Ok(choice) = find(&tidy(text), choices) {
@@ -37,13 +34,13 @@ pub(super) fn several(written: &Written, choices: &[String]) -> Result<Value, Vi
     Ok(Value::Choices(in_order.cloned().collect()))
 }
 
-fn find<'c>(text: &str, choices: &'c [String]) -> Result<&'c str, Violation> {
+fn find<'c>(text: &str, choices: &'c [String]) -> Result<&'c str, Problem> {
     let folded = |choice: &str| tidy(choice).to_lowercase();
     if let Some(choice) = choices.iter().find(|choice| folded(choice) == folded(text)) {
         return Ok(choice);
     }
     let refused =
-        Violation::new(ViolationCode::NotAChoice, format!("`{text}` is not one of the choices."));
+        Problem::new(ViolationCode::NotAChoice, format!("`{text}` is not one of the choices."));
     Err(match nearest(text, choices.iter().map(String::as_str)) {
         Some(choice) => refused.hint(format!("Did you mean `{choice}`?")),
         None => refused.hint(format!("Choose one of: {}.", choices.join(", "))),
@@ -51,7 +48,7 @@ fn find<'c>(text: &str, choices: &'c [String]) -> Result<&'c str, Violation> {
 }
 
 /// Yes or no: a word, one box that is ticked or not, or a box each.
-pub(super) fn boolean(written: &Written) -> Result<Value, Violation> {
+pub(super) fn boolean(written: &Written) -> Result<Value, Problem> {
     let ticks = written.ticks();
     let texts: Vec<_> = ticks.iter().map(|(_, ticked, text)| (*ticked, word(text))).collect();
     let yes = match texts.as_slice() {
@@ -63,7 +60,7 @@ pub(super) fn boolean(written: &Written) -> Result<Value, Violation> {
             match (ticked.next(), ticked.next()) {
                 (Some((_, answer)), None) => *answer,
                 (Some(_), Some(_)) => {
-                    return Err(unreadable("Both boxes are ticked")
+                    return Err(Problem::unreadable("Both boxes are ticked")
                         .at(ticks.last().map(|(line, _, _)| *line))
                         .hint("Leave one box ticked."));
                 }
@@ -73,7 +70,7 @@ pub(super) fn boolean(written: &Written) -> Result<Value, Violation> {
     };
     yes.map(Value::Boolean).ok_or_else(|| {
         let text = written.lines().first().map_or("", |(_, text)| text).to_owned();
-        unreadable(format!("`{text}` is neither yes nor no")).hint("Write `yes` or `no`.")
+        Problem::unreadable(format!("`{text}` is neither yes nor no")).hint("Write `yes` or `no`.")
     })
 }
 
@@ -86,13 +83,13 @@ fn word(text: &str) -> Option<bool> {
 }
 
 /// Ticked, every box of it.
-pub(super) fn acknowledgement(written: &Written) -> Result<Value, Violation> {
+pub(super) fn acknowledgement(written: &Written) -> Result<Value, Problem> {
     let ticks = written.ticks();
     if !ticks.is_empty() && ticks.iter().all(|(_, ticked, _)| *ticked) {
         return Ok(Value::Boolean(true));
     }
     let open = ticks.iter().find(|(_, ticked, _)| !ticked).map(|(line, _, _)| *line);
-    Err(Violation::new(ViolationCode::NotAcknowledged, "The box is not ticked.")
+    Err(Problem::new(ViolationCode::NotAcknowledged, "The box is not ticked.")
         .at(open)
         .hint("Tick the box once you agree: `- [x]`."))
 }

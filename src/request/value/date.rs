@@ -2,11 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::{Value, sentence, written::Written};
-use crate::{
-    quantity::written::tidy,
-    violation::{Violation, ViolationCode},
-};
+use super::{Value, problem::Problem, written::Written};
+use crate::{quantity::written::tidy, violation::ViolationCode};
 
 /// Which comes first in `03/04/2027`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,18 +48,18 @@ pub enum ParseDateError {
 }
 
 /// The value of a date field.
-pub(super) fn read(written: &Written) -> Result<Value, Violation> {
+pub(super) fn read(written: &Written) -> Result<Value, Problem> {
     parse(&written.single()?, written.date_order).map(Value::Date).map_err(refusal)
 }
 
 /// The violation for a date that could not be read.
-pub(super) fn refusal(error: ParseDateError) -> Violation {
+pub(super) fn refusal(error: ParseDateError) -> Problem {
     match &error {
         ParseDateError::Ambiguous { day_first, month_first, .. } => {
             let hint = format!("Write `{day_first}` or `{month_first}`.");
-            Violation::new(ViolationCode::AmbiguousDate, sentence(error)).hint(hint)
+            Problem::new(ViolationCode::AmbiguousDate, error).hint(hint)
         }
-        _ => super::unreadable(error),
+        _ => Problem::unreadable(error),
     }
 }
 

@@ -1,14 +1,13 @@
 //! Short host names.
 
-use super::{Value, unreadable, written::Written};
-use crate::violation::Violation;
+use super::{Value, problem::Problem, written::Written};
 
 /// The most an RFC 1123 label holds.
 const MAX_LABEL: usize = 63;
 
 /// An RFC 1123 label in lower case. Anything beyond ASCII is refused and named
 /// by its code point: a look-alike printed as itself would explain nothing.
-pub(super) fn read(written: &Written) -> Result<Value, Violation> {
+pub(super) fn read(written: &Written) -> Result<Value, Problem> {
     // Not tidied further than spaces: a full-width letter in a name is a mistake to show.
     let lines = written.lines();
     let raw = match lines.as_slice() {
@@ -16,7 +15,7 @@ pub(super) fn read(written: &Written) -> Result<Value, Violation> {
         _ => written.single()?,
     };
     if let Some(character) = raw.chars().find(|character| !character.is_ascii()) {
-        return Err(unreadable(format!(
+        return Err(Problem::unreadable(format!(
             "The host name contains the character U+{:04X}, which is not a plain letter, digit or hyphen",
             u32::from(character)
         ))
@@ -27,25 +26,25 @@ pub(super) fn read(written: &Written) -> Result<Value, Violation> {
         && is_label(label)
         && !domain.is_empty()
     {
-        return Err(unreadable(format!(
+        return Err(Problem::unreadable(format!(
             "`{name}` is a full domain name; the short name is wanted"
         ))
         .hint(format!("Write `{label}`.")));
     }
     if name.len() > MAX_LABEL {
-        return Err(unreadable(format!(
+        return Err(Problem::unreadable(format!(
             "The host name is {} characters long; at most {MAX_LABEL} are possible",
             name.len()
         )));
     }
     if !is_label(&name) {
-        return Err(unreadable(format!(
+        return Err(Problem::unreadable(format!(
             "`{raw}` is not a host name: use letters a-z, digits and hyphens, with no hyphen first or last"
         ))
         .hint("For example `web-01`."));
     }
     if name.starts_with("xn--") {
-        return Err(unreadable(format!("`{name}` is an encoded international name"))
+        return Err(Problem::unreadable(format!("`{name}` is an encoded international name"))
             .hint("Choose a name in plain a-z, 0-9 and hyphens."));
     }
     Ok(Value::Hostname(name))

@@ -5,13 +5,10 @@ use chrono::NaiveDate;
 use super::{
     Value,
     date::{self, DateOrder, ParseDateError},
-    unreadable,
+    problem::Problem,
     written::Written,
 };
-use crate::{
-    quantity::{Lifetime, ParseLifetimeError, written::tidy},
-    violation::Violation,
-};
+use crate::quantity::{Lifetime, ParseLifetimeError, written::tidy};
 
 /// How long, or until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,7 +58,7 @@ impl Term {
 }
 
 /// The value of a lifetime field. A bare number is in the label's unit.
-pub(super) fn read(written: &Written) -> Result<Value, Violation> {
+pub(super) fn read(written: &Written) -> Result<Value, Problem> {
     let mut text = written.single()?;
     if let Some(unit) = &written.unit
         && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -72,6 +69,6 @@ pub(super) fn read(written: &Written) -> Result<Value, Violation> {
         Ok(Term::For(length)) => Ok(Value::Lifetime(length)),
         Ok(Term::Until(day)) => Ok(Value::Date(day)),
         Err(ParseTermError::Date(error)) => Err(date::refusal(error)),
-        Err(error) => Err(unreadable(error)),
+        Err(error) => Err(Problem::unreadable(error)),
     }
 }

@@ -1,12 +1,15 @@
 //! Accounts on the forge, by username.
 
-use super::{Value, unreadable, written::Written};
-use crate::{quantity::written::tidy, violation::Violation};
+use super::{Value, problem::Problem, written::Written};
+use crate::quantity::written::tidy;
+
+/// More is a mistake, whatever the cookbook allows.
+const MAX_NAMES: usize = 200;
 
 /// One account.
-pub(super) fn one(written: &Written) -> Result<Value, Violation> {
+pub(super) fn one(written: &Written) -> Result<Value, Problem> {
     match several(written)? {
-        Value::Users(names) if names.len() > 1 => Err(unreadable(format!(
+        Value::Users(names) if names.len() > 1 => Err(Problem::unreadable(format!(
             "One person is wanted here, and {} are named: {}",
             names.len(),
             names.join(", ")
@@ -16,28 +19,37 @@ pub(super) fn one(written: &Written) -> Result<Value, Violation> {
 }
 
 /// Accounts: `@alice, @bob and carol`, or one a line. Each once.
-pub(super) fn several(written: &Written) -> Result<Value, Violation> {
+pub(super) fn several(written: &Written) -> Result<Value, Problem> {
     let mut names: Vec<String> = Vec::new();
     for (line, text) in written.lines() {
+        if names.len() > MAX_NAMES {
+            return Err(
+                Problem::unreadable(format!("more than {MAX_NAMES} people are named")).at(line)
+            );
+        }
         for part in tidy(text).replace(" & ", ",").replace(" and ", ",").split([',', ';']) {
             let words: Vec<_> =
                 part.split(' ').filter(|word| !matches!(*word, "" | "and")).collect();
             let mentions = words.iter().all(|word| word.starts_with('@'));
             if words.len() > 1 && !mentions {
-                return Err(unreadable(format!("`{}` is not a username", part.trim()))
+                return Err(Problem::unreadable(format!("`{}` is not a username", part.trim()))
                     .at(line)
                     .hint("Write usernames with `@`, separated by commas: `@alice, @bob`."));
             }
             for word in words {
-                let name =
-                    username(word).map_err(|error| unreadable(error).at(line).hint(NAME_HINT))?;
+                let name = username(word)
+                    .map_err(|error| Problem::unreadable(error).at(line).hint(NAME_HINT))?;
                 if !names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
                     names.push(name);
                 }
             }
         }
     }
-    if names.is_empty() { Err(unreadable("nobody is named here")) } else { Ok(Value::Users(names)) }
+    if names.is_empty() {
+        Err(Problem::unreadable("nobody is named here"))
+    } else {
+        Ok(Value::Users(names))
+    }
 }
 
 const NAME_HINT: &str = "Write the username as it stands in the profile, for example `@alice`.";

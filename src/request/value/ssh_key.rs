@@ -13,7 +13,7 @@ use base64::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Value, unreadable, written::Written};
+use super::{Value, problem::Problem, written::Written};
 use crate::violation::Violation;
 
 /// The least bits of an RSA key.
@@ -75,9 +75,10 @@ pub(super) fn read(written: &Written) -> Result<Value, Vec<Violation>> {
     let private = |text: &str| text.contains("PRIVATE KEY") || text.contains("PuTTY-User-Key-File");
     if let Some((line, _)) = lines.iter().find(|(_, text)| private(text)) {
         return Err(vec![
-            unreadable("That is a private key: treat it as lost and make a new pair")
+            Problem::unreadable("That is a private key: treat it as lost and make a new pair")
                 .at(*line)
-                .hint("Remove it here, and give the contents of the new `.pub` file."),
+                .hint("Remove it here, and give the contents of the new `.pub` file.")
+                .into(),
         ]);
     }
     let mut keys: Vec<String> = Vec::new();
@@ -86,7 +87,7 @@ pub(super) fn read(written: &Written) -> Result<Value, Vec<Violation>> {
         match parse(text) {
             Ok(key) if keys.contains(&key) => {}
             Ok(key) => keys.push(key),
-            Err(error) => violations.push(unreadable(error).at(line)),
+            Err(error) => violations.push(Problem::unreadable(error).at(line).into()),
         }
     }
     if violations.is_empty() { Ok(Value::SshKeys(keys)) } else { Err(violations) }

@@ -4,9 +4,8 @@ use crate::{
     quantity::written::tidy,
     request::{
         document::{Piece, PieceKind},
-        value::{date::DateOrder, unreadable},
+        value::{date::DateOrder, problem::Problem},
     },
-    violation::Violation,
 };
 
 /// The longest text that can be a single value.
@@ -30,7 +29,7 @@ impl Written {
         let boxes = self.ticks().len();
         let lines = self.pieces.iter().filter_map(|piece| match &piece.kind {
             PieceKind::Task { ticked: false, .. } if boxes > 1 => None,
-            kind => Some((piece.line, text_of(kind))),
+            kind => Some((piece.line, kind.text())),
         });
         lines.filter(|(_, text)| !text.trim().is_empty()).collect()
     }
@@ -51,49 +50,45 @@ impl Written {
 
     /// Everything as plain text, one blank line between blocks.
     pub(crate) fn prose(&self) -> String {
+        let outermost = self.pieces.iter().map(|piece| piece.depth).min().unwrap_or(0);
         let mut prose = String::new();
         for piece in &self.pieces {
+            let depth = piece.depth - outermost;
             if !prose.is_empty() {
-                prose.push_str(if piece.begins_block && piece.depth == 0 { "\n\n" } else { "\n" });
+                prose.push_str(if piece.begins_block && depth == 0 { "\n\n" } else { "\n" });
             }
-            prose.push_str(&"  ".repeat(piece.depth));
+            prose.push_str(&"  ".repeat(depth));
+            prose.push_str(match &piece.kind {
+                PieceKind::Line(_) | PieceKind::Code { .. } | PieceKind::Row(_) => "",
+                PieceKind::Quote(_) => "> ",
+                PieceKind::Item(_) => "- ",
+                PieceKind::Task { ticked: true, .. } => "- [x] ",
+                PieceKind::Task { ticked: false, .. } => "- [ ] ",
+            });
             match &piece.kind {
-                PieceKind::Line(text) | PieceKind::Code { text, .. } => prose.push_str(text),
-                PieceKind::Quote(text) => prose.push_str(&format!("> {text}")),
-                PieceKind::Item(text) => prose.push_str(&format!("- {text}")),
-                PieceKind::Task { ticked: true, text } => prose.push_str(&format!("- [x] {text}")),
-                PieceKind::Task { ticked: false, text } => prose.push_str(&format!("- [ ] {text}")),
                 PieceKind::Row(cells) => prose.push_str(&cells.join(" | ")),
+                kind => prose.push_str(kind.text()),
             }
         }
         prose.trim().to_owned()
     }
 
     /// The one line that is the value, tidied.
-    pub(crate) fn single(&self) -> Result<String, Violation> {
+    pub(super) fn single(&self) -> Result<String, Problem> {
         match self.lines().as_slice() {
-            [] => Err(unreadable("nothing is written here")),
-            [(line, text)] if text.chars().count() > MAX_VALUE => Err(unreadable(format!(
-                "This is {} characters long; a single short value is wanted here.",
-                text.chars().count()
-            ))
-            .at(*line)),
+            [] => Err(Problem::unreadable("nothing is written here")),
+            [(line, text)] if text.chars().count() > MAX_VALUE => {
+                Err(Problem::unreadable(format!(
+                    "This is {} characters long; a single short value is wanted here.",
+                    text.chars().count()
+                ))
+                .at(*line))
+            }
             [(_, text)] => Ok(tidy(text)),
-            [(first, _), (second, _), ..] => Err(unreadable(format!(
+            [(first, _), (second, _), ..] => Err(Problem::unreadable(format!(
                 "There are several lines here, in lines {first} and {second}; one value is wanted."
             ))
             .at(*second)),
         }
-    }
-}
-
-fn text_of(kind: &PieceKind) -> &str {
-    match kind {
-        PieceKind::Line(text)
-        | PieceKind::Quote(text)
-        | PieceKind::Item(text)
-        | PieceKind::Task { text, .. }
-        | PieceKind::Code { text, .. } => text,
-        PieceKind::Row(cells) => cells.first().map_or("", String::as_str),
     }
 }

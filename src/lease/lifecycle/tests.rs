@@ -267,6 +267,9 @@ fn nothing_is_stopped_while_no_comment_can_be_delivered() {
 fn a_warning_that_came_late_moves_the_stop_by_the_promised_notice() {
     let mut play = Play::active();
     let deadline = play.lease.deadline.unwrap().at;
+    while play.now < deadline - TimeDelta::days(3) {
+        play.wait(1);
+    }
     play.forge = false;
     while play.now < deadline - TimeDelta::hours(20) {
         play.wait(1);

@@ -1,1 +1,69 @@
-//! The command line.
+//! The command line: one file a subcommand.
+//!
+//! Exit codes: 0 done (or accepted), 1 refused or not well, 2 unusable input,
+//! arguments or configuration.
+
+mod check;
+mod output;
+mod template;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Gives machines to people who ask for them in an issue, and takes them back on time.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read and judge an issue body without a forge
+    #[command(after_help = "Examples:\n  innkeeper check request.md --cookbook sandbox\n  innkeeper check - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input")]
+    Check(check::Arguments),
+    /// Write the issue templates of all cookbooks
+    #[command(after_help = "Examples:\n  innkeeper template --forge gitlab --out .gitlab/issue_templates\n  innkeeper template --forge github --out .github/ISSUE_TEMPLATE")]
+    Template(template::Arguments),
+}
+
+/// Which cookbooks to use.
+#[derive(Clone, Debug, Args)]
+struct Policies {
+    /// Folder with the cookbooks; without it, those built into the program
+    #[arg(long, value_name = "FOLDER")]
+    policies: Option<PathBuf>,
+}
+
+/// A kind of forge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ForgeKind {
+    /// Markdown templates
+    Gitlab,
+    /// Issue forms in YAML
+    Github,
+}
+
+/// Runs a command line to its end.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Template(arguments) => template::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        output::error(&error);
+        ExitCode::from(2)
+    })
+}
+
+impl Policies {
+    fn load(&self) -> anyhow::Result<crate::cookbook::Cookbooks> {
+        match &self.policies {
+            Some(folder) => Ok(crate::cookbook::load::folder(folder)?),
+            None => Ok(crate::cookbook::load::embedded()),
+        }
+    }
+}

@@ -4,7 +4,9 @@
 //! arguments or configuration.
 
 mod check;
+mod demo;
 mod output;
+mod runtime;
 mod template;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -21,6 +23,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try everything on a rehearsal GitLab; needs no GitLab and no hypervisor
+    #[command(after_help = "Examples:\n  innkeeper demo            then open the address it prints\n  innkeeper demo --story    the whole life of a machine, told in the terminal")]
+    Demo(demo::Arguments),
     /// Read and judge an issue body without a forge
     #[command(after_help = "Examples:\n  innkeeper check request.md --cookbook sandbox\n  innkeeper check - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input")]
     Check(check::Arguments),
@@ -50,6 +55,7 @@ enum ForgeKind {
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Template(arguments) => template::run(&arguments),
     };

@@ -28,10 +28,7 @@ use crate::{
     identity::{ForgeName, ProjectId, ProviderName},
     notice::render::Renderer,
     ports::{PortError, clock::Clock, forge::Forge, intake::Hooks, provider::Provider, store::Store},
-    rehearsal::{
-        Options, Rehearsal,
-        world::{Group, Hook, Level, Membership, Project, User, World},
-    },
+    rehearsal::{Group, Hook, Level, Membership, Options, Project, Rehearsal, User, World},
     store::sqlite::Sqlite,
     web::{self, WebState},
 };
@@ -112,10 +109,10 @@ impl Practice {
         let web_address = web_listener.local_addr()?;
         let hook = format!("http://{web_address}/webhooks/{FORGE}");
         let world = world(&cookbooks, &hook);
-        let rehearsal = Rehearsal::start(listener, world, Arc::clone(&clock), options);
+        let rehearsal = Rehearsal::start(listener, world, Arc::clone(&clock), options)?;
 
         let store = open_store(&folder).await?;
-        let engine = engine(&rehearsal.base_url(), &clock, &store, providers, cookbooks, adjust)?;
+        let engine = engine(rehearsal.base_url(), &clock, &store, providers, cookbooks, adjust)?;
         let secret = WebhookSecret::parse(&SecretString::from(WEBHOOK_SECRET))?;
         let hooks: Arc<dyn Hooks> =
             Arc::new(GitLabHooks::new(BTreeMap::from([(ProjectId(PROJECT), secret)])));
@@ -251,9 +248,11 @@ fn holidays() -> impl Iterator<Item = NaiveDate> {
 /// The people and places of the practice.
 fn world(cookbooks: &Cookbooks, hook: &str) -> World {
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7iCjYQKJ7rYFxtqSG0Q7yTmG6gT2rLD2GJkbRm1ohx";
-    let staff = |id| Membership::new(id, Level::Developer);
+    // Members of `tpo` are members of `tpo/tpa` too, by inheritance: what tells
+    // the sysadmins apart is their level.
+    let staff = |id| Membership::new(id, Level::Reporter);
     let mut project = Project::new(PROJECT, "tpo/tpa/team")
-        .member(staff(BOT))
+        .member(Membership::new(BOT, Level::Developer))
         .member(Membership::new(MALLORY, Level::Guest));
     for cookbook in &cookbooks.cookbooks {
         project = project.template(cookbook.name.as_str(), &issue_template::gitlab(cookbook));

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use tokio::{net::TcpListener, sync::Mutex};
-use virt::{connect::Connect, domain::Domain};
+use virt::connect::Connect;
 
 use crate::{
     app::{
@@ -78,7 +78,7 @@ impl Stage {
         &self.practice
     }
 
-    pub(super) fn forge_url(&self) -> String {
+    pub(super) fn forge_url(&self) -> &str {
         self.practice.rehearsal.base_url()
     }
 
@@ -104,8 +104,8 @@ impl Stage {
 
     /// Somebody with access to the host starts a machine there.
     pub(super) fn start_from_outside(&self, name: &str) -> anyhow::Result<()> {
-        let domain = Domain::lookup_by_name(&self.host, name)?;
-        domain.create(0).context("the machine does not start")?;
+        let domain = self.host.lookup_domain_by_name(name)?;
+        domain.create().context("the machine does not start")?;
         Ok(())
     }
 

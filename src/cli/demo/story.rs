@@ -64,7 +64,7 @@ struct Story<'a> {
 impl<'a> Story<'a> {
     async fn new(stage: &'a Stage) -> anyhow::Result<Self> {
         let base = stage.forge_url();
-        let person = |user| Person::new(&base, user);
+        let person = |user| Person::new(base, user);
         Ok(Self {
             stage,
             paint: Paint::new(),
@@ -88,7 +88,7 @@ impl<'a> Story<'a> {
         let cookbooks = self.stage.cookbooks();
         let cookbook = cookbooks.get(&cookbook).context("there is no cookbook `sandbox`")?;
         self.description = issue_template::gitlab(cookbook);
-        self.fill("What is it for?", "Try the new mail server with a copy of the lists.")?;
+        self.fill("What is it for?", "See whether the new mail server copes with our lists.")?;
         self.fill("Memory", "4 GX")?;
         self.fill("How long?", "2 weeks")?;
         self.description = self.description.replace("- [ ]", "- [x]");

@@ -1,0 +1,330 @@
+//! From what is written to what is meant: everything that has to be right
+//! beyond its type, told all at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use chrono::{Days, NaiveDate, TimeDelta};
+use chrono_tz::Tz;
+use secrecy::{ExposeSecret as _, SecretString};
+use toml::value::Datetime;
+
+use super::{
+    Config, Schedules,
+    document::Document,
+    keys::{CalendarKeys, Keys, ScheduleKeys},
+    secret::{self, Secret},
+};
+use crate::{
+    calendar::Calendar, cookbook::diagnostic::Diagnostic, engine::Labels, identity::Timestamp,
+    quantity::Delay, schedule::Schedule,
+};
+
+mod forge;
+mod provider;
+
+/// The configuration the document describes.
+pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Vec<Diagnostic>> {
+    let mut keys: Keys = document.read().map_err(|mistake| vec![mistake])?;
+    let mut checker = Checker {
+        document,
+        folder,
+        found: Vec::new(),
+        warnings: Vec::new(),
+        webhook_secrets: BTreeMap::new(),
+    };
+    checker.resolve_paths(&mut keys);
+    let calendar = checker.calendar(&keys.calendar);
+    let zone = calendar.as_ref().map_or(Tz::UTC, Calendar::zone);
+    let schedule = checker.schedules(&keys.schedule, zone);
+    checker.limits(&keys);
+    checker.labels(&keys.labels);
+    checker.log_filter(&keys.log.filter);
+    let forges = checker.forges(&keys.forge);
+    let providers = checker.providers(&keys.provider, &keys.limits);
+    let effective = toml::to_string(&keys).unwrap_or_else(|error| format!("# {error}\n"));
+    match (calendar, schedule) {
+        (Some(calendar), Some(schedule)) if checker.found.is_empty() => Ok(Config {
+            server: keys.server,
+            store: keys.store,
+            policies: keys.policies,
+            templates: keys.templates,
+            calendar,
+            schedule,
+            limits: keys.limits,
+            people: keys.people,
+            labels: keys.labels,
+            log: keys.log,
+            forges,
+            providers,
+            warnings: checker.warnings,
+            effective,
+        }),
+        _ => Err(checker.found),
+    }
+}
+
+/// What is being checked, and what was found so far.
+struct Checker<'a> {
+    document: &'a Document<'a>,
+    folder: &'a Path,
+    found: Vec<Diagnostic>,
+    warnings: Vec<String>,
+    /// Whose each is, to find two with the same.
+    webhook_secrets: BTreeMap<String, String>,
+}
+
+impl Checker<'_> {
+    fn wrong(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<String>) {
+        self.found.push(self.document.mistake(path, message).help(help.into()));
+    }
+
+    /// Keeps the value, or notes why there is none.
+    fn keep<T, E: std::fmt::Display>(&mut self, path: &[&str], result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.found.push(self.document.mistake(path, error.to_string()))).ok()
+    }
+
+    fn resolve(&self, path: &mut PathBuf) {
+        *path = self.folder.join(&*path);
+    }
+
+    fn resolve_paths(&mut self, keys: &mut Keys) {
+        for (path, value) in [
+            (["store", "path"], Some(&mut keys.store.path)),
+            (["policies", "folder"], Some(&mut keys.policies.folder)),
+            (["templates", "folder"], keys.templates.folder.as_mut()),
+        ] {
+            let Some(value) = value else { continue };
+            if value.as_os_str().is_empty() {
+                self.wrong(&path, "this path is empty", "name one, or leave the key out");
+            }
+            self.resolve(value);
+        }
+        for forge in keys.forge.values_mut() {
+            let of_projects = forge.project.iter_mut().flat_map(|project| {
+                [&mut project.webhook_token_file, &mut project.signing_token_file]
+            });
+            let files = [&mut forge.token_file, &mut forge.ca_file].into_iter().chain(of_projects);
+            for file in files.flatten() {
+                self.resolve(file);
+            }
+        }
+    }
+
+    fn calendar(&mut self, keys: &CalendarKeys) -> Option<Calendar> {
+        let mut holidays = BTreeSet::new();
+        for (index, written) in keys.holidays.iter().enumerate() {
+            match day(written) {
+                Some(day) => _ = holidays.insert(day),
+                None => self.wrong(
+                    &["calendar", "holidays", &index.to_string()],
+                    format!("`{written}` is not a day"),
+                    "write the date alone, e.g. 2026-12-25",
+                ),
+            }
+        }
+        let calendar = Calendar::from_parts(&keys.time_zone, holidays);
+        self.keep(&["calendar", "time_zone"], calendar)
+    }
+
+    fn schedules(&mut self, keys: &ScheduleKeys, zone: Tz) -> Option<Schedules> {
+        let delay = |checker: &mut Self, key, text: &str| {
+            let delay = checker.keep(&["schedule", key], Delay::parse(text))?;
+            if delay.minutes() > 0 {
+                return Some(delay);
+            }
+            checker.wrong(&["schedule", key], "this must be longer than nothing", "e.g. `10m`");
+            None
+        };
+        let outage_after = delay(self, "outage_after", &keys.outage_after);
+        let max_clock_jump = delay(self, "max_clock_jump", &keys.max_clock_jump);
+        let schedule = |checker: &mut Self, key, text: &str| {
+            let schedule = checker.keep(&["schedule", key], Schedule::parse(text, zone))?;
+            let (gap, outage_after) = (longest_gap(&schedule), outage_after?);
+            if gap >= outage_after.span() {
+                checker.wrong(
+                    &["schedule", key],
+                    format!(
+                        "up to {} pass between two runs, which `outage_after` = {outage_after} \
+                         takes for an outage: every deadline would move each time",
+                        in_words(gap),
+                    ),
+                    "run it more often, e.g. `*/5 * * * *`, or raise `outage_after`",
+                );
+            }
+            Some(schedule)
+        };
+        let sweep = schedule(self, "sweep", &keys.sweep);
+        let poll = schedule(self, "poll", &keys.poll);
+        Some(Schedules {
+            sweep: sweep?,
+            poll: poll?,
+            outage_after: outage_after?,
+            max_clock_jump: max_clock_jump?,
+        })
+    }
+
+    fn limits(&mut self, keys: &Keys) {
+        let limits = &keys.limits;
+        for (key, timeout) in [
+            ("provider_timeout_seconds", limits.provider_timeout),
+            ("forge_timeout_seconds", limits.forge_timeout),
+        ] {
+            if timeout.is_zero() {
+                self.wrong(&["limits", key], "no call can be answered in no time", "e.g. 20");
+            } else if timeout >= limits.claim {
+                self.wrong(
+                    &["limits", key],
+                    format!(
+                        "a call may take {} s, but the claim on its work ends after \
+                         `claim_seconds` = {}: another replica would do it a second time",
+                        timeout.as_secs(),
+                        limits.claim.as_secs(),
+                    ),
+                    "lower it, or raise `claim_seconds`",
+                );
+            }
+        }
+    }
+
+    fn labels(&mut self, labels: &Labels) {
+        let Labels { incomplete, awaiting, making, active, expired, ended, rejected, withdrawn } =
+            labels;
+        let mut seen = BTreeMap::new();
+        for (key, label) in [
+            ("incomplete", incomplete),
+            ("awaiting", awaiting),
+            ("making", making),
+            ("active", active),
+            ("expired", expired),
+            ("ended", ended),
+            ("rejected", rejected),
+            ("withdrawn", withdrawn),
+        ] {
+            if label.trim().is_empty() || label.contains(|c: char| c == ',' || c.is_control()) {
+                self.wrong(
+                    &["labels", key],
+                    format!("`{label}` cannot be a label"),
+                    "a label is one line of text without commas",
+                );
+            }
+            if let Some(other) = seen.insert(label.to_lowercase(), key) {
+                self.wrong(
+                    &["labels", key],
+                    format!("`{other}` is shown by the same label"),
+                    "each state needs a label of its own",
+                );
+            }
+        }
+    }
+
+    fn log_filter(&mut self, filter: &str) {
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(filter) {
+            self.wrong(
+                &["log", "filter"],
+                format!("`{filter}` is not a filter: {error}"),
+                "e.g. `info` or `info,innkeeper=debug`",
+            );
+        }
+    }
+
+    /// The secret that is written at `key`, or stands in the file `KEY_file`
+    /// names. `None`, and nothing noted, when neither is there.
+    fn secret(
+        &mut self,
+        table: &[&str],
+        key: &str,
+        written: Option<&Secret>,
+        file: Option<&PathBuf>,
+    ) -> Option<SecretString> {
+        let file_key = format!("{key}_file");
+        let place = |key| [table, &[key]].concat();
+        match (written, file) {
+            (None, None) => None,
+            (Some(_), Some(_)) => {
+                self.wrong(
+                    &place(&file_key),
+                    format!("`{key}` and `{file_key}` are both given"),
+                    "keep one of them",
+                );
+                None
+            }
+            (Some(Secret(written)), None) => {
+                let usable = secret::usable(written.expose_secret());
+                self.keep(&place(key), usable.map_err(|problem| format!("this secret {problem}")))
+            }
+            (None, Some(file)) => {
+                if secret::everybody_may_read(file) {
+                    let file = file.display();
+                    self.warnings.push(format!(
+                        "{file} is a secret and every account on this machine may read it: \
+                         `chmod o= {file}`"
+                    ));
+                }
+                self.keep(&place(&file_key), secret::read(file))
+            }
+        }
+    }
+
+    /// A name the operator gave, which becomes part of addresses.
+    fn name(&mut self, section: &str, name: &str) {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if name.is_empty() || !name.chars().all(fits) {
+            self.wrong(
+                &[section, name],
+                format!("`{name}` cannot be the name of a {section}"),
+                "use lower-case letters, digits, `-` and `_`",
+            );
+        }
+    }
+
+    /// The kind of a forge or provider, which decides what else is expected.
+    fn kind(&mut self, section: &str, name: &str, kind: Option<&String>, known: &str) {
+        match kind {
+            Some(kind) if kind == known => {}
+            Some(kind) => self.wrong(
+                &[section, name, "kind"],
+                format!("`{kind}` is not a kind of {section}"),
+                format!("the only kind so far is `{known}`"),
+            ),
+            None => self.wrong(
+                &[section, name],
+                format!("[{section}.{name}] lacks `kind`"),
+                format!("add `kind = \"{known}\"`"),
+            ),
+        }
+    }
+}
+
+fn day(written: &Datetime) -> Option<NaiveDate> {
+    match written {
+        Datetime { date: Some(date), time: None, offset: None } => {
+            NaiveDate::from_ymd_opt(date.year.into(), date.month.into(), date.day.into())
+        }
+        _ => None,
+    }
+}
+
+/// The longest time between two runs: exactly within a week, and to the day
+/// within a year.
+fn longest_gap(schedule: &Schedule) -> TimeDelta {
+    /// Every five minutes for a week, and a few.
+    const RUNS: usize = 2100;
+    // Any year will do: what matters repeats.
+    let start = Timestamp::UNIX_EPOCH;
+    let over_the_year = (0..366).map(|day| {
+        let from = start + Days::new(day);
+        schedule.next_after(from).map_or(TimeDelta::MAX, |run| run - from)
+    });
+    over_the_year.max().unwrap_or_default().max(schedule.longest_gap(start, RUNS))
+}
+
+fn in_words(gap: TimeDelta) -> String {
+    match gap.num_minutes() {
+        minutes if minutes >= 2 * 24 * 60 => format!("{} days", minutes / (24 * 60)),
+        minutes if minutes >= 2 * 60 => format!("{} hours", minutes / 60),
+        minutes => format!("{minutes} minutes"),
+    }
+}

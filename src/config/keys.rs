@@ -1,0 +1,127 @@
+//! What may be written: every section and key, in the types TOML has.
+//!
+//! Whatever can be left out has its default here. What a forge or provider
+//! must have is an `Option` nevertheless, so that all that is missing can be
+//! told at once ([`super::check`]).
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use toml::value::Datetime;
+
+use super::{
+    Limits, Log, People, Policies, Server, Store, Templates, secret::Secret, sections::seconds,
+};
+use crate::engine::Labels;
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Keys {
+    pub(super) server: Server,
+    pub(super) store: Store,
+    pub(super) policies: Policies,
+    pub(super) templates: Templates,
+    pub(super) calendar: CalendarKeys,
+    pub(super) schedule: ScheduleKeys,
+    pub(super) limits: Limits,
+    pub(super) people: People,
+    pub(super) labels: Labels,
+    pub(super) log: Log,
+    pub(super) forge: BTreeMap<String, ForgeKeys>,
+    pub(super) provider: BTreeMap<String, ProviderKeys>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CalendarKeys {
+    pub(super) time_zone: String,
+    pub(super) holidays: Vec<Datetime>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ScheduleKeys {
+    pub(super) sweep: String,
+    pub(super) poll: String,
+    pub(super) outage_after: String,
+    pub(super) max_clock_jump: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ForgeKeys {
+    pub(super) kind: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) token: Option<Secret>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) approver_levels: Vec<u64>,
+    pub(super) project: Vec<ProjectKeys>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ProjectKeys {
+    pub(super) id: Option<u64>,
+    pub(super) path: Option<String>,
+    pub(super) webhook_token: Option<Secret>,
+    pub(super) webhook_token_file: Option<PathBuf>,
+    pub(super) signing_token: Option<Secret>,
+    pub(super) signing_token_file: Option<PathBuf>,
+    pub(super) cookbooks: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ProviderKeys {
+    pub(super) kind: Option<String>,
+    pub(super) uri: Option<String>,
+    pub(super) network: Option<String>,
+    pub(super) pool: Option<String>,
+    #[serde(rename = "stop_timeout_seconds", with = "seconds")]
+    pub(super) stop_timeout: Duration,
+}
+
+impl Default for CalendarKeys {
+    fn default() -> Self {
+        Self { time_zone: "UTC".to_owned(), holidays: Vec::new() }
+    }
+}
+
+impl Default for ScheduleKeys {
+    fn default() -> Self {
+        Self {
+            sweep: "*/5 * * * *".to_owned(),
+            poll: "*/5 * * * *".to_owned(),
+            outage_after: "10m".to_owned(),
+            max_clock_jump: "1d".to_owned(),
+        }
+    }
+}
+
+impl Default for ForgeKeys {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            url: None,
+            token: None,
+            token_file: None,
+            ca_file: None,
+            approver_levels: vec![30, 40, 50],
+            project: Vec::new(),
+        }
+    }
+}
+
+impl Default for ProviderKeys {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            uri: None,
+            network: None,
+            pool: None,
+            stop_timeout: Duration::from_secs(90),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The sections that are used as they are written.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+use crate::{cookbook::Principal, quantity::Delay, schedule::Schedule};
+
+/// Where webhooks are received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port.
+    #[serde(deserialize_with = "address")]
+    pub listen: SocketAddr,
+}
+
+/// Where state is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// The `SQLite` file.
+    pub path: PathBuf,
+}
+
+/// Where the cookbooks are, and what holds for all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policies {
+    /// The folder with the cookbooks.
+    pub folder: PathBuf,
+    /// Whether cookbooks may approve by themselves.
+    pub automatic_approval: bool,
+    /// Host names nobody gets, and machines never touched.
+    pub protected_names: Vec<String>,
+}
+
+/// The operator's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Templates {
+    /// Templates here replace the built-in ones of the same name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+}
+
+/// When things are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedules {
+    /// What is due is done.
+    pub sweep: Schedule,
+    /// Issues are asked for that no webhook told of.
+    pub poll: Schedule,
+    /// A longer silence is an outage, and moves deadlines.
+    pub outage_after: Delay,
+    /// A clock that moves further blocks destruction.
+    pub max_clock_jump: Delay,
+}
+
+/// How much, and how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Most machines destroyed per rolling 24 hours.
+    pub destroys_per_day: u64,
+    /// Most machines made per rolling 24 hours.
+    pub creations_per_day: u64,
+    /// How long one replica has a piece of work for itself.
+    #[serde(rename = "claim_seconds", with = "seconds")]
+    pub claim: Duration,
+    /// How long a provider may take to answer.
+    #[serde(rename = "provider_timeout_seconds", with = "seconds")]
+    pub provider_timeout: Duration,
+    /// How long a forge may take to answer.
+    #[serde(rename = "forge_timeout_seconds", with = "seconds")]
+    pub forge_timeout: Duration,
+}
+
+/// Who may do everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct People {
+    /// The sysadmins. At least one to run the service.
+    pub sysadmins: Vec<Principal>,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// How.
+    pub format: LogFormat,
+    /// Which messages, in `tracing`'s notation.
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8470)) }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { path: "innkeeper.db".into() }
+    }
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        let protected = ["localhost", "gateway", "router", "dns", "mail", "wpad", "autoconfig"];
+        Self {
+            folder: "policies".into(),
+            automatic_approval: false,
+            protected_names: protected.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            destroys_per_day: 10,
+            creations_per_day: 20,
+            claim: Duration::from_mins(2),
+            provider_timeout: Duration::from_mins(1),
+            forge_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom(format!(
+            "`{text}` is not an address with a port, such as `127.0.0.1:8470` or `[::1]:8470`"
+        ))
+    })
+}
+
+/// Whole seconds, as the keys that end in `_seconds` have them.
+pub(super) mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        span: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(span.as_secs())
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_secs)
+    }
+}

@@ -1,0 +1,276 @@
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use secrecy::ExposeSecret as _;
+
+use super::{Config, EXAMPLE, ForgeKind, LogFormat, ProviderKind, keys::Keys};
+use crate::identity::{ForgeName, ProviderName};
+
+const FORGE: &str = r#"
+[forge.gitlab]
+kind = "gitlab"
+url = "https://gitlab.example.org"
+token_file = "gitlab.token"
+[[forge.gitlab.project]]
+id = 7
+signing_token = "whsec_c2VjcmV0"
+[[forge.gitlab.project]]
+id = 8
+webhook_token = "very secret"
+"#;
+
+fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+    let environment: Vec<_> =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::parse("innkeeper.toml", text, Path::new("/etc/innkeeper"), &environment)
+        .map_err(|error| error.to_string())
+}
+
+/// The example with its examples: `#key = ...` is one, `# words` are not.
+fn example_in_full() -> String {
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(key) if !key.is_empty() && !key.starts_with(' ') => key.to_owned(),
+        _ => line.to_owned(),
+    };
+    // Where an example follows a default, the default has to go.
+    let mut lines: Vec<String> = EXAMPLE.lines().map(uncommented).collect();
+    lines.retain(|line| !["holidays = []", "sysadmins = []"].contains(&line.as_str()));
+    lines.join("\n")
+}
+
+#[test]
+fn the_example_says_what_the_defaults_are() {
+    let documented: Keys = toml::from_str(EXAMPLE).unwrap();
+    let built_in = Keys::default();
+    assert_eq!(format!("{documented:#?}"), format!("{built_in:#?}"));
+    assert_eq!(
+        parse(EXAMPLE, &[]).unwrap().redacted(),
+        parse("", &[]).unwrap().redacted(),
+        "nor does checking tell them apart"
+    );
+}
+
+#[test]
+fn the_example_shows_every_key_and_its_examples_are_accepted() {
+    let full = example_in_full();
+    let keys: Keys = toml::from_str(&full).unwrap_or_else(|error| panic!("{error}"));
+    // A wrong key makes the reader list the right ones.
+    let mut asked = 0;
+    for section in full.lines().filter(|line| line.starts_with('[')) {
+        let mistake = format!("{section}\nno_such_key = 1");
+        let error = toml::from_str::<Keys>(&mistake).unwrap_err();
+        let known: Vec<&str> = error.message().split('`').skip(3).step_by(2).collect();
+        assert!(!known.is_empty(), "{error}");
+        for key in known {
+            let is_shown = EXAMPLE.contains(&format!("{key} = "))
+                || EXAMPLE.contains(&format!("`{key}`"))
+                || EXAMPLE.contains(&format!(".{key}]]"));
+            assert!(is_shown, "config.default.toml says nothing about {section} {key}");
+        }
+        asked += 1;
+    }
+    assert!(asked >= 13, "sections are gone: {asked}");
+    let forge = &keys.forge["gitlab"];
+    assert_eq!(forge.approver_levels, super::keys::ForgeKeys::default().approver_levels);
+    let provider = &keys.provider["kvm1"];
+    assert_eq!(provider.stop_timeout, super::keys::ProviderKeys::default().stop_timeout);
+}
+
+#[test]
+fn every_bad_configuration_is_refused_with_exactly_its_expected_messages() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for entry in fs::read_dir(&root).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let Some(name) = file.strip_suffix(".bad.toml") else { continue };
+        seen += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        let expected = fs::read_to_string(root.join(format!("{name}.expected")));
+        let shown = match parse(&text, &[]) {
+            Ok(_) => "accepted\n".to_owned(),
+            Err(error) => format!("{error}\n"),
+        };
+        assert!(!shown.contains("be-shown") && !shown.contains("424242"), "leaked:\n{shown}");
+        if expected.as_ref().ok() != Some(&shown) {
+            wrong.push(format!("=== {name}.expected\n{shown}"));
+        }
+    }
+    assert!(seen > 20, "the corpus is gone: {seen} files");
+    assert!(wrong.is_empty(), "not as expected; found:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let text = "[limits]\ndestroys_per_day = 3\ncreations_per_day = 4\n[log]\nfilter = \"warn\"";
+    let config = parse(
+        text,
+        &[
+            ("INNKEEPER__LIMITS__DESTROYS_PER_DAY", "5"),
+            ("INNKEEPER__SERVER__LISTEN", "[::1]:80"),
+            ("INNKEEPER__PEOPLE__SYSADMINS", r#"["group:tpo/tpa", "user:alice"]"#),
+            ("INNKEEPER__POLICIES__AUTOMATIC_APPROVAL", "true"),
+            ("INNKEEPER__LOG__FORMAT", "json"),
+            ("INNKEEPER__CALENDAR__HOLIDAYS", "[2026-12-25]"),
+            ("INNKEEPER_CONFIG", "not ours"),
+            ("PATH", "neither"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.limits.destroys_per_day, 5);
+    assert_eq!(config.limits.creations_per_day, 4);
+    assert_eq!(config.limits.forge_timeout.as_secs(), 20);
+    assert_eq!(config.server.listen.port(), 80);
+    assert_eq!(config.people.sysadmins.len(), 2);
+    assert_eq!((config.log.format, config.log.filter.as_str()), (LogFormat::Json, "warn"));
+    assert!(config.policies.automatic_approval);
+    let christmas = "2026-12-25T10:00:00Z".parse().unwrap();
+    assert!(!config.calendar.may_act(christmas));
+}
+
+#[test]
+fn variables_reach_named_tables_and_projects_and_stay_text_where_text_is_meant() {
+    let text = FORGE.replace("gitlab]", "git-lab]").replace("gitlab.project", "git-lab.project");
+    let config = parse(
+        &text,
+        &[
+            ("INNKEEPER__FORGE__GIT_LAB__TOKEN", "424242"),
+            ("INNKEEPER__FORGE__GIT_LAB__PROJECT__8__WEBHOOK_TOKEN", "true"),
+            ("INNKEEPER__PROVIDER__KVM1__KIND", "libvirt"),
+            ("INNKEEPER__PROVIDER__KVM1__URI", "qemu:///system"),
+            ("INNKEEPER__PROVIDER__KVM1__STOP_TIMEOUT_SECONDS", "30"),
+        ],
+    )
+    .unwrap();
+    let forge = &config.forges[&ForgeName::from("git-lab")];
+    assert_eq!(forge.kind, ForgeKind::GitLab);
+    assert_eq!(forge.token.expose_secret(), "424242", "and the file's token_file is not read");
+    assert_eq!(forge.projects[0].webhook_secret.expose_secret(), "whsec_c2VjcmV0");
+    assert_eq!(forge.projects[1].webhook_secret.expose_secret(), "true");
+    let ProviderKind::Libvirt { stop_timeout, .. } =
+        &config.providers[&ProviderName::from("kvm1")].kind;
+    assert_eq!(stop_timeout.as_secs(), 30);
+}
+
+#[test]
+fn a_mistake_in_the_environment_names_its_variable() {
+    for (name, value, message) in [
+        ("INNKEEPER__LIMITS__DESTROYS_PER_DAY", "ten", "invalid type: string \"ten\""),
+        ("INNKEEPER__LIMITS__DESTROYS_PER_DAY", "-1", "invalid value: integer `-1`"),
+        ("INNKEEPER__LIMITS__DESTROY_PER_DAY", "1", "did you mean `destroys_per_day`?"),
+        ("INNKEEPER__LIMIT__DESTROYS_PER_DAY", "1", "did you mean `limits`?"),
+        ("INNKEEPER__SCHEDULE__SWEEP", "hourly", "is not a schedule"),
+        ("INNKEEPER__PEOPLE__SYSADMINS", "[\"alice\"]", "is neither `group:PATH`"),
+        ("INNKEEPER__LOG__FILTER__X", "1", "`filter` is a value, not a section"),
+        ("INNKEEPER__LOG__FILTER", "info\u{fffd}", "its value is not UTF-8"),
+        ("INNKEEPER__", "1", "it should read INNKEEPER__SECTION__KEY"),
+        ("INNKEEPER__FORGE__GITLAB__PROJECT__9__PATH", "x", "no element with the id `9`"),
+        ("INNKEEPER__FORGE__GITLAB__TOKEN", "", "this secret is empty"),
+    ] {
+        let error = parse(&format!("[log]\nfilter = \"info\"\n{FORGE}"), &[(name, value)]);
+        let error = error.unwrap_err();
+        assert!(error.contains(&format!("{name}: ")) && error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn secrets_show_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("gitlab.token"), "glpat-hidden\r\n").unwrap();
+    let file = folder.path().join("innkeeper.toml");
+    fs::write(&file, FORGE).unwrap();
+    let config = Config::load(&file, &[]).unwrap();
+    let forge = &config.forges[&ForgeName::from("gitlab")];
+    assert_eq!(forge.token.expose_secret(), "glpat-hidden", "without the line break");
+    for shown in [format!("{config:?}"), format!("{config:#?}"), config.redacted().to_owned()] {
+        assert!(shown.contains("gitlab.example.org"));
+        for secret in ["glpat-hidden", "c2VjcmV0", "very secret"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+    assert_eq!(config.redacted().matches("\"(hidden)\"").count(), 2, "{}", config.redacted());
+}
+
+#[test]
+fn files_that_everybody_may_read_are_warned_about_when_they_hold_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("gitlab.token");
+    let file = folder.path().join("innkeeper.toml");
+    fs::write(&token, "glpat-x").unwrap();
+    fs::write(&file, FORGE).unwrap();
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    let warnings = || Config::load(&file, &[]).unwrap().warnings;
+
+    mode(&token, 0o640).unwrap();
+    mode(&file, 0o640).unwrap();
+    assert_eq!(warnings(), [""; 0]);
+    mode(&token, 0o644).unwrap();
+    assert!(warnings()[0].contains("gitlab.token is a secret"));
+    mode(&token, 0o600).unwrap();
+    mode(&file, 0o644).unwrap();
+    assert!(warnings()[0].contains("innkeeper.toml holds secrets"));
+    fs::write(&file, "[log]\nfilter = \"warn\"").unwrap();
+    assert_eq!(warnings(), [""; 0], "nothing secret stands in it");
+}
+
+#[test]
+fn a_token_must_not_travel_unencrypted_unnoticed() {
+    let warnings = |url: &str| {
+        let text = FORGE
+            .replace("https://gitlab.example.org", url)
+            .replace("token_file = \"gitlab.token\"", "token = \"x\"");
+        parse(&text, &[]).unwrap().warnings.len()
+    };
+    assert_eq!(warnings("http://gitlab.example.org"), 1);
+    assert_eq!(warnings("http://192.0.2.1/gitlab"), 1);
+    assert_eq!(warnings("http://127.0.0.1:8080"), 0);
+    assert_eq!(warnings("http://localhost:8080"), 0);
+    assert_eq!(warnings("https://gitlab.example.org"), 0);
+}
+
+#[test]
+fn relative_paths_are_relative_to_the_file() {
+    let config =
+        parse("[store]\npath = \"/var/lib/x.db\"\n[templates]\nfolder = \"t\"", &[]).unwrap();
+    assert_eq!(config.store.path, Path::new("/var/lib/x.db"));
+    assert_eq!(config.policies.folder, Path::new("/etc/innkeeper/policies"));
+    assert_eq!(config.templates.folder.as_deref(), Some(Path::new("/etc/innkeeper/t")));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_answered_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |path: &Path| Config::load(path, &[]).unwrap_err().to_string();
+    let missing = load(&folder.path().join("innkeeper.toml"));
+    assert!(missing.contains("there is no such file"), "{missing}");
+    assert!(missing.contains("innkeeper serve --help"), "{missing}");
+    assert!(missing.contains("config.default.toml"), "{missing}");
+    let a_folder = load(folder.path());
+    assert!(a_folder.contains("this is a folder"), "{a_folder}");
+    let latin = folder.path().join("latin1.toml");
+    fs::write(&latin, b"[log]\n# gr\xfc\xdfe\n").unwrap();
+    let latin = load(&latin);
+    assert!(latin.contains("line 2 holds bytes that are not UTF-8"), "{latin}");
+}
+
+#[test]
+fn what_is_in_force_can_be_read_again() {
+    let text = FORGE.replace("token_file = \"gitlab.token\"", "token = \"x\"");
+    let config = parse(&text, &[("INNKEEPER__LIMITS__DESTROYS_PER_DAY", "5")]).unwrap();
+    let keys: Keys = toml::from_str(config.redacted()).unwrap();
+    assert_eq!(keys.limits.destroys_per_day, 5);
+    assert_eq!(keys.policies.folder, Path::new("/etc/innkeeper/policies"));
+    assert_eq!(keys.forge["gitlab"].project.len(), 2);
+}
+
+#[test]
+fn the_service_needs_people_a_project_and_a_provider() {
+    let missing = parse("", &[]).unwrap().ready_to_serve().unwrap_err();
+    assert_eq!(missing.diagnostics().len(), 3, "{missing}");
+    let enough = format!(
+        "people.sysadmins = [\"group:tpo/tpa\"]\n{}\n[provider.a]\nkind = \"libvirt\"\n\
+         uri = \"qemu:///system\"",
+        FORGE.replace("token_file = \"gitlab.token\"", "token = \"x\"")
+    );
+    assert_eq!(parse(&enough, &[]).unwrap().ready_to_serve(), Ok(()));
+}

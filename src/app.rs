@@ -61,6 +61,12 @@ impl App {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let mut workers = workers(&self.engine, &self.web.wake);
+        let (engine, wake) = (Arc::clone(&self.engine), Arc::clone(&self.web.wake));
+        workers.tasks.spawn(async move {
+            // In this order: an outage moves deadlines before anything else.
+            sweep(Arc::clone(&engine), Arc::clone(&wake)).await;
+            poll(engine, wake).await;
+        });
         let mut end = workers.stopping.clone();
         let scheduled = scheduler::run(self.jobs(), Arc::clone(&self.web.clock), async move {
             let _ = end.wait_for(|stop| *stop).await;
@@ -74,32 +80,34 @@ impl App {
     }
 
     fn jobs(&self) -> Vec<(Schedule, Job)> {
-        let sweep = {
-            let (engine, wake) = (Arc::clone(&self.engine), Arc::clone(&self.web.wake));
-            Job::new("sweep", move || {
-                let (engine, wake) = (Arc::clone(&engine), Arc::clone(&wake));
-                async move {
-                    if let Err(error) = engine.sweep().await {
-                        tracing::error!(error = %error.chain(), "the sweep failed");
-                    }
-                    wake.notify_waiters();
-                }
-            })
+        let (engine, wake) = (Arc::clone(&self.engine), Arc::clone(&self.web.wake));
+        let sweep = Job {
+            name: "sweep",
+            start: Box::new(move || tokio::spawn(sweep(Arc::clone(&engine), Arc::clone(&wake)))),
         };
-        let poll = {
-            let (engine, wake) = (Arc::clone(&self.engine), Arc::clone(&self.web.wake));
-            Job::new("poll", move || {
-                let (engine, wake) = (Arc::clone(&engine), Arc::clone(&wake));
-                async move {
-                    if let Err(error) = engine.poll().await {
-                        tracing::error!(error = %error.chain(), "the poll failed");
-                    }
-                    wake.notify_waiters();
-                }
-            })
+        let (engine, wake) = (Arc::clone(&self.engine), Arc::clone(&self.web.wake));
+        let poll = Job {
+            name: "poll",
+            start: Box::new(move || tokio::spawn(poll(Arc::clone(&engine), Arc::clone(&wake)))),
         };
         vec![(self.sweep.clone(), sweep), (self.poll.clone(), poll)]
     }
+}
+
+async fn sweep(engine: Arc<Engine>, wake: Arc<Notify>) {
+    match engine.sweep().await {
+        Ok(report) => tracing::debug!(?report, "swept"),
+        Err(error) => tracing::error!(error = %error.chain(), "the sweep failed"),
+    }
+    wake.notify_one();
+}
+
+async fn poll(engine: Arc<Engine>, wake: Arc<Notify>) {
+    match engine.poll().await {
+        Ok(found) => tracing::debug!(found, "polled"),
+        Err(error) => tracing::error!(error = %error.chain(), "the poll failed"),
+    }
+    wake.notify_one();
 }
 
 /// Workers that drive an engine.

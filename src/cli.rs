@@ -7,6 +7,8 @@ mod check;
 mod demo;
 mod output;
 mod runtime;
+mod serve;
+mod status;
 mod template;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -23,15 +25,31 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the service: receive webhooks, answer, make and retire machines
+    #[command(
+        after_help = "Examples:\n  innkeeper serve --config /etc/innkeeper/innkeeper.toml\n  innkeeper serve --config innkeeper.toml --check    only say whether it would start"
+    )]
+    Serve(serve::Arguments),
     /// Try everything on a rehearsal GitLab; needs no GitLab and no hypervisor
-    #[command(after_help = "Examples:\n  innkeeper demo            then open the address it prints\n  innkeeper demo --story    the whole life of a machine, told in the terminal")]
+    #[command(
+        after_help = "Examples:\n  innkeeper demo            then open the address it prints\n  innkeeper demo --story    the whole life of a machine, told in the terminal"
+    )]
     Demo(demo::Arguments),
     /// Read and judge an issue body without a forge
-    #[command(after_help = "Examples:\n  innkeeper check request.md --cookbook sandbox\n  innkeeper check - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input")]
+    #[command(
+        after_help = "Examples:\n  innkeeper check request.md --cookbook sandbox\n  innkeeper check - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
+    )]
     Check(check::Arguments),
     /// Write the issue templates of all cookbooks
-    #[command(after_help = "Examples:\n  innkeeper template --forge gitlab --out .gitlab/issue_templates\n  innkeeper template --forge github --out .github/ISSUE_TEMPLATE")]
+    #[command(
+        after_help = "Examples:\n  innkeeper template --forge gitlab --out .gitlab/issue_templates\n  innkeeper template --forge github --out .github/ISSUE_TEMPLATE"
+    )]
     Template(template::Arguments),
+    /// Say how the service is doing, from its store
+    #[command(
+        after_help = "Examples:\n  innkeeper status --config innkeeper.toml\n  innkeeper status --config innkeeper.toml --json | jq .leases\n\nExit codes: 0 well, 1 something needs a person or the service does not run, 2 no store"
+    )]
+    Status(status::Arguments),
 }
 
 /// Which cookbooks to use.
@@ -55,9 +73,11 @@ enum ForgeKind {
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Template(arguments) => template::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         output::error(&error);

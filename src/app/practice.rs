@@ -27,7 +27,9 @@ use crate::{
     },
     identity::{ForgeName, ProjectId, ProviderName},
     notice::render::Renderer,
-    ports::{PortError, clock::Clock, forge::Forge, intake::Hooks, provider::Provider, store::Store},
+    ports::{
+        PortError, clock::Clock, forge::Forge, intake::Hooks, provider::Provider, store::Store,
+    },
     rehearsal::{Group, Hook, Level, Membership, Options, Project, Rehearsal, User, World},
     store::sqlite::Sqlite,
     web::{self, WebState},
@@ -213,8 +215,7 @@ fn engine(
         approver_levels: DEFAULT_APPROVER_LEVELS.to_vec(),
         timeout: Duration::from_secs(5),
     };
-    let gitlab: Arc<dyn Forge> =
-        Arc::new(GitLab::new(name.clone(), settings, Arc::clone(clock))?);
+    let gitlab: Arc<dyn Forge> = Arc::new(GitLab::new(name.clone(), settings, Arc::clone(clock))?);
     let providers: BTreeMap<ProviderName, Arc<dyn Provider>> =
         providers.into_iter().map(|provider| (provider.name().clone(), provider)).collect();
     let mut settings = Settings {
@@ -242,7 +243,9 @@ fn engine(
 }
 
 fn holidays() -> impl Iterator<Item = NaiveDate> {
-    [(2026, 12, 25), (2027, 1, 1)].into_iter().filter_map(|(y, m, d)| NaiveDate::from_ymd_opt(y, m, d))
+    [(2026, 12, 25), (2027, 1, 1)]
+        .into_iter()
+        .filter_map(|(y, m, d)| NaiveDate::from_ymd_opt(y, m, d))
 }
 
 /// The people and places of the practice.
@@ -257,8 +260,12 @@ fn world(cookbooks: &Cookbooks, hook: &str) -> World {
     for cookbook in &cookbooks.cookbooks {
         project = project.template(cookbook.name.as_str(), &issue_template::gitlab(cookbook));
     }
-    let tpo = [ALICE, BOB, CAROL, DAN].into_iter().fold(Group::new(20, "tpo"), |group, id| group.member(staff(id)));
-    let tpa = [CAROL, DAN].into_iter().fold(Group::new(21, "tpo/tpa"), |group, id| group.member(Membership::new(id, Level::Maintainer)));
+    let tpo = [ALICE, BOB, CAROL, DAN]
+        .into_iter()
+        .fold(Group::new(20, "tpo"), |group, id| group.member(staff(id)));
+    let tpa = [CAROL, DAN].into_iter().fold(Group::new(21, "tpo/tpa"), |group, id| {
+        group.member(Membership::new(id, Level::Maintainer))
+    });
     let mut world = World::new()
         .user(User::person(ALICE, "alice", "Alice Archer").ssh_key(key))
         .user(User::person(BOB, "bob", "Bob Baker"))

@@ -29,7 +29,11 @@ impl Clock for SystemClock {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(clippy::disallowed_methods, clippy::expect_used, reason = "this is where randomness comes from; without it nothing can go on")]
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::expect_used,
+        reason = "this is where randomness comes from; without it nothing can go on"
+    )]
     fn uuid(&self) -> Uuid {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the system gives randomness");

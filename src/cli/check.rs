@@ -110,7 +110,11 @@ fn read(file: &Path) -> anyhow::Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count() + 1;
-        anyhow::anyhow!("{} is not UTF-8: see byte {} on line {line}; save it as UTF-8", file.display(), valid + 1)
+        anyhow::anyhow!(
+            "{} is not UTF-8: see byte {} on line {line}; save it as UTF-8",
+            file.display(),
+            valid + 1
+        )
     })
 }
 
@@ -170,12 +174,18 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
             .as_ref()
             .and_then(|name| cookbook.field(name.as_str()))
             .map_or_else(String::new, |field| format!(" {}:", field.label));
-        output::line(format_args!("{}{place}:{field} {}", file.display(), printable(&violation.message)));
+        output::line(format_args!(
+            "{}{place}:{field} {}",
+            file.display(),
+            printable(&violation.message)
+        ));
         if let Some(hint) = &violation.hint {
             output::line(paint.dim(&format!("    hint: {}", printable(hint))));
         }
         if let Some(rule) = &violation.rule {
-            output::line(paint.dim(&format!("    rule: {} at {}:{}", rule.id, rule.file, rule.line)));
+            output::line(
+                paint.dim(&format!("    rule: {} at {}:{}", rule.id, rule.file, rule.line)),
+            );
         }
     }
 }

@@ -92,7 +92,9 @@ async fn open(listen: SocketAddr) -> anyhow::Result<ExitCode> {
     let workers = crate::app::workers(&practice.engine, &practice.web.wake);
     output::line(format_args!("A rehearsal GitLab is open at   {}", stage.forge_url()));
     output::line(format_args!("Innkeeper is listening at       http://{}", practice.web_address));
-    output::line("File an issue from a template as Alice, approve it as Carol, move the clock ahead.");
+    output::line(
+        "File an issue from a template as Alice, approve it as Carol, move the clock ahead.",
+    );
     output::line("Everything is gone when you press Ctrl-C.");
     super::runtime::interrupted().await;
     workers.stop().await;

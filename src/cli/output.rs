@@ -10,11 +10,6 @@ pub(super) fn line(text: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
-/// A line on standard error: progress, which scripts do not read.
-pub(super) fn note(text: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
 /// An error with all its causes on standard error.
 pub(super) fn error(error: &anyhow::Error) {
     let mut out = io::stderr().lock();

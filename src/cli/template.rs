@@ -27,8 +27,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut stale = 0;
     for cookbook in &arguments.policies.load()?.cookbooks {
         let (name, text) = match arguments.forge {
-            ForgeKind::Gitlab => (format!("{}.md", cookbook.name), issue_template::gitlab(cookbook)),
-            ForgeKind::Github => (format!("{}.yml", cookbook.name), issue_template::github(cookbook)),
+            ForgeKind::Gitlab => {
+                (format!("{}.md", cookbook.name), issue_template::gitlab(cookbook))
+            }
+            ForgeKind::Github => {
+                (format!("{}.yml", cookbook.name), issue_template::github(cookbook))
+            }
         };
         let path = arguments.out.join(name);
         if fs::read_to_string(&path).is_ok_and(|present| present == text) {

@@ -270,7 +270,8 @@ mod tests {
     fn everything() -> Vec<Markdown> {
         let renderer = Renderer::new(None).unwrap();
         let stickies = samples::stickies().into_iter().map(|s| renderer.sticky(&s).unwrap());
-        let replies = samples::replies().into_iter().map(|r| renderer.reply(&r, "innkeeper").unwrap());
+        let replies =
+            samples::replies().into_iter().map(|r| renderer.reply(&r, "innkeeper").unwrap());
         let news = samples::news().into_iter().map(|(t, n)| renderer.news(&t, &n).unwrap());
         stickies.chain(replies).chain(news).collect()
     }
@@ -361,6 +362,9 @@ mod tests {
 
     #[test]
     fn blank_lines_fold_outside_of_fences_only() {
-        assert_eq!(fold_blank_lines("a\n\n\n\nb\n```\nx\n\n\ny\n```\n\n\n"), "a\n\nb\n```\nx\n\n\ny\n```");
+        assert_eq!(
+            fold_blank_lines("a\n\n\n\nb\n```\nx\n\n\ny\n```\n\n\n"),
+            "a\n\nb\n```\nx\n\n\ny\n```"
+        );
     }
 }

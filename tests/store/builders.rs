@@ -12,7 +12,7 @@ use innkeeper::{
         provider::{MachineKey, MachineOrder, Power},
         store::{Actor, AuditNote, Change, Delivery, Store, Versioned},
     },
-    request::{Reading, Request, WaitsOn, lifecycle},
+    request::{Reading, Request, WaitsOn, lifecycle, value::Term},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -52,7 +52,8 @@ impl Person {
 
     pub(super) async fn comment(&self, issue: u64, text: &str) -> anyhow::Result<()> {
         let body = json!({ "body": text });
-        let _: Value = self.call(Method::POST, &format!("issues/{issue}/notes"), Some(body)).await?;
+        let _: Value =
+            self.call(Method::POST, &format!("issues/{issue}/notes"), Some(body)).await?;
         Ok(())
     }
 

@@ -96,7 +96,12 @@ impl<'a> Story<'a> {
         self.settle().await?;
         let sticky = self.sticky().await?;
         self.tell_comments().await?;
-        self.seen("Innkeeper answers, naming both fields", sticky.contains("2 things to mend") && sticky.contains("Memory") && sticky.contains("Fallback owner"))?;
+        self.seen(
+            "Innkeeper answers, naming both fields",
+            sticky.contains("2 things to mend")
+                && sticky.contains("Memory")
+                && sticky.contains("Fallback owner"),
+        )?;
         self.has_label("innkeeper::needs-information").await?;
         self.no_machine()
     }
@@ -109,7 +114,10 @@ impl<'a> Story<'a> {
         self.settle().await?;
         let sticky = self.sticky().await?;
         self.tell_comments().await?;
-        self.seen("the same comment now asks for approval", sticky.contains("waiting for approval"))?;
+        self.seen(
+            "the same comment now asks for approval",
+            sticky.contains("waiting for approval"),
+        )?;
         self.has_label("innkeeper::needs-approval").await
     }
 
@@ -189,8 +197,12 @@ impl<'a> Story<'a> {
         self.chapter("Its time runs out for good: warnings, stop, grace, destroyed");
         self.wait_for_comment("and its disks were destroyed").await?;
         self.no_machine()?;
-        let warned = self.comments().await?.iter().filter(|c| c.contains("will be destroyed on")).count();
-        self.seen(&format!("the disks' end was announced before ({warned} warnings)"), warned >= 1)?;
+        let warned =
+            self.comments().await?.iter().filter(|c| c.contains("will be destroyed on")).count();
+        self.seen(
+            &format!("the disks' end was announced before ({warned} warnings)"),
+            warned >= 1,
+        )?;
         let view = self.view().await?;
         self.seen("the issue is closed", view.state == "closed")?;
         self.has_label("innkeeper::ended").await
@@ -202,7 +214,8 @@ impl<'a> Story<'a> {
     fn fill(&mut self, heading: &str, value: &str) -> anyhow::Result<()> {
         let mark = format!("### {heading}\n");
         let at = self.description.find(&mark).with_context(|| format!("no heading {heading}"))?;
-        let end = self.description.get(at..).and_then(|rest| rest.find("-->")).map(|end| at + end + 3);
+        let end =
+            self.description.get(at..).and_then(|rest| rest.find("-->")).map(|end| at + end + 3);
         let end = end.with_context(|| format!("no hint under {heading}"))?;
         self.description.insert_str(end, &format!("\n\n{value}\n"));
         Ok(())
@@ -302,4 +315,3 @@ impl<'a> Story<'a> {
         output::line(text);
     }
 }
-

@@ -411,7 +411,10 @@ async fn membership_is_asked_by_account_id_with_inherited_members() {
     assert!(!gitlab.is_among(UserId(5), &project, Standing::Trusted).await.unwrap());
     assert!(!gitlab.is_among(UserId(5), &project, Standing::Trusted).await.unwrap());
     assert!(!gitlab.is_among(UserId(5), &group, Standing::Trusted).await.unwrap());
-    assert!(gitlab.is_among(UserId(5), &group, Standing::Trusted).await.is_err(), "an error is never a yes or no");
+    assert!(
+        gitlab.is_among(UserId(5), &group, Standing::Trusted).await.is_err(),
+        "an error is never a yes or no"
+    );
     assert_eq!(
         script.lines()[..2],
         [

@@ -45,8 +45,10 @@ pub enum Reply {
         /// What to type.
         digest: String,
     },
-    /// `approve` of something that is not what the issue says now.
-    ApproveStale {
+    /// `approve` or `accept` of something that is not what the issue says now.
+    Stale {
+        /// The command's word.
+        command: String,
         /// What was typed.
         given: String,
         /// What it is now.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     command::{self, Command, CommandError},
     cookbook::{Cookbook, Cookbooks},
-    identity::{LeaseId, MachineName, Person},
+    identity::{Digest, LeaseId, MachineName, Person},
     lease::{Lease, State},
     notice::{HelpLine, Reply},
     ports::{forge::Note, store::CommitError},
@@ -82,7 +82,7 @@ impl Engine {
             }
             Command::Approve { digest } => self.approve(draft, order, digest.as_deref()).await?,
             Command::Reject { reason } => self.reject(draft, order, reason),
-            Command::Accept { .. } => self.accept(draft, order).await?,
+            Command::Accept { digest } => self.accept(draft, order, digest.as_deref()).await?,
             Command::Extend { by, machine, .. } => {
                 self.extend(draft, order, by, machine.as_ref());
             }
@@ -151,6 +151,16 @@ impl Draft<'_> {
             command: order.word.to_owned(),
             why: why.into(),
             hint: hint.map(str::to_owned),
+        };
+        self.reply(order.key, reply);
+    }
+
+    /// The digest that was typed is not that of what is asked for now.
+    fn stale(&mut self, order: &Order<'_>, given: &str, digest: &Digest) {
+        let reply = Reply::Stale {
+            command: order.word.to_owned(),
+            given: given.to_owned(),
+            digest: digest.short(),
         };
         self.reply(order.key, reply);
     }

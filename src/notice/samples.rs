@@ -125,7 +125,7 @@ pub fn replies() -> Vec<Reply> {
             acceptance_by: Some("carol".into()),
         },
         Reply::ApproveWhich { digest: digest() },
-        Reply::ApproveStale { given: "00000000".into(), digest: digest() },
+        Reply::Stale { command: "approve".into(), given: "00000000".into(), digest: digest() },
         Reply::NotApprovable { why: "something is still missing.".into() },
         Reply::Approved { by: "dan".into(), have: 1, need: 2, machines: vec![] },
         Reply::Approved { by: "dan".into(), have: 2, need: 2, machines: vec![machine()] },

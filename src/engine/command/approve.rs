@@ -44,8 +44,7 @@ impl Engine {
                 return Ok(());
             }
             Some(given) if !digest.is_named_by(given) => {
-                let reply = Reply::ApproveStale { given: given.to_owned(), digest: digest.short() };
-                draft.reply(order.key, reply);
+                draft.stale(order, given, &digest);
                 return Ok(());
             }
             Some(_) => {}
@@ -120,6 +119,7 @@ impl Engine {
         &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
+        named: Option<&str>,
     ) -> Result<(), CommitError> {
         let by = order.by().clone();
         if self.accept_transfer(draft, order) {
@@ -139,6 +139,12 @@ impl Engine {
             }
         }
         let digest = request.verdict.digest();
+        if let (Some(given), Some(digest)) = (named, &digest)
+            && !digest.is_named_by(given)
+        {
+            draft.stale(order, given, digest);
+            return Ok(());
+        }
         draft.request_mut().accepted = true;
         draft.audit(person(&by), "accept", Of { digest, ..Of::default() });
         let count = match &request.verdict.needs {

@@ -69,6 +69,8 @@ pub enum Reply {
         need: usize,
         /// The machines that are being made, when that was the last one.
         machines: Vec<String>,
+        /// Who must still agree to own it.
+        acceptance_by: Option<String>,
     },
     /// Edits voided approvals that had been given.
     ApprovalsVoided {

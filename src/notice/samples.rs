@@ -127,8 +127,20 @@ pub fn replies() -> Vec<Reply> {
         Reply::ApproveWhich { digest: digest() },
         Reply::Stale { command: "approve".into(), given: "00000000".into(), digest: digest() },
         Reply::NotApprovable { why: "something is still missing.".into() },
-        Reply::Approved { by: "dan".into(), have: 1, need: 2, machines: vec![] },
-        Reply::Approved { by: "dan".into(), have: 2, need: 2, machines: vec![machine()] },
+        Reply::Approved {
+            by: "dan".into(),
+            have: 1,
+            need: 2,
+            machines: vec![],
+            acceptance_by: Some("erin".into()),
+        },
+        Reply::Approved {
+            by: "dan".into(),
+            have: 2,
+            need: 2,
+            machines: vec![machine()],
+            acceptance_by: None,
+        },
         Reply::ApprovalsVoided {
             by: vec!["dan".into()],
             changes: vec![FieldChange {

@@ -69,6 +69,7 @@ impl Engine {
         let of = Of { digest: Some(digest), authority: authority.clone(), lease: None };
         draft.audit(person(&approval.by), "approve", of);
         draft.request_mut().approvals.push(approval.clone());
+        self.drop_lapsed(draft, order).await?;
         if self.is_complete(draft, count) {
             let cookbook = order.cookbook;
             if let Some(cookbook) = cookbook {
@@ -81,8 +82,35 @@ impl Engine {
             have: draft.request.value.approvals.len(),
             need: count,
             machines: Vec::new(),
+            acceptance_by: request
+                .verdict
+                .acceptance_needed
+                .filter(|_| !request.accepted)
+                .map(|owner| owner.username),
         };
         draft.reply(order.key, reply);
+        Ok(())
+    }
+
+    /// Drops approvals by people who may not approve any more. It is asked
+    /// whenever the last word needed might have been said.
+    async fn drop_lapsed(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+    ) -> Result<(), CommitError> {
+        for approval in draft.request.value.approvals.clone() {
+            let by = approval.by;
+            if by.id == order.by().id || self.rights(draft, order.cookbook, &by).await?.decides() {
+                continue;
+            }
+            draft.request_mut().approvals.retain(|other| other.by.id != by.id);
+            let of = Of { digest: Some(approval.digest), ..Of::default() };
+            draft.audit(person(&by), "approval-lapsed", of);
+            let what =
+                format!("`{}` may not approve any more, so that approval is dropped.", by.username);
+            draft.reply(&format!("{}:lapsed:{}", order.key, by.id), Reply::Done { what });
+        }
         Ok(())
     }
 
@@ -151,10 +179,12 @@ impl Engine {
             Need::Approval { count, .. } => *count,
             Need::Nothing => 0,
         };
+        self.drop_lapsed(draft, order).await?;
+        let last = draft.request.value.approvals.last().cloned();
         if self.is_complete(draft, count)
-            && let (Some(cookbook), Some(last)) = (order.cookbook, request.approvals.last())
+            && let (Some(cookbook), Some(last)) = (order.cookbook, last)
         {
-            return self.grant(order.desk, draft, cookbook, Some((last, None))).await;
+            return self.grant(order.desk, draft, cookbook, Some((&last, None))).await;
         }
         draft.done(order, format!("`{}` agrees to own it.", by.username));
         Ok(())

@@ -72,14 +72,18 @@ pub enum Reply {
         /// Who must still agree to own it.
         acceptance_by: Option<String>,
     },
-    /// Edits voided approvals that had been given.
+    /// Approvals that had been given do not count any more.
     ApprovalsVoided {
+        /// What did that, as the beginning of a sentence.
+        cause: String,
         /// Whose.
         by: Vec<String>,
         /// What changed.
         changes: Vec<FieldChange>,
         /// What it is now; `None` if it cannot be approved any more.
         digest: Option<String>,
+        /// Who must agree to own it, once more.
+        acceptance_by: Option<String>,
     },
     /// A command by somebody who may not give it.
     NotAllowed {

@@ -142,6 +142,7 @@ pub fn replies() -> Vec<Reply> {
             acceptance_by: None,
         },
         Reply::ApprovalsVoided {
+            cause: "The description was changed".into(),
             by: vec!["dan".into()],
             changes: vec![FieldChange {
                 field: "Memory".into(),
@@ -149,6 +150,14 @@ pub fn replies() -> Vec<Reply> {
                 after: "8 GiB".into(),
             }],
             digest: Some(digest()),
+            acceptance_by: Some("erin".into()),
+        },
+        Reply::ApprovalsVoided {
+            cause: "The policy was changed".into(),
+            by: vec![],
+            changes: vec![],
+            digest: None,
+            acceptance_by: None,
         },
         Reply::NotAllowed {
             by: "mallory".into(),

@@ -87,9 +87,10 @@ impl Engine {
                 self.extend(draft, order, by, machine.as_ref());
             }
             Command::Restore { by, machine } => self.restore(draft, order, by, machine.as_ref()),
-            Command::Release { machine, confirmation } => {
-                self.release(draft, order, machine.as_ref(), confirmation.as_deref());
-            }
+            Command::Release { machine, confirmation } => match confirmation {
+                Some(code) => self.confirm_release(draft, order, machine.as_ref(), &code),
+                None => self.release(draft, order, machine.as_ref()),
+            },
             Command::Power { action, machine } => {
                 self.switch(draft, order, action, machine.as_ref());
             }

@@ -135,12 +135,7 @@ impl Engine {
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         machine: Option<&MachineName>,
-        confirmation: Option<&str>,
     ) {
-        if let Some(code) = confirmation {
-            self.confirm_release(draft, order, code);
-            return;
-        }
         let fit = [State::Provisioning, State::Active, State::Expired];
         for lease in draft.meant(order, machine, &fit, None) {
             if !self.may_release(draft, order, &lease) {
@@ -159,7 +154,15 @@ impl Engine {
         }
     }
 
-    fn confirm_release(&self, draft: &mut Draft<'_>, order: &Order<'_>, given: &str) {
+    /// Ends the lease that the question was about; a machine that is named as
+    /// well has to be that one.
+    pub(super) fn confirm_release(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+        machine: Option<&MachineName>,
+        given: &str,
+    ) {
         let now = draft.now();
         let asked = draft.request.value.questions.iter().find_map(|question| match question {
             Question::Release { lease, code, at }
@@ -169,10 +172,19 @@ impl Engine {
             }
             _ => None,
         });
-        let lease = asked.and_then(|id| draft.leases.iter().find(|lease| lease.value.id == id));
-        let Some(lease) = lease.map(|lease| lease.value.clone()) else {
+        let lease = draft
+            .leases
+            .iter()
+            .map(|lease| &lease.value)
+            .filter(|lease| machine.is_none_or(|name| *name == lease.order.key.name))
+            .find(|lease| asked == Some(lease.id));
+        let Some(lease) = lease.cloned() else {
             let hint = Some("Say `release` again to be asked again.");
-            draft.impossible(order, "no open question has this code.", hint);
+            let why = match machine {
+                Some(name) => format!("no open question about `{name}` has this code."),
+                None => "no open question has this code.".to_owned(),
+            };
+            draft.impossible(order, why, hint);
             return;
         };
         if !self.may_release(draft, order, &lease) {

@@ -1,11 +1,14 @@
 //! `approve`, `reject`, `accept`: deciding about a request.
 
+use std::collections::BTreeSet;
+
 use super::Order;
 use crate::{
     engine::{
         Engine,
         draft::{Draft, Of, person},
     },
+    identity::LeaseId,
     notice::Reply,
     policy::Need,
     ports::store::CommitError,
@@ -190,24 +193,38 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the order accepted a transfer.
+    /// Whether the order accepted transfers: all that were offered to whoever
+    /// gave it, as `transfer` offers all machines of an issue.
     fn accept_transfer(&self, draft: &mut Draft<'_>, order: &Order<'_>) -> bool {
         let now = draft.now();
-        let by = order.by().id;
-        let asked = draft.request.value.questions.iter().find_map(|question| match question {
-            Question::Transfer { lease, to, at } if to.id == by => {
-                (now - *at <= chrono::TimeDelta::days(7)).then(|| (*lease, to.clone()))
-            }
-            _ => None,
-        });
-        let Some((lease, to)) = asked else { return false };
+        let by = order.by();
+        let asked: BTreeSet<LeaseId> = draft
+            .request
+            .value
+            .questions
+            .iter()
+            .filter_map(|question| match question {
+                Question::Transfer { lease, to, at } if to.id == by.id => {
+                    (now - *at <= chrono::TimeDelta::days(7)).then_some(*lease)
+                }
+                _ => None,
+            })
+            .collect();
+        if asked.is_empty() {
+            return false;
+        }
         draft.request_mut().questions.retain(
-            |question| !matches!(question, Question::Transfer { lease: other, .. } if *other == lease),
+            |question| !matches!(question, Question::Transfer { lease, .. } if asked.contains(lease)),
         );
-        let event = crate::lease::lifecycle::Event::Transfer { to: to.clone() };
-        if draft.lease_event(lease, &event).is_ok() {
-            draft.audit(person(&to), "transfer", Of { lease: Some(lease), ..Of::default() });
-        } else {
+        let event = crate::lease::lifecycle::Event::Transfer { to: by.clone() };
+        let mut taken = false;
+        for lease in asked {
+            if draft.lease_event(lease, &event).is_ok() {
+                draft.audit(person(by), "transfer", Of { lease: Some(lease), ..Of::default() });
+                taken = true;
+            }
+        }
+        if !taken {
             draft.impossible(order, "the machine cannot change hands any more.", None);
         }
         true

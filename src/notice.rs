@@ -126,8 +126,8 @@ pub enum Reply {
     ExtendBeyondBudget {
         /// The machine.
         machine: String,
-        /// The latest end the owner can choose alone.
-        latest: String,
+        /// The latest end the owner can choose alone; none if that is reached.
+        latest: Option<String>,
         /// Who may go further.
         approvers: Vec<String>,
         /// The command they would type.

@@ -23,11 +23,12 @@ use crate::{
 };
 
 /// A command on the desk.
+#[derive(Clone)]
 struct Order<'a> {
     desk: &'a Desk,
     note: &'a Note,
     /// Names the command among all: its answer is given once.
-    key: &'a str,
+    key: String,
     word: &'static str,
     cookbook: Option<&'a Cookbook>,
     rights: Rights,
@@ -36,6 +37,12 @@ struct Order<'a> {
 impl Order<'_> {
     fn by(&self) -> &Person {
         &self.note.author
+    }
+
+    /// The same order as far as it is about one of several machines, which
+    /// each get their answer.
+    fn about(&self, lease: LeaseId) -> Self {
+        Self { key: format!("{}:{lease}", self.key), ..self.clone() }
     }
 }
 
@@ -60,6 +67,7 @@ impl Engine {
         };
         let cookbook = cookbooks.get(&draft.request.value.cookbook);
         let rights = self.rights(draft, cookbook, &note.author).await?;
+        let key = key.to_owned();
         let order = Order { desk, note, key, word: command.word().entry().word, cookbook, rights };
         self.obey_order(draft, &order, command).await
     }
@@ -74,11 +82,11 @@ impl Engine {
             Command::Help => {
                 let commands =
                     command::Word::ALL.iter().map(|word| help_line(word.entry())).collect();
-                draft.reply(order.key, Reply::Help { commands });
+                draft.reply(&order.key, Reply::Help { commands });
             }
             Command::Status => {
                 let lines = self.status_lines(draft);
-                draft.reply(order.key, Reply::Status { lines });
+                draft.reply(&order.key, Reply::Status { lines });
             }
             Command::Approve { digest } => self.approve(draft, order, digest.as_deref()).await?,
             Command::Reject { reason } => self.reject(draft, order, reason),
@@ -144,7 +152,7 @@ impl Draft<'_> {
             command: order.word.to_owned(),
             who: who.iter().map(|who| (*who).to_owned()).collect(),
         };
-        self.reply(order.key, reply);
+        self.reply(&order.key, reply);
     }
 
     fn impossible(&mut self, order: &Order<'_>, why: impl Into<String>, hint: Option<&str>) {
@@ -153,7 +161,7 @@ impl Draft<'_> {
             why: why.into(),
             hint: hint.map(str::to_owned),
         };
-        self.reply(order.key, reply);
+        self.reply(&order.key, reply);
     }
 
     /// The digest that was typed is not that of what is asked for now.
@@ -163,11 +171,11 @@ impl Draft<'_> {
             given: given.to_owned(),
             digest: digest.short(),
         };
-        self.reply(order.key, reply);
+        self.reply(&order.key, reply);
     }
 
     fn done(&mut self, order: &Order<'_>, what: impl Into<String>) {
-        self.reply(order.key, Reply::Done { what: what.into() });
+        self.reply(&order.key, Reply::Done { what: what.into() });
     }
 
     /// The leases a command is about: the one named, else all that are `fit`.

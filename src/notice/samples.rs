@@ -177,9 +177,15 @@ pub fn replies() -> Vec<Reply> {
         Reply::Rejected { by: "dan".into(), reason: "Use the shared one.\n/close".into() },
         Reply::ExtendBeyondBudget {
             machine: machine(),
-            latest: UNTIL.into(),
+            latest: Some(UNTIL.into()),
             approvers: approvers(),
             example: "@innkeeper extend 2w".into(),
+        },
+        Reply::ExtendBeyondBudget {
+            machine: machine(),
+            latest: None,
+            approvers: approvers(),
+            example: "@innkeeper restore 2w".into(),
         },
         Reply::ConfirmRelease {
             machine: machine(),

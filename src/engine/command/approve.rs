@@ -37,13 +37,13 @@ impl Engine {
                 State::Approved | State::Fulfilled => "this request was approved already.",
                 _ => "this request is closed; it is judged again when the issue is reopened.",
             };
-            draft.reply(order.key, Reply::NotApprovable { why: why.to_owned() });
+            draft.reply(&order.key, Reply::NotApprovable { why: why.to_owned() });
             return Ok(());
         }
         let Some(digest) = request.verdict.digest() else { return Ok(()) };
         match named {
             None => {
-                draft.reply(order.key, Reply::ApproveWhich { digest: digest.short() });
+                draft.reply(&order.key, Reply::ApproveWhich { digest: digest.short() });
                 return Ok(());
             }
             Some(given) if !digest.is_named_by(given) => {
@@ -60,7 +60,7 @@ impl Engine {
         let for_oneself = by.id == request.author.id || request.verdict.owner.id == by.id;
         if for_oneself && !own {
             let why = "nobody approves their own request; somebody else who may has to.";
-            draft.reply(order.key, Reply::NotApprovable { why: why.to_owned() });
+            draft.reply(&order.key, Reply::NotApprovable { why: why.to_owned() });
             return Ok(());
         }
         if request.approvals.iter().any(|approval| approval.by.id == by.id) {
@@ -91,7 +91,7 @@ impl Engine {
                 .filter(|_| !request.accepted)
                 .map(|owner| owner.username),
         };
-        draft.reply(order.key, reply);
+        draft.reply(&order.key, reply);
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl Engine {
             "reject",
             Of { digest, authority: order.rights.authority(), lease: None },
         );
-        draft.reply(order.key, Reply::Rejected { by: by.username, reason });
+        draft.reply(&order.key, Reply::Rejected { by: by.username, reason });
     }
 
     /// The named owner agrees to answer for the machine, or a transfer's new

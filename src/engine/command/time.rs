@@ -9,7 +9,7 @@ use crate::{
         draft::{Draft, Of, person},
     },
     identity::{Digest, MachineName, Timestamp},
-    lease::{Lease, State, lifecycle::Event},
+    lease::{Lease, State, Step, lifecycle::Event},
     notice::Reply,
     request::{Question, value::Term},
 };
@@ -28,16 +28,18 @@ impl Engine {
         let hint = Some("A stopped machine comes back with `restore`.");
         for lease in draft.meant(order, machine, &[State::Active], hint) {
             let Some(deadline) = lease.deadline else {
-                draft.impossible(order, "it has no end.", None);
+                draft.impossible(&order.about(lease.id), "it has no end.", None);
                 continue;
             };
             let until = self.end_of(by, deadline.at);
             if until <= deadline.at {
                 let why = format!(
-                    "it is in use until `{}` already.",
+                    "`{}` is in use until `{}` already.",
+                    lease.order.key.name,
                     self.calendar.describe(deadline.at, self.now())
                 );
-                draft.impossible(order, why, Some("An earlier end is chosen with `release`."));
+                let hint = Some("An earlier end is chosen with `release`.");
+                draft.impossible(&order.about(lease.id), why, hint);
                 continue;
             }
             if self.within_budget(draft, order, &lease, until) {
@@ -98,14 +100,19 @@ impl Engine {
         if latest.is_some_and(|latest| until <= latest) {
             return true;
         }
-        let words = |at| self.calendar.describe(at, self.now());
+        let now = self.now();
+        // An end that was reached is no offer.
+        let reached = lease.deadline.filter(|deadline| deadline.step == Step::Stop);
+        let reached = reached.map_or(now, |deadline| deadline.at.max(now));
         let reply = Reply::ExtendBeyondBudget {
             machine: lease.order.key.name.to_string(),
-            latest: latest.map_or_else(|| "now".to_owned(), words),
+            latest: latest
+                .filter(|latest| *latest > reached)
+                .map(|latest| self.calendar.describe(latest, now)),
             approvers: order.cookbook.map(crate::engine::judge::approvers).unwrap_or_default(),
             example: format!("@{} {} 2w", order.desk.own.username, order.word),
         };
-        draft.reply(order.key, reply);
+        draft.reply(&order.about(lease.id).key, reply);
         false
     }
 
@@ -118,7 +125,8 @@ impl Engine {
         action: &str,
     ) {
         if draft.lease_event(lease.id, event).is_err() {
-            draft.impossible(order, "the machine has moved on meanwhile.", None);
+            let order = order.about(lease.id);
+            draft.impossible(&order, "the machine has moved on meanwhile.", None);
             return;
         }
         let authority = order.rights.authority();
@@ -150,7 +158,7 @@ impl Engine {
                 code,
                 backups: crate::notice::news::in_words(lease.terms.backups),
             };
-            draft.reply(&format!("{}:{}", order.key, lease.id), reply);
+            draft.reply(&order.about(lease.id).key, reply);
         }
     }
 
@@ -204,11 +212,9 @@ impl Engine {
             return false;
         }
         if lease.protected {
-            draft.impossible(
-                order,
-                "it is protected.",
-                Some("A sysadmin can `unprotect` it first."),
-            );
+            let why = format!("`{}` is protected.", lease.order.key.name);
+            let hint = Some("A sysadmin can `unprotect` it first.");
+            draft.impossible(&order.about(lease.id), why, hint);
         }
         !lease.protected
     }

@@ -115,10 +115,9 @@ impl Engine {
     fn status_lines(&self, draft: &Draft<'_>) -> Vec<String> {
         if draft.leases.is_empty() {
             let request = &draft.request.value;
-            let problems = request.verdict.violations.len();
             let line = match request.state.waits_on() {
                 crate::request::WaitsOn::Requester => {
-                    format!("The request waits for its author to mend {problems} thing(s).")
+                    "The request waits for its author; the first comment says what for.".to_owned()
                 }
                 crate::request::WaitsOn::Approver => "The request waits for approval.".to_owned(),
                 _ => format!("The request is {}.", request.state),
@@ -128,14 +127,14 @@ impl Engine {
         let line = |lease: &Lease| {
             let state = super::view::state_in_words(lease);
             let mut line = format!("`{}` is {state}", lease.order.key.name);
-            if let Some(deadline) = lease.deadline {
-                line.push_str(&format!(
-                    "; next step: `{}`",
-                    self.calendar.describe(deadline.at, self.now())
-                ));
-            }
-            if let Some(hold) = &lease.hold {
+            if lease.protected {
+                line.push_str(", protected");
+            } else if let Some(hold) = &lease.hold {
                 line.push_str(&format!("; on hold: {hold}"));
+            } else if let Some(deadline) = lease.deadline {
+                let step = super::view::step_in_words(deadline.step);
+                let when = self.calendar.describe(deadline.at, self.now());
+                line.push_str(&format!("; next: {step} `{when}`"));
             }
             line
         };

@@ -8,6 +8,7 @@
 #![expect(clippy::print_stderr, reason = "a story that fails tells how far it came")]
 
 mod approval;
+mod commands;
 mod host;
 mod life;
 mod world;

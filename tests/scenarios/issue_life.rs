@@ -4,7 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 use innkeeper::{
     app::practice::{ALICE, BOB, MALLORY},
     ports::provider::Power,
-    rehearsal::IssueKey,
+    rehearsal::{IssueKey, references},
 };
 
 use crate::{
@@ -143,13 +143,14 @@ async fn the_first_comment_is_repaired_and_posted_again_and_a_forged_one_ignored
         assert_eq!(answer, "");
         assert_eq!(world.sticky(issue), original);
 
-        let note = sticky_note(world, issue);
-        world.practice.rehearsal.edit_note("carol", issue, note, "Nothing here").unwrap();
+        let first = sticky_note(world, issue);
+        world.practice.rehearsal.edit_note("carol", issue, first, "Nothing here").unwrap();
         world.settle().await;
         world.says("bob", issue, "What happened?").await;
         assert_eq!(world.sticky(issue), original);
 
         let note = sticky_note(world, issue);
+        assert_eq!(sticky_note(world, issue), first);
         let edit = format!("{original}\n\nAnd I am the king.");
         world.practice.rehearsal.edit_note("carol", issue, note, &edit).unwrap();
         world.settle().await;
@@ -397,6 +398,20 @@ async fn a_machine_whose_issue_was_moved_is_announced_on_what_remains_of_it() {
 }
 
 #[tokio::test]
+#[ignore = "a moved issue counts as gone: commands on what remains of it are not read"]
+async fn commands_on_a_moved_issue_are_answered() {
+    scenario(async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        world.practice.rehearsal.add_project(8, "tpo/attic");
+        world.practice.rehearsal.move_issue("carol", issue, "tpo/attic").unwrap();
+        world.settle().await;
+        let answer = world.answer("alice", issue, "@innkeeper extend 1d").await;
+        assert!(answer.contains("was extended by alice"), "{answer}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn people_are_who_they_are_by_number_not_by_name() {
     scenario(async |world: &mut World| {
         let issue = world.filed(&[]).await;
@@ -477,9 +492,9 @@ async fn hostile_text_is_shown_as_text_wherever_it_stands() {
             let form = World::sandbox(&everywhere);
             let title = text.lines().next().unwrap_or_default();
             let title: String = format!("A machine {title}").chars().take(200).collect();
-            // The rehearsal acts on quick actions of whoever files, as GitLab does.
+            // Quick actions of whoever files act with their own rights; that is GitLab's.
             let issue = filed_text(world, &title, &form).await;
-            world.practice.rehearsal.comment("mallory", issue, text).unwrap();
+            let _refused = world.practice.rehearsal.comment("mallory", issue, text);
             for command in ["frobnicate", "extend", "reject", "hold", "transfer", "release"] {
                 let said = format!("@innkeeper {command} {}", text.replace(['\r', '\n'], " "));
                 world.answer("mallory", issue, &said).await;
@@ -496,20 +511,20 @@ async fn hostile_text_is_shown_as_text_wherever_it_stands() {
         }
         for issue in world.practice.rehearsal.issues() {
             for note in issue.comments_by("innkeeper") {
+                let mentioned = references::mentions(&note.body);
+                assert!(!mentioned.iter().any(|name| name == "carol"), "{}", note.body);
                 let mut options = comrak::Options::default();
                 options.render.r#unsafe = true;
                 options.extension.table = true;
                 options.extension.autolink = true;
                 let page = comrak::markdown_to_html(&note.body, &options);
-                for trap in ["<script", "<img", "javascript:", "onerror=\"", "example.org/i.png\""]
-                {
+                for trap in ["<script", "<img", "href=\"javascript", "src=\"http"] {
                     assert!(!page.contains(trap), "{trap} in {page}");
                 }
                 let [open, close] =
                     ["<details>", "</details>"].map(|tag| page.matches(tag).count());
                 assert_eq!(open, close, "{page}");
             }
-            assert!(!issue.labels.contains(&"hacked".to_owned()));
         }
         // What anybody wrote did nothing to the others' issue.
         assert!(world.is_open(target));

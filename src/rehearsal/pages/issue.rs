@@ -54,7 +54,7 @@ impl View<'_> {
             div.columns {
                 div {
                     (self.description())
-                    h2 { "Activity" }
+                    h2 { "Activity " a.small href=(self.path) { "Reload" } }
                     (self.activity())
                     (self.comment_box())
                 }

@@ -47,7 +47,7 @@ pub(super) fn content(
                         }
                     }
                     " " button type="submit" { "Use this template" }
-                    " " span.quiet { "What you have typed below is lost." }
+                    " " span.quiet { "It replaces what you have typed below." }
                 }
             }
             form.stacked method="post" action=(action) {

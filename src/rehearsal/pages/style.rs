@@ -23,24 +23,28 @@ h1 { font-size: 1.55rem; line-height: 1.25; margin: .3rem 0 .6rem; }
 h2 { font-size: 1.1rem; margin: 1.4rem 0 .6rem; }
 h3 { font-size: .95rem; margin: 0 0 .2rem; }
 p { margin: .4rem 0; }
+.small { font-size: .9rem; font-weight: normal; margin-left: .5rem; }
 .quiet, .crumbs { color: var(--quiet); font-weight: normal; }
 .crumbs { font-size: .9rem; }
 .byline { font-size: .92rem; }
 .byline b { font-weight: 600; }
+.note .byline { margin-top: 0; }
+.card > .stacked > :last-child, .stacked.card > :last-child { margin-bottom: 0; }
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 6px;
-  padding: .9rem 1.1rem; margin: 0 0 1rem; overflow-wrap: anywhere; }
+  padding: .9rem 1.1rem; margin: 0 0 1rem; overflow-wrap: break-word; }
+h1, td.title, .prose { overflow-wrap: anywhere; }
 .card .head { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; }
 .card .head h2 { flex: 1; margin: 0; }
 .empty { color: var(--quiet); }
 table { border-collapse: collapse; width: 100%; margin-top: .6rem; }
 th, td { text-align: left; padding: .4rem .6rem .4rem 0; border-top: 1px solid var(--line);
   vertical-align: top; }
-th { font-size: .85rem; color: var(--quiet); font-weight: 600; border-top: 0; }
+th { white-space: nowrap; font-size: .85rem; color: var(--quiet); font-weight: 600; border-top: 0; }
 td.title { width: 38%; }
 td.narrow { white-space: nowrap; font-size: .9rem; }
 td.number { text-align: right; padding-right: 2rem; }
 .badge { display: inline-block; border-radius: 1rem; padding: 0 .6rem; font-size: .82rem;
-  line-height: 1.5rem; }
+  line-height: 1.5rem; white-space: nowrap; }
 .opened { background: #c3e6cd; color: #0d532a; }
 .closed { background: #cbe2f9; color: #0b5cad; }
 .secret { background: #f5d9a8; color: #703800; }
@@ -90,5 +94,6 @@ aside input { width: 100%; margin: 0 0 .4rem; }
 .prose blockquote { border-left: 3px solid var(--line); padding-left: .9rem; margin-left: 0;
   color: var(--quiet); }
 .prose li > input[type=checkbox] { margin-right: .4rem; }
+.prose li:has(> input[type=checkbox]) { list-style: none; margin-left: -1.3rem; }
 @media (max-width: 800px) { .columns { grid-template-columns: 1fr; } }
 ";

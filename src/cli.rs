@@ -1,1 +1,95 @@
-//! The command line.
+//! The command line: one file a subcommand.
+//!
+//! Exit codes: 0 done (or accepted), 1 refused or not well, 2 unusable input,
+//! arguments or configuration.
+
+mod check;
+mod demo;
+mod output;
+mod runtime;
+mod serve;
+mod status;
+mod template;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Gives machines to people who ask for them in an issue, and takes them back on time.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: receive webhooks, answer, make and retire machines
+    #[command(
+        after_help = "Examples:\n  innkeeper serve --config /etc/innkeeper/innkeeper.toml\n  innkeeper serve --config innkeeper.toml --check    only say whether it would start"
+    )]
+    Serve(serve::Arguments),
+    /// Try everything on a rehearsal GitLab; needs no GitLab and no hypervisor
+    #[command(
+        after_help = "Examples:\n  innkeeper demo            then open the address it prints\n  innkeeper demo --story    the whole life of a machine, told in the terminal"
+    )]
+    Demo(demo::Arguments),
+    /// Read and judge an issue body without a forge
+    #[command(
+        after_help = "Examples:\n  innkeeper check request.md --cookbook sandbox\n  innkeeper check - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
+    )]
+    Check(check::Arguments),
+    /// Write the issue templates of all cookbooks
+    #[command(
+        after_help = "Examples:\n  innkeeper template --forge gitlab --out .gitlab/issue_templates\n  innkeeper template --forge github --out .github/ISSUE_TEMPLATE"
+    )]
+    Template(template::Arguments),
+    /// Say how the service is doing, from its store
+    #[command(
+        after_help = "Examples:\n  innkeeper status --config innkeeper.toml\n  innkeeper status --config innkeeper.toml --json | jq .leases\n\nExit codes: 0 well, 1 something needs a person or the service does not run, 2 no store"
+    )]
+    Status(status::Arguments),
+}
+
+/// Which cookbooks to use.
+#[derive(Clone, Debug, Args)]
+struct Policies {
+    /// Folder with the cookbooks; without it, those built into the program
+    #[arg(long, value_name = "FOLDER")]
+    policies: Option<PathBuf>,
+}
+
+/// A kind of forge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ForgeKind {
+    /// Markdown templates
+    Gitlab,
+    /// Issue forms in YAML
+    Github,
+}
+
+/// Runs a command line to its end.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Template(arguments) => template::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        output::error(&error);
+        ExitCode::from(2)
+    })
+}
+
+impl Policies {
+    fn load(&self) -> anyhow::Result<crate::cookbook::Cookbooks> {
+        match &self.policies {
+            Some(folder) => Ok(crate::cookbook::load::folder(folder)?),
+            None => Ok(crate::cookbook::load::embedded()),
+        }
+    }
+}

@@ -31,7 +31,7 @@ use std::{
 
 use chrono::TimeDelta;
 
-pub use self::{inspect::Inspection, sweep::SweepReport, view::Labels};
+pub use self::{inspect::Inspection, outage::HEARTBEAT, sweep::SweepReport, view::Labels};
 use crate::{
     calendar::Calendar,
     cookbook::{Cookbooks, Principal},

@@ -1,5 +1,5 @@
 //! What one issue asks for: read from Markdown ([`document`], [`form`],
-//! [`value`]), normalised into a [`Spec`], and given a digest that approvals
+//! [`value`]), normalised into a [`spec::Spec`], and given a digest that approvals
 //! bind to. [`lifecycle`] says what may become of it.
 
 pub mod document;

@@ -1,1 +1,197 @@
-//! Puts an [`App`](super::App) together from the configuration.
+//! Puts an [`App`] together from the configuration: the one place that names
+//! every concrete adapter.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anyhow::{Context as _, bail};
+use chrono::TimeDelta;
+use tokio::sync::Notify;
+
+use super::{
+    App,
+    system::{SystemClock, SystemEntropy},
+    watch::Watch,
+};
+use crate::{
+    config::{Config, ForgeKind, ProviderKind},
+    cookbook::{self, Cookbooks},
+    engine::{Engine, Ports, Settings},
+    forge::gitlab::{
+        GitLab, GitLabSettings,
+        webhook::{GitLabHooks, WebhookSecret},
+    },
+    identity::{ForgeName, ProviderName},
+    notice::render::Renderer,
+    ports::{
+        clock::{Clock, Entropy as _},
+        forge::Forge,
+        intake::Hooks,
+        provider::Provider,
+        store::Store,
+    },
+    store::sqlite::Sqlite,
+    web::WebState,
+};
+
+/// The service as configured, ready to run.
+///
+/// # Errors
+///
+/// Whatever keeps it from running, as a sentence with the way out.
+pub async fn service(config: &Config) -> anyhow::Result<App> {
+    config.ready_to_serve()?;
+    let cookbooks = cookbook::load::folder(&config.policies.folder)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let providers = providers(config)?;
+    check_placements(&cookbooks, &providers)?;
+    let ports = Ports {
+        store: open_store(config).await?,
+        forges: forges(config, &clock)?,
+        providers,
+        clock: Arc::clone(&clock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let renderer = Renderer::new(config.templates.folder.as_deref())?;
+    let calendar = config.calendar.clone();
+    let engine = Arc::new(Engine::new(ports, settings(config)?, calendar, renderer, cookbooks));
+    let gap = config.schedule.sweep.longest_gap(clock.now(), 50);
+    let watch = Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: gap * 2 });
+    Ok(App {
+        web: WebState {
+            hooks: hooks(config)?,
+            intake: engine.clone(),
+            wake: Arc::new(Notify::new()),
+            clock,
+            readiness: watch.clone(),
+            readings: watch,
+        },
+        engine,
+        sweep: config.schedule.sweep.clone(),
+        poll: config.schedule.poll.clone(),
+    })
+}
+
+/// The store as configured.
+///
+/// # Errors
+///
+/// When it cannot be opened.
+pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let path = &config.store.path;
+    let store = Sqlite::open(path).await.map_err(|error| {
+        let advice = error.advice.clone().map(|advice| format!(" ({advice})")).unwrap_or_default();
+        anyhow::anyhow!("{}{advice}", error.chain())
+    })?;
+    Ok(Arc::new(store))
+}
+
+fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let projects = config
+        .forges
+        .iter()
+        .flat_map(|(name, forge)| forge.projects.iter().map(|project| (name.clone(), project.id)));
+    Ok(Settings {
+        projects: projects.collect(),
+        sysadmins: config.people.sysadmins.clone(),
+        automatic_approval: config.policies.automatic_approval,
+        protected_names: config.policies.protected_names.clone(),
+        labels: config.labels.clone(),
+        destroys_per_day: config.limits.destroys_per_day,
+        creations_per_day: config.limits.creations_per_day,
+        outage_after: config.schedule.outage_after.span(),
+        claim: TimeDelta::from_std(config.limits.claim).context("claim_seconds is too long")?,
+        holder: SystemEntropy.uuid().to_string(),
+    })
+}
+
+fn forges(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Forge>>> {
+    let mut forges: BTreeMap<ForgeName, Arc<dyn Forge>> = BTreeMap::new();
+    for (name, forge) in &config.forges {
+        let adapter: Arc<dyn Forge> = match forge.kind {
+            ForgeKind::GitLab => {
+                let settings = GitLabSettings {
+                    url: forge.url.clone(),
+                    token: forge.token.clone(),
+                    ca_pem: forge.ca_pem.clone(),
+                    approver_levels: forge.approver_levels.clone(),
+                    timeout: config.limits.forge_timeout,
+                };
+                Arc::new(
+                    GitLab::new(name.clone(), settings, Arc::clone(clock))
+                        .with_context(|| format!("[forge.{name}] cannot be used"))?,
+                )
+            }
+        };
+        forges.insert(name.clone(), adapter);
+    }
+    Ok(forges)
+}
+
+fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>> {
+    let mut hooks: BTreeMap<ForgeName, Arc<dyn Hooks>> = BTreeMap::new();
+    for (name, forge) in &config.forges {
+        let mut secrets = BTreeMap::new();
+        for project in &forge.projects {
+            let secret = WebhookSecret::parse(&project.webhook_secret).with_context(|| {
+                format!("the webhook secret of project {} is unusable", project.id)
+            })?;
+            secrets.insert(project.id, secret);
+        }
+        hooks.insert(name.clone(), Arc::new(GitLabHooks::new(secrets)));
+    }
+    Ok(hooks)
+}
+
+fn providers(config: &Config) -> anyhow::Result<BTreeMap<ProviderName, Arc<dyn Provider>>> {
+    let mut providers: BTreeMap<ProviderName, Arc<dyn Provider>> = BTreeMap::new();
+    for (name, provider) in &config.providers {
+        providers.insert(name.clone(), self::provider(name, &provider.kind)?);
+    }
+    Ok(providers)
+}
+
+#[cfg(feature = "libvirt")]
+fn provider(name: &ProviderName, kind: &ProviderKind) -> anyhow::Result<Arc<dyn Provider>> {
+    use crate::provider::libvirt::{Libvirt, Settings};
+    let ProviderKind::Libvirt { uri, network, pool, stop_timeout } = kind;
+    if Libvirt::is_in_process(uri) {
+        bail!(
+            "[provider.{name}] uri = \"{uri}\" is libvirt's test driver inside this process: its machines are gone when it ends; use a libvirt daemon, or `innkeeper demo` to try things out"
+        );
+    }
+    Ok(Arc::new(Libvirt::new(Settings {
+        name: name.clone(),
+        uri: uri.clone(),
+        stop_timeout: *stop_timeout,
+        default_network: network.clone(),
+        default_pool: pool.clone(),
+    })))
+}
+
+#[cfg(not(feature = "libvirt"))]
+fn provider(name: &ProviderName, _: &ProviderKind) -> anyhow::Result<Arc<dyn Provider>> {
+    bail!("[provider.{name}]: this program was built without libvirt")
+}
+
+/// A cookbook that places machines on a provider that is not there would be
+/// found out only when somebody's request was approved.
+fn check_placements(
+    cookbooks: &Cookbooks,
+    providers: &BTreeMap<ProviderName, Arc<dyn Provider>>,
+) -> anyhow::Result<()> {
+    for cookbook in &cookbooks.cookbooks {
+        let provider = &cookbook.placement.provider;
+        if !providers.contains_key(provider) {
+            let known: Vec<&str> = providers.keys().map(ProviderName::as_str).collect();
+            bail!(
+                "cookbook `{}` places machines on provider `{provider}`, which is not configured; there is: {}",
+                cookbook.name,
+                known.join(", ")
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,6 +1,9 @@
 //! The system's clock and randomness, and a clock that is moved by hand.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use chrono::{TimeDelta, Utc};
 use uuid::Uuid;
@@ -26,7 +29,11 @@ impl Clock for SystemClock {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(clippy::disallowed_methods, clippy::expect_used, reason = "this is where randomness comes from; without it nothing can go on")]
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::expect_used,
+        reason = "this is where randomness comes from; without it nothing can go on"
+    )]
     fn uuid(&self) -> Uuid {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the system gives randomness");
@@ -34,30 +41,30 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that is moved by hand, for demo and tests.
 #[derive(Debug)]
-pub struct ManualClock(Mutex<Timestamp>);
+pub struct MovableClock {
+    moment: Mutex<Timestamp>,
+    /// When it was started, if it goes by itself as well.
+    ticking: Option<Instant>,
+}
 
-impl ManualClock {
-    /// Stands at this moment.
+impl MovableClock {
+    /// Begins at this moment; stands still unless it is `ticking`.
     #[must_use]
-    pub fn at(moment: Timestamp) -> Self {
-        Self(Mutex::new(moment))
+    pub fn starting(moment: Timestamp, ticking: bool) -> Self {
+        Self { moment: Mutex::new(moment), ticking: ticking.then(Instant::now) }
     }
 
-    /// Moves it.
+    /// Moves it ahead, or back.
     pub fn advance(&self, by: TimeDelta) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
-    }
-
-    /// Sets it, back as well as ahead.
-    pub fn set(&self, moment: Timestamp) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = moment;
+        *self.moment.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
 }
 
-impl Clock for ManualClock {
+impl Clock for MovableClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let ticked = self.ticking.map_or(Duration::ZERO, |since| since.elapsed());
+        *self.moment.lock().unwrap_or_else(PoisonError::into_inner) + ticked
     }
 }

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use serde::Serialize;
 
 use crate::{
-    engine::{Engine, Inspection},
-    ports::{PortError, store::Figures},
+    engine::Engine,
     web::{
         health::{Check, Readiness},
         metrics::{Reading, Readings, Value},
@@ -21,37 +19,6 @@ pub struct Watch {
     pub engine: Arc<Engine>,
     /// A last sweep older than this is a fault.
     pub sweep_within: TimeDelta,
-}
-
-/// What `innkeeper status --json` prints.
-#[derive(Clone, Debug, Serialize)]
-pub struct Status {
-    /// Everything stored, in figures.
-    #[serde(flatten)]
-    pub figures: Figures,
-    /// The policy version in force.
-    pub policy: String,
-    /// The cookbooks in force.
-    pub cookbooks: Vec<String>,
-    /// What the last sweep of this process found on the providers.
-    pub inspection: Inspection,
-}
-
-impl Watch {
-    /// Everything at a glance.
-    ///
-    /// # Errors
-    ///
-    /// The store's.
-    pub async fn status(&self) -> Result<Status, PortError> {
-        let cookbooks = self.engine.cookbooks();
-        Ok(Status {
-            figures: self.engine.store().figures(self.engine.now()).await?,
-            policy: cookbooks.version.to_string(),
-            cookbooks: cookbooks.cookbooks.iter().map(|c| c.name.to_string()).collect(),
-            inspection: self.engine.inspection(),
-        })
-    }
 }
 
 #[async_trait]
@@ -83,7 +50,8 @@ impl Readings for Watch {
         let Ok(figures) = self.engine.store().figures(self.engine.now()).await else {
             return Vec::new();
         };
-        let gauge = |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
+        let gauge =
+            |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
         let mut readings = Vec::new();
         for (state, count) in &figures.requests {
             let labels = vec![("state", state.clone())];
@@ -95,19 +63,38 @@ impl Readings for Watch {
         }
         let plain = [
             ("looks_waiting", "Issues that want a look", figures.looks_waiting),
-            ("oldest_look_seconds", "How long the oldest of them has waited", figures.oldest_look_seconds),
+            (
+                "oldest_look_seconds",
+                "How long the oldest of them has waited",
+                figures.oldest_look_seconds,
+            ),
             ("effects_pending", "Things decided and not yet done", figures.effects_pending),
-            ("oldest_effect_seconds", "How long the oldest of them has waited", figures.oldest_effect_seconds),
+            (
+                "oldest_effect_seconds",
+                "How long the oldest of them has waited",
+                figures.oldest_effect_seconds,
+            ),
             ("effects_buried", "Things that wait for a person", figures.effects_buried),
             ("audit_entries", "Entries in the audit log", figures.audit_entries),
         ];
-        readings.extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));
+        readings
+            .extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));
         for (provider, found) in self.engine.inspection().providers {
             let labels = || vec![("provider", provider.to_string())];
             let up = f64::from(u8::from(found.error.is_none()));
-            readings.push(gauge("provider_up", "Whether the last inspection reached it", labels(), up));
+            readings.push(gauge(
+                "provider_up",
+                "Whether the last inspection reached it",
+                labels(),
+                up,
+            ));
             let strays = number(found.strays.len() as u64);
-            readings.push(gauge("strays", "Machines of ours without a living lease", labels(), strays));
+            readings.push(gauge(
+                "strays",
+                "Machines of ours without a living lease",
+                labels(),
+                strays,
+            ));
         }
         readings
     }

@@ -72,7 +72,8 @@ impl Engine {
     ) -> Result<(), CommitError> {
         match command {
             Command::Help => {
-                let commands = command::Word::ALL.iter().map(|word| help_line(word.entry())).collect();
+                let commands =
+                    command::Word::ALL.iter().map(|word| help_line(word.entry())).collect();
                 draft.reply(order.key, Reply::Help { commands });
             }
             Command::Status => {
@@ -217,4 +218,3 @@ fn misunderstood(error: &CommandError, bot: &str) -> (String, Option<String>) {
         other => (other.to_string(), None),
     }
 }
-

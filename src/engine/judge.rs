@@ -15,6 +15,7 @@ use crate::{
     policy::{self, Facts, Need, People, Usage, Verdict},
     ports::{
         PortError,
+        forge::Standing,
         store::{Actor, CommitError},
     },
     request::{self, Reading, Request, form, lifecycle::Event, value::Value},
@@ -107,7 +108,10 @@ impl Engine {
         let author = desk.issue.author.clone();
         let forge = &desk.issue.reference.forge;
         let eligible = cookbook.eligible.is_empty()
-            || self.first_of(forge, author.id, &cookbook.eligible).await?.is_some();
+            || self
+                .first_of(forge, author.id, &cookbook.eligible, Standing::Member)
+                .await?
+                .is_some();
         let people = self.look_up(desk, &author, reading).await?;
         let owner = usernames(reading)
             .find(|(field, _)| *field == "owner")

@@ -70,7 +70,10 @@ impl Engine {
             Ok(issue) => issue,
             Err(error) if error.verdict == ports::Verdict::Missing => {
                 if look.failures < EARLY_MISSES {
-                    return Err(PortError { verdict: ports::Verdict::Retry { after: None }, ..error });
+                    return Err(PortError {
+                        verdict: ports::Verdict::Retry { after: None },
+                        ..error
+                    });
                 }
                 tracing::warn!(issue = %look.issue, "the issue is gone, moved or hidden from us");
                 return Ok(None);

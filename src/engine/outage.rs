@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The moment this process, or any replica, was last known to work.
-const HEARTBEAT: &str = "heartbeat";
+pub const HEARTBEAT: &str = "heartbeat";
 
 /// A clock that is behind the last heartbeat by more than this has moved back.
 /// Replicas' clocks differ by less.

@@ -5,7 +5,7 @@ use super::{Engine, draft::Draft};
 use crate::{
     cookbook::{Cookbook, Principal},
     identity::{ForgeName, LeaseId, Person, UserId},
-    ports::PortError,
+    ports::{PortError, forge::Standing},
 };
 
 /// What somebody is to a request, and by which authority.
@@ -44,11 +44,12 @@ impl Engine {
         who: &Person,
     ) -> Result<Rights, PortError> {
         let forge = &draft.request.value.issue.forge;
+        let sysadmins = &self.settings.sysadmins;
         let approvers = cookbook.map_or(&[][..], |cookbook| &cookbook.approval.by);
         Ok(Rights {
             owner: owns(draft, who.id, None),
-            approver: self.first_of(forge, who.id, approvers).await?,
-            sysadmin: self.first_of(forge, who.id, &self.settings.sysadmins).await?,
+            approver: self.first_of(forge, who.id, approvers, Standing::Trusted).await?,
+            sysadmin: self.first_of(forge, who.id, sysadmins, Standing::Trusted).await?,
         })
     }
 
@@ -58,10 +59,11 @@ impl Engine {
         forge: &ForgeName,
         who: UserId,
         principals: &[Principal],
+        standing: Standing,
     ) -> Result<Option<Principal>, PortError> {
         let forge = self.forge(forge)?;
         for principal in principals {
-            if forge.is_among(who, principal).await? {
+            if forge.is_among(who, principal, standing).await? {
                 return Ok(Some(principal.clone()));
             }
         }

@@ -14,6 +14,10 @@ const BATCH: usize = 1_000;
 /// the others from sweeping for as long.
 const LOCK: TimeDelta = TimeDelta::minutes(5);
 
+/// How long the bodies of deliveries are kept: long enough to look into a
+/// complaint, no longer than that, since they hold what people wrote.
+const BODIES: TimeDelta = TimeDelta::days(30);
+
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SweepReport {
@@ -47,6 +51,7 @@ impl Engine {
         // First of all: an outage moves deadlines before anything is due.
         self.heartbeat(&leases).await?;
         self.inspect(&leases).await?;
+        self.store().forget_bodies(self.now() - BODIES).await?;
         let due = self.store().due_leases(self.now(), BATCH).await?;
         for lease in &due {
             if let Err(error) = self.lease_meets(lease.value.id, &Event::Tick).await {

@@ -44,12 +44,15 @@ use crate::{
     ports::{
         PortError, Verdict,
         clock::Clock,
-        forge::{Discussion, Forge, Issue, IssueUpdate, UpdatedIssue},
+        forge::{Discussion, Forge, Issue, IssueUpdate, Standing, UpdatedIssue},
     },
 };
 
 /// Developer, Maintainer, Owner.
 pub const DEFAULT_APPROVER_LEVELS: [u64; 3] = [30, 40, 50];
+
+/// Everything from guest to owner; a minimal access (5) is none to anything.
+const MEMBER_LEVELS: [u64; 7] = [10, 15, 20, 25, 30, 40, 50];
 
 /// How to reach a GitLab, and whom to believe there.
 #[derive(Debug)]
@@ -345,12 +348,21 @@ impl Forge for GitLab {
         Ok(account.filter(Account::is_active_person).map(|account| account.person()))
     }
 
-    async fn is_among(&self, who: UserId, principal: &Principal) -> Result<bool, PortError> {
+    async fn is_among(
+        &self,
+        who: UserId,
+        principal: &Principal,
+        standing: Standing,
+    ) -> Result<bool, PortError> {
         if let Principal::User(username) = principal {
             return Ok(self.person_named(username).await?.is_some_and(|person| person.id == who));
         }
         let member = self.member_of(who, principal).await?;
-        Ok(member.is_some_and(|member| member.counts(&self.approver_levels, self.clock.now())))
+        let levels: &[u64] = match standing {
+            Standing::Member => &MEMBER_LEVELS,
+            Standing::Trusted => &self.approver_levels,
+        };
+        Ok(member.is_some_and(|member| member.counts(levels, self.clock.now())))
     }
 
     async fn ssh_keys(&self, who: UserId) -> Result<Vec<String>, PortError> {

@@ -10,6 +10,7 @@ use crate::{
         Lease, Step,
         lifecycle::{News, Topic},
     },
+    quantity::Delay,
 };
 
 /// The context of the templates under `templates/news/`.
@@ -79,13 +80,25 @@ impl LeaseNews {
                 .handed_over
                 .map(|from| calendar.expiry(from, lease.terms.total))
                 .filter(|latest| lease.deadline.is_some_and(|deadline| *latest > deadline.at))
-                .map(|latest| calendar.describe(latest, now)),
-            grace: lease.terms.grace.to_string(),
-            backups: lease.terms.backups.to_string(),
+                .map(|latest| calendar.absolute(latest)),
+            grace: in_words(lease.terms.grace),
+            backups: in_words(lease.terms.backups),
             by,
             reason,
         }
     }
+}
+
+/// A length of time for people: `3 days`, `36 hours`.
+#[must_use]
+pub fn in_words(delay: Delay) -> String {
+    let minutes = delay.minutes();
+    let (amount, unit) = match minutes {
+        _ if minutes % (24 * 60) == 0 => (minutes / (24 * 60), "day"),
+        _ if minutes % 60 == 0 => (minutes / 60, "hour"),
+        _ => (minutes, "minute"),
+    };
+    format!("{amount} {unit}{}", if amount == 1 { "" } else { "s" })
 }
 
 /// The template of a topic, under `templates/news/`.

@@ -31,7 +31,9 @@ pub fn prose(text: &str) -> String {
 
 fn inert(text: &str, out: &mut String) {
     let mut previous = out.chars().last();
-    for character in text.chars() {
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let before_space = characters.peek().is_none_or(|next| next.is_whitespace());
         match character {
             '\n' | '\r' | '\t' => out.push(' '),
             _ if character.is_control() || is_invisible(character) => continue,
@@ -42,8 +44,9 @@ fn inert(text: &str, out: &mut String) {
                 out.push(character);
                 out.push(ZERO_WIDTH_SPACE);
             }
-            ':' => {
-                out.push(':');
+            // The end of a scheme, or of a name in a domain, unless it ends a sentence.
+            ':' | '.' if !before_space => {
+                out.push(character);
                 out.push(ZERO_WIDTH_SPACE);
             }
             '/' | '\\' | '*' | '_' | '<' | '>' | '[' | ']' | '|' | '{' | '}' | '=' => {
@@ -53,11 +56,6 @@ fn inert(text: &str, out: &mut String) {
             '+' | '-' if previous.is_none() => {
                 out.push('\\');
                 out.push(character);
-            }
-            // `example.org` would become a link.
-            '.' if previous.is_some_and(char::is_alphanumeric) => {
-                out.push('.');
-                out.push(ZERO_WIDTH_SPACE);
             }
             // A commit's hash would become a reference: no word of hexadecimal
             // digits gets longer than six.

@@ -270,7 +270,8 @@ mod tests {
     fn everything() -> Vec<Markdown> {
         let renderer = Renderer::new(None).unwrap();
         let stickies = samples::stickies().into_iter().map(|s| renderer.sticky(&s).unwrap());
-        let replies = samples::replies().into_iter().map(|r| renderer.reply(&r, "innkeeper").unwrap());
+        let replies =
+            samples::replies().into_iter().map(|r| renderer.reply(&r, "innkeeper").unwrap());
         let news = samples::news().into_iter().map(|(t, n)| renderer.news(&t, &n).unwrap());
         stickies.chain(replies).chain(news).collect()
     }
@@ -302,14 +303,45 @@ mod tests {
     fn what_is_missing_is_said_field_by_field() {
         let renderer = Renderer::new(None).unwrap();
         let text = renderer.sticky(&samples::stickies()[0]).unwrap();
-        insta::assert_snapshot!(text.as_str(), @r"");
+        insta::assert_snapshot!(text.as_str(), @r"
+        ### Sandbox: 2 things to mend
+
+        - **Memory** (line 12): `4 GX` is not an amount of memory. Write it like `4 GiB`.
+        - Name a fallback owner other than yourself. _Rule `sandbox.toml:34 fallback-owner`._
+
+        **Next:** [edit the description](https://gitlab.example/tpo/tpa/team/-/issues/7); this comment is brought up to date within seconds. Nothing else is needed from anyone until then.
+
+        <details><summary>What was understood</summary>
+
+        | Field | Value |
+        | --- | --- |
+        | Memory | 4 GiB (written `4g`) |
+        | vCPUs | 2 (default) |
+
+        Digest none until complete, policy `1f9c2a7e`.
+
+        </details>
+        ");
     }
 
     #[test]
     fn a_running_machine_is_shown_in_a_table() {
         let renderer = Renderer::new(None).unwrap();
         let text = renderer.sticky(&samples::stickies()[3]).unwrap();
-        insta::assert_snapshot!(text.as_str(), @r"");
+        let table = text.as_str().split("<details>").next().unwrap().trim_end();
+        insta::assert_snapshot!(table, @r"
+        ### Sandbox
+
+        | Machine | State | Owner | Next |
+        | --- | --- | --- | --- |
+        | `sandbox-7` | running | alice | stopped Tue 2027-01-05 10:00 CET (in 13 days) |
+        | `sandbox-7` | running, protected | alice | on hold: waiting for a decision |
+
+        - `sandbox-7` answers at `192.0.2.7`
+        - `sandbox-7`: the provider does not answer
+
+        Need it longer? `@innkeeper extend 2w because ...`. Done with it? `@innkeeper release`. More: `@innkeeper help`.
+        ");
     }
 
     #[test]
@@ -330,6 +362,9 @@ mod tests {
 
     #[test]
     fn blank_lines_fold_outside_of_fences_only() {
-        assert_eq!(fold_blank_lines("a\n\n\n\nb\n```\nx\n\n\ny\n```\n\n\n"), "a\n\nb\n```\nx\n\n\ny\n```");
+        assert_eq!(
+            fold_blank_lines("a\n\n\n\nb\n```\nx\n\n\ny\n```\n\n\n"),
+            "a\n\nb\n```\nx\n\n\ny\n```"
+        );
     }
 }

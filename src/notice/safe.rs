@@ -196,7 +196,7 @@ fn is_harmless_between(before: Option<char>, c: char, after: Option<char>) -> bo
         '_' => word(before) && word(after),
         // `50%`, but no reference to a milestone.
         '%' => digit(before) && !word(after),
-        ' ' | ',' | ';' | '(' | ')' | '+' | '-' | '\'' => true,
+        ' ' | ',' | ';' | '(' | ')' | '+' | '-' | '\'' | '?' => true,
         _ => c.is_alphanumeric(),
     }
 }

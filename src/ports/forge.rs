@@ -69,12 +69,30 @@ pub trait Forge: Send + Sync {
     async fn person(&self, id: UserId) -> Result<Option<Person>, PortError>;
 
     /// Whether this account is, at this moment, one of those meant: an active
-    /// member (inherited and invited included, not expired) with one of the
-    /// configured access levels.
-    async fn is_among(&self, who: UserId, principal: &Principal) -> Result<bool, PortError>;
+    /// member, inherited and invited included, whose membership has not expired
+    /// and is worth as much as `standing` asks.
+    async fn is_among(
+        &self,
+        who: UserId,
+        principal: &Principal,
+        standing: Standing,
+    ) -> Result<bool, PortError>;
 
     /// The SSH public keys of an account.
     async fn ssh_keys(&self, who: UserId) -> Result<Vec<String>, PortError>;
+}
+
+/// How much a membership must be worth.
+///
+/// Groups inherit the members of the groups above them. Whoever may decide must
+/// therefore have more than a guest's membership, else a whole organisation
+/// would be among the members of its sysadmins' group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Any membership: for asking.
+    Member,
+    /// One of the access levels the operator configured: for deciding.
+    Trusted,
 }
 
 /// An issue as the forge serves it.

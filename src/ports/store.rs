@@ -21,7 +21,8 @@ use crate::{
     request::Request,
 };
 
-/// A store, in the engine's words. Times come from the caller.
+/// A store, in the engine's words. Times come from the caller and are kept to
+/// the millisecond.
 #[async_trait]
 pub trait Store: Send + Sync {
     // --- what came in

@@ -7,12 +7,12 @@ use innkeeper::{
         Digest, ForgeName, IssueNumber, IssueRef, LeaseId, Person, ProjectId, RequestId, Timestamp,
         UserId,
     },
-    lease::{Deadline, Grant, Lease, State, Step, lifecycle::Effect},
+    lease::{Deadline, Lease, State, Step, lifecycle::Effect},
     ports::{
         provider::{MachineKey, MachineOrder, Power},
         store::{Actor, AuditNote, Change, Delivery, Store, Versioned},
     },
-    request::{Reading, Request, WaitsOn, lifecycle},
+    request::{Reading, Request, WaitsOn, lifecycle, value::Term},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -75,7 +75,10 @@ pub(crate) fn request(number: u64) -> Request {
         sticky: None,
         questions: Vec::new(),
         closing_answered: false,
-        due_date_answered: None,
+        seen_open: true,
+        closed_by_us: false,
+        reopened_by_us: false,
+        due_date_shown: None,
     }
 }
 
@@ -115,7 +118,7 @@ pub(crate) fn lease(number: u64) -> Lease {
         waits_on: WaitsOn::Provider,
         waits_since: at(0),
         power: Power::Unknown,
-        granted: Grant::For(read(json!(14))),
+        granted: Term::For(read(json!(14))),
         handed_over: None,
         deadline: None,
         announcements: Vec::new(),

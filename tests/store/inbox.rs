@@ -66,6 +66,7 @@ pub(crate) async fn a_claim_that_ran_out_is_up_for_taking_and_its_holder_has_los
     assert_ne!(held.claim, lost.claim);
 
     store.finish_look(&lost).await.unwrap();
+    assert_eq!(store.figures(at(61)).await.unwrap().looks_waiting, 1);
     store.postpone_look(&lost, at(61), "late").await.unwrap();
     assert_eq!(claim(store, 119).await, None, "the second claim still holds");
     store.finish_look(&held).await.unwrap();
@@ -76,6 +77,7 @@ pub(crate) async fn a_claim_that_ran_out_is_up_for_taking_and_its_holder_has_los
     let later = claim(store, 2000).await.unwrap();
     store.finish_look(&lost).await.unwrap();
     store.finish_look(&held).await.unwrap();
+    assert_eq!(claim(store, 2059).await, None);
     assert_eq!(claim(store, 2060).await.unwrap().issue, later.issue);
 }
 

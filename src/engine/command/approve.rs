@@ -55,8 +55,7 @@ impl Engine {
             Need::Nothing => (1, false),
         };
         let by = order.by().clone();
-        let for_oneself = by.id == request.author.id
-            || request.verdict.owner.id == by.id;
+        let for_oneself = by.id == request.author.id || request.verdict.owner.id == by.id;
         if for_oneself && !own {
             let why = "nobody approves their own request; somebody else who may has to.";
             draft.reply(order.key, Reply::NotApprovable { why: why.to_owned() });

@@ -153,7 +153,7 @@ impl Engine {
             let reply = Reply::ConfirmRelease {
                 machine: lease.order.key.name.to_string(),
                 code,
-                backups: lease.terms.backups.to_string(),
+                backups: crate::notice::news::in_words(lease.terms.backups),
             };
             draft.reply(&format!("{}:{}", order.key, lease.id), reply);
         }

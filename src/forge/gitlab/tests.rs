@@ -19,7 +19,7 @@ use crate::{
     ports::{
         PortError, Verdict,
         clock::Clock,
-        forge::{Forge as _, IssueUpdate},
+        forge::{Forge as _, IssueUpdate, Standing},
     },
 };
 
@@ -407,11 +407,14 @@ async fn membership_is_asked_by_account_id_with_inherited_members() {
     .await;
     let group = Principal::Group("tpo/tpa".to_owned());
     let project = Principal::Project("tpo/tpa/team".to_owned());
-    assert!(gitlab.is_among(UserId(5), &group).await.unwrap());
-    assert!(!gitlab.is_among(UserId(5), &project).await.unwrap());
-    assert!(!gitlab.is_among(UserId(5), &project).await.unwrap());
-    assert!(!gitlab.is_among(UserId(5), &group).await.unwrap());
-    assert!(gitlab.is_among(UserId(5), &group).await.is_err(), "an error is never a yes or no");
+    assert!(gitlab.is_among(UserId(5), &group, Standing::Trusted).await.unwrap());
+    assert!(!gitlab.is_among(UserId(5), &project, Standing::Trusted).await.unwrap());
+    assert!(!gitlab.is_among(UserId(5), &project, Standing::Trusted).await.unwrap());
+    assert!(!gitlab.is_among(UserId(5), &group, Standing::Trusted).await.unwrap());
+    assert!(
+        gitlab.is_among(UserId(5), &group, Standing::Trusted).await.is_err(),
+        "an error is never a yes or no"
+    );
     assert_eq!(
         script.lines()[..2],
         [
@@ -432,8 +435,8 @@ async fn a_user_principal_means_the_account_that_bears_the_name_now() {
     ])
     .await;
     let principal = Principal::User("alice".to_owned());
-    assert!(gitlab.is_among(UserId(5), &principal).await.unwrap());
-    assert!(!gitlab.is_among(UserId(6), &principal).await.unwrap());
+    assert!(gitlab.is_among(UserId(5), &principal, Standing::Trusted).await.unwrap());
+    assert!(!gitlab.is_among(UserId(6), &principal, Standing::Trusted).await.unwrap());
 }
 
 #[tokio::test]

@@ -209,8 +209,11 @@ fn every_state_meets_every_event() {
                         other => format!("!{other:?}"),
                     })
                     .collect();
-                let moved =
-                    if after.state == state { String::new() } else { format!("->{}", after.state.word()) };
+                let moved = if after.state == state {
+                    String::new()
+                } else {
+                    format!("->{}", after.state.word())
+                };
                 write!(table, " {name}{moved}{}", acts.concat()).unwrap();
             }
         }
@@ -267,6 +270,9 @@ fn nothing_is_stopped_while_no_comment_can_be_delivered() {
 fn a_warning_that_came_late_moves_the_stop_by_the_promised_notice() {
     let mut play = Play::active();
     let deadline = play.lease.deadline.unwrap().at;
+    while play.now < deadline - TimeDelta::days(3) {
+        play.wait(1);
+    }
     play.forge = false;
     while play.now < deadline - TimeDelta::hours(20) {
         play.wait(1);
@@ -300,9 +306,10 @@ fn an_extension_needs_fresh_warnings() {
     play.log.clear();
     play.wait_until(State::Expired);
     assert!(play.now >= until);
-    let warnings = play.log.iter().filter(|effect| {
-        matches!(effect, Effect::Tell(News { topic: Topic::Warning { .. }, .. }))
-    });
+    let warnings = play
+        .log
+        .iter()
+        .filter(|effect| matches!(effect, Effect::Tell(News { topic: Topic::Warning { .. }, .. })));
     assert_eq!(warnings.count(), 2);
 }
 
@@ -316,7 +323,9 @@ fn a_machine_started_during_grace_is_stopped_again_once() {
     let stops = play.log.iter().filter(|effect| **effect == Effect::Stop).count();
     assert_eq!(stops, 1);
     assert_eq!(play.lease.state, State::Expired);
-    assert!(play.log.iter().any(|e| matches!(e, Effect::Tell(News { topic: Topic::StoppedAgain, .. }))));
+    assert!(
+        play.log.iter().any(|e| matches!(e, Effect::Tell(News { topic: Topic::StoppedAgain, .. })))
+    );
 }
 
 #[test]
@@ -363,7 +372,8 @@ fn a_machine_that_vanished_is_neither_made_again_nor_forgotten() {
     play.meet(&Event::Vanished);
     assert_eq!(play.lease.state, State::Active);
     assert_eq!(play.lease.waits_on, WaitsOn::Sysadmin);
-    let told = play.log.iter().filter(|e| matches!(e, Effect::Tell(News { topic: Topic::Vanished, .. })));
+    let told =
+        play.log.iter().filter(|e| matches!(e, Effect::Tell(News { topic: Topic::Vanished, .. })));
     assert_eq!(told.count(), 1);
 }
 
@@ -422,9 +432,13 @@ fn check(before: &Lease, play: &Play) {
             .filter(|said| said.delivered_at >= deadline.set_at)
             .collect();
         assert!(!told.is_empty());
-        let last_day = told.iter().all(|said| said.delivered_at < deadline.at - TimeDelta::hours(24));
+        let last_day =
+            told.iter().all(|said| said.delivered_at < deadline.at - TimeDelta::hours(24));
         let short = deadline.at - TimeDelta::hours(24) <= deadline.set_at;
-        assert!(deadline.step == Step::DropBackups || short || !last_day, "the last warning was not delivered");
+        assert!(
+            deadline.step == Step::DropBackups || short || !last_day,
+            "the last warning was not delivered"
+        );
         let first = told.iter().map(|said| said.delivered_at).min().unwrap();
         assert!(play.now - first >= TimeDelta::hours(24));
     }

@@ -17,12 +17,20 @@ pub(super) fn lines(block: Node<'_>) -> Vec<TextLine> {
         match edge {
             NodeEdge::Start(node) => match &node.data().value {
                 NodeValue::Text(part) => lines.push(part),
-                NodeValue::Code(code) => lines.push(&code.literal),
+                NodeValue::Code(code) => {
+                    lines.push(&code.literal);
+                    // Line ends within code are spaces in the literal.
+                    let at = node.data().sourcepos;
+                    lines.line += at.end.line.saturating_sub(at.start.line);
+                }
                 NodeValue::HtmlInline(html) if html.starts_with("<!--") => {
                     lines.line += html.matches('\n').count();
                 }
                 NodeValue::HtmlInline(html) if is_break(html) => lines.lines.push(None),
-                NodeValue::HtmlInline(html) => lines.push(html),
+                NodeValue::HtmlInline(html) => {
+                    lines.push(&html.replace('\n', " "));
+                    lines.line += html.matches('\n').count();
+                }
                 NodeValue::SoftBreak | NodeValue::LineBreak => {
                     lines.lines.push(None);
                     lines.line += 1;

@@ -96,8 +96,14 @@ fn line_numbers_are_those_of_the_original_whatever_the_line_ends() {
 }
 
 #[test]
-fn a_comment_within_a_paragraph_does_not_shift_the_lines_below() {
+fn what_spans_lines_within_a_paragraph_does_not_shift_those_below() {
     assert_eq!(outline("a <!-- x\ny --> b\nc"), "1 line a  b\n3 line c");
+    assert_eq!(outline("`a\nb` c\nd"), "1 line a b c\n3 line d");
+    assert_eq!(outline("<a\nb> c\nd"), "1 line <a b> c\n3 line d");
+    assert_eq!(
+        outline("*a\nb* [c\nd](https://e)\nf"),
+        "1 line a\n2 line b c\n3 line d (https://e)\n4 line f"
+    );
 }
 
 #[test]

@@ -49,8 +49,13 @@ impl Sqlite {
 }
 
 /// `SQLite` would make the file readable by all; its companions inherit from it.
+/// A file that exists is not even opened: closing it again would end the locks
+/// this process holds on it.
 fn create(path: &Path) -> std::io::Result<()> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 /// On a full disk `SQLite` ends a transaction by itself, and the driver, which

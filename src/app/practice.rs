@@ -1,0 +1,284 @@
+//! The whole house on one machine: a rehearsal GitLab, libvirt's test driver,
+//! a store in a folder that goes away, and the real engine between them. The
+//! demo shows it; the scenario tests play on it.
+//!
+//! Nothing here is a shortcut: Innkeeper speaks HTTP with the rehearsal and
+//! gets its webhooks over HTTP.
+
+use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use chrono::{NaiveDate, TimeDelta};
+use secrecy::SecretString;
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, oneshot},
+};
+use url::Url;
+
+use super::{system::SystemEntropy, watch::Watch};
+use crate::{
+    calendar::Calendar,
+    cookbook::{Cookbooks, Principal, issue_template},
+    engine::{Engine, Labels, Ports, Settings},
+    forge::gitlab::{
+        DEFAULT_APPROVER_LEVELS, GitLab, GitLabSettings,
+        webhook::{GitLabHooks, WebhookSecret},
+    },
+    identity::{ForgeName, ProjectId, ProviderName},
+    notice::render::Renderer,
+    ports::{
+        PortError, clock::Clock, forge::Forge, intake::Hooks, provider::Provider, store::Store,
+    },
+    rehearsal::{Group, Hook, Level, Membership, Options, Project, Rehearsal, User, World},
+    store::sqlite::Sqlite,
+    web::{self, WebState},
+};
+
+/// The project requests are filed in.
+pub const PROJECT: u64 = 7;
+/// The account Innkeeper acts as.
+pub const BOT: u64 = 100;
+/// Files requests.
+pub const ALICE: u64 = 1;
+/// Stands in for Alice.
+pub const BOB: u64 = 2;
+/// A sysadmin.
+pub const CAROL: u64 = 3;
+/// Another sysadmin.
+pub const DAN: u64 = 4;
+/// Has an account, but belongs to no group.
+pub const MALLORY: u64 = 5;
+
+/// What each account's token is called.
+#[must_use]
+pub fn token(user: u64) -> String {
+    format!("practice-token-{user}")
+}
+
+const FORGE: &str = "gitlab";
+const WEBHOOK_SECRET: &str = "practice-webhook-secret";
+
+/// How far the clock moves at once when time passes: as far as from one sweep
+/// to the next.
+pub const SWEEP: TimeDelta = TimeDelta::hours(1);
+
+/// The most turns in which everything has to settle.
+const TURNS: usize = 2_000;
+
+/// What a practice starts with.
+pub struct Setup {
+    /// The time; moved by whoever made it.
+    pub clock: Arc<dyn Clock>,
+    /// The providers; the cookbooks' placements name them.
+    pub providers: Vec<Arc<dyn Provider>>,
+    /// The policies.
+    pub cookbooks: Cookbooks,
+    /// Where the store's file is.
+    pub folder: std::path::PathBuf,
+    /// Where people reach the rehearsal.
+    pub listener: TcpListener,
+    /// The rehearsal's options.
+    pub options: Options,
+    /// Last changes to the engine's settings.
+    pub adjust: fn(&mut Settings),
+}
+
+/// Everything running.
+pub struct Practice {
+    /// The rehearsal GitLab.
+    pub rehearsal: Rehearsal,
+    /// The engine under test.
+    pub engine: Arc<Engine>,
+    /// Its store.
+    pub store: Arc<dyn Store>,
+    /// The HTTP side's state.
+    pub web: WebState,
+    /// Where the HTTP side listens.
+    pub web_address: std::net::SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Practice {
+    /// Starts everything. The engine does nothing until it is driven.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be started; each error says what.
+    pub async fn start(setup: Setup) -> anyhow::Result<Self> {
+        let Setup { clock, providers, cookbooks, folder, listener, options, adjust } = setup;
+        let web_listener = TcpListener::bind("127.0.0.1:0").await.context("could not listen")?;
+        let web_address = web_listener.local_addr()?;
+        let hook = format!("http://{web_address}/webhooks/{FORGE}");
+        let world = world(&cookbooks, &hook);
+        let rehearsal = Rehearsal::start(listener, world, Arc::clone(&clock), options)?;
+
+        let store = open_store(&folder).await?;
+        let engine = engine(rehearsal.base_url(), &clock, &store, providers, cookbooks, adjust)?;
+        let secret = WebhookSecret::parse(&SecretString::from(WEBHOOK_SECRET))?;
+        let hooks: Arc<dyn Hooks> =
+            Arc::new(GitLabHooks::new(BTreeMap::from([(ProjectId(PROJECT), secret)])));
+        let watch =
+            Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: TimeDelta::hours(3) });
+        let web = WebState {
+            hooks: BTreeMap::from([(ForgeName::from(FORGE), hooks)]),
+            intake: engine.clone(),
+            wake: Arc::new(Notify::new()),
+            clock,
+            readiness: watch.clone(),
+            readings: watch,
+        };
+        let (stop, stopped) = oneshot::channel();
+        let router = web::router(web.clone(), web::Limits::default());
+        tokio::spawn(web::serve(web_listener, router, async {
+            let _ = stopped.await;
+        }));
+        Ok(Self { rehearsal, engine, store, web, web_address, stop: Some(stop) })
+    }
+
+    /// Lets everything that is due happen: hooks are delivered, looks taken,
+    /// effects performed, until nothing moves.
+    ///
+    /// # Errors
+    ///
+    /// The store's, or when it never settles.
+    pub async fn settle(&self) -> Result<(), PortError> {
+        loop {
+            self.rehearsal.settle().await;
+            if self.engine.settle(TURNS).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What happens at one step of the clock: sweep, poll, and all that follows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Practice::settle`].
+    pub async fn tick(&self) -> Result<(), PortError> {
+        self.engine.sweep().await?;
+        self.engine.poll().await?;
+        self.settle().await
+    }
+
+    /// Stops the HTTP side; the rehearsal ends with the value.
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}
+
+/// Moves a clock ahead in steps, doing at each what the scheduler would.
+///
+/// # Errors
+///
+/// What `tick` returns.
+pub async fn pass<F>(
+    advance: impl Fn(TimeDelta),
+    time: TimeDelta,
+    mut tick: impl FnMut() -> F,
+) -> Result<(), PortError>
+where
+    F: Future<Output = Result<(), PortError>>,
+{
+    let mut left = time;
+    while left > TimeDelta::zero() {
+        let step = left.min(SWEEP);
+        advance(step);
+        tick().await?;
+        left -= step;
+    }
+    Ok(())
+}
+
+async fn open_store(folder: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    let path = folder.join("practice.db");
+    let store = Sqlite::open(&path).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
+    Ok(Arc::new(store))
+}
+
+fn engine(
+    gitlab_url: &str,
+    clock: &Arc<dyn Clock>,
+    store: &Arc<dyn Store>,
+    providers: Vec<Arc<dyn Provider>>,
+    cookbooks: Cookbooks,
+    adjust: fn(&mut Settings),
+) -> anyhow::Result<Arc<Engine>> {
+    let name = ForgeName::from(FORGE);
+    let settings = GitLabSettings {
+        url: Url::parse(gitlab_url).context("the rehearsal has no address")?,
+        token: SecretString::from(token(BOT)),
+        ca_pem: None,
+        approver_levels: DEFAULT_APPROVER_LEVELS.to_vec(),
+        timeout: Duration::from_secs(5),
+    };
+    let gitlab: Arc<dyn Forge> = Arc::new(GitLab::new(name.clone(), settings, Arc::clone(clock))?);
+    let providers: BTreeMap<ProviderName, Arc<dyn Provider>> =
+        providers.into_iter().map(|provider| (provider.name().clone(), provider)).collect();
+    let mut settings = Settings {
+        projects: vec![(name.clone(), ProjectId(PROJECT))],
+        sysadmins: vec![Principal::Group("tpo/tpa".to_owned())],
+        automatic_approval: false,
+        protected_names: Vec::new(),
+        labels: Labels::default(),
+        destroys_per_day: 10,
+        creations_per_day: 20,
+        outage_after: TimeDelta::minutes(90),
+        claim: TimeDelta::minutes(2),
+        holder: "practice".to_owned(),
+    };
+    adjust(&mut settings);
+    let ports = Ports {
+        store: Arc::clone(store),
+        forges: BTreeMap::from([(name, gitlab)]),
+        providers,
+        clock: Arc::clone(clock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let calendar = Calendar::from_parts("Europe/Berlin", holidays())?;
+    Ok(Arc::new(Engine::new(ports, settings, calendar, Renderer::new(None)?, cookbooks)))
+}
+
+fn holidays() -> impl Iterator<Item = NaiveDate> {
+    [(2026, 12, 25), (2027, 1, 1)]
+        .into_iter()
+        .filter_map(|(y, m, d)| NaiveDate::from_ymd_opt(y, m, d))
+}
+
+/// The people and places of the practice.
+fn world(cookbooks: &Cookbooks, hook: &str) -> World {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7iCjYQKJ7rYFxtqSG0Q7yTmG6gT2rLD2GJkbRm1ohx";
+    // Members of `tpo` are members of `tpo/tpa` too, by inheritance: what tells
+    // the sysadmins apart is their level.
+    let staff = |id| Membership::new(id, Level::Reporter);
+    let mut project = Project::new(PROJECT, "tpo/tpa/team")
+        .member(Membership::new(BOT, Level::Developer))
+        .member(Membership::new(MALLORY, Level::Guest));
+    for cookbook in &cookbooks.cookbooks {
+        project = project.template(cookbook.name.as_str(), &issue_template::gitlab(cookbook));
+    }
+    let tpo = [ALICE, BOB, CAROL, DAN]
+        .into_iter()
+        .fold(Group::new(20, "tpo"), |group, id| group.member(staff(id)));
+    let tpa = [CAROL, DAN].into_iter().fold(Group::new(21, "tpo/tpa"), |group, id| {
+        group.member(Membership::new(id, Level::Maintainer))
+    });
+    let mut world = World::new()
+        .user(User::person(ALICE, "alice", "Alice Archer").ssh_key(key))
+        .user(User::person(BOB, "bob", "Bob Baker"))
+        .user(User::person(CAROL, "carol", "Carol Carter"))
+        .user(User::person(DAN, "dan", "Dan Draper"))
+        .user(User::person(MALLORY, "mallory", "Mallory Moore"))
+        .user(User::bot(BOT, "innkeeper", "Innkeeper"))
+        .group(tpo)
+        .group(tpa)
+        .project(project)
+        .hook(Hook::new(PROJECT, hook).secret_token(WEBHOOK_SECRET));
+    for user in [ALICE, BOB, CAROL, DAN, MALLORY, BOT] {
+        world = world.token(&token(user), user);
+    }
+    world
+}

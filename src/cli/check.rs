@@ -1,0 +1,196 @@
+//! `innkeeper check`: read and judge an issue body without a forge.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Policies,
+    output::{self, Paint},
+};
+use crate::{
+    app::system::SystemClock,
+    calendar::Calendar,
+    cookbook::Cookbook,
+    identity::{CookbookName, Person, UserId},
+    policy::{self, Facts, Need, People, Usage, Verdict},
+    ports::clock::Clock as _,
+    request::{Reading, form},
+    violation::Violation,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// File with the issue body; `-` reads standard input
+    file: PathBuf,
+    /// The cookbook to read it by
+    #[arg(long, value_name = "NAME")]
+    cookbook: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Who files it
+    #[arg(long, value_name = "USERNAME", default_value = "you")]
+    author: String,
+    #[command(flatten)]
+    policies: Policies,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    accepted: bool,
+    cookbook: &'a CookbookName,
+    policy: String,
+    /// The fields as understood.
+    request: BTreeMap<&'a str, Field<'a>>,
+    violations: &'a [Violation],
+    /// Who would have to approve.
+    approval: &'a Need,
+    /// What cannot be known without a forge.
+    unchecked: [&'static str; 3],
+}
+
+#[derive(Serialize)]
+struct Field<'a> {
+    value: String,
+    line: Option<usize>,
+    written: Option<&'a str>,
+}
+
+const UNCHECKED: [&str; 3] =
+    ["whether the people named exist", "whether the author may ask", "what is in use already"];
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let cookbooks = arguments.policies.load()?;
+    let name = CookbookName::from(arguments.cookbook.as_str());
+    let Some(cookbook) = cookbooks.get(&name) else {
+        let known: Vec<&str> = cookbooks.cookbooks.iter().map(|c| c.name.as_str()).collect();
+        bail!("there is no cookbook `{name}`; there are: {}", known.join(", "));
+    };
+    let body = read(&arguments.file)?;
+    let today = Calendar::from_parts("UTC", [])?.today(SystemClock.now());
+    let reading = form::read(&body, cookbook, today);
+    let facts = Facts {
+        author: Person { id: UserId(0), username: arguments.author.clone() },
+        author_eligible: None,
+        people: People::Unchecked,
+        usage: Usage::default(),
+        taken_names: BTreeSet::new(),
+        protected_names: BTreeSet::new(),
+        auto_approval: false,
+        description_edited_by_others: false,
+        today,
+    };
+    let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
+    if arguments.json {
+        output::line(serde_json::to_string_pretty(&report(&reading, &verdict))?);
+    } else {
+        print(cookbook, &reading, &verdict, &arguments.file);
+    }
+    Ok(if verdict.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    let bytes = if file.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("could not read standard input")?;
+        bytes
+    } else {
+        fs::read(file).with_context(|| format!("could not read {}", file.display()))?
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count() + 1;
+        anyhow::anyhow!(
+            "{} is not UTF-8: see byte {} on line {line}; save it as UTF-8",
+            file.display(),
+            valid + 1
+        )
+    })
+}
+
+fn report<'a>(reading: &'a Reading, verdict: &'a Verdict) -> Report<'a> {
+    let field = |(name, answer): (&'a crate::identity::FieldName, &'a crate::request::Answer)| {
+        let field = Field {
+            value: answer.value.to_string(),
+            line: answer.line,
+            written: answer.written.as_deref(),
+        };
+        (name.as_str(), field)
+    };
+    Report {
+        accepted: verdict.is_fine(),
+        cookbook: &verdict.cookbook,
+        policy: verdict.policy.to_string(),
+        request: reading.fields.iter().map(field).collect(),
+        violations: &verdict.violations,
+        approval: &verdict.needs,
+        unchecked: UNCHECKED,
+    }
+}
+
+fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path) {
+    let paint = Paint::new();
+    output::line(paint.bold(&format!("{} ({})", cookbook.title, cookbook.name)));
+    for field in &cookbook.fields {
+        let Some(answer) = reading.fields.get(&field.name) else { continue };
+        let value = answer.value.to_string();
+        let first = value.lines().next().unwrap_or_default();
+        let from = match (answer.line, &answer.written) {
+            (None, _) => paint.dim(" (default)"),
+            (Some(line), Some(written)) if *written != value && !written.contains('\n') => {
+                paint.dim(&format!(" (line {line}, written `{}`)", printable(written)))
+            }
+            (Some(line), _) => paint.dim(&format!(" (line {line})")),
+        };
+        output::line(format_args!("  {}: {}{from}", field.label, printable(first)));
+    }
+    if verdict.is_fine() {
+        let who = match &verdict.needs {
+            Need::Nothing => "nobody needs to approve it".to_owned(),
+            Need::Approval { by, count, .. } => {
+                let by: Vec<String> = by.iter().map(ToString::to_string).collect();
+                format!("{count} of {} must approve it", by.join(", "))
+            }
+        };
+        output::line(format_args!("{}: {who}", paint.green("accepted")));
+        output::line(paint.dim(&format!("not checked here: {}", UNCHECKED.join(", "))));
+        return;
+    }
+    output::line(paint.red(&format!("refused: {} thing(s) to mend", verdict.violations.len())));
+    for violation in &verdict.violations {
+        let place = violation.line.map_or_else(String::new, |line| format!(":{line}"));
+        let field = violation
+            .field
+            .as_ref()
+            .and_then(|name| cookbook.field(name.as_str()))
+            .map_or_else(String::new, |field| format!(" {}:", field.label));
+        output::line(format_args!(
+            "{}{place}:{field} {}",
+            file.display(),
+            printable(&violation.message)
+        ));
+        if let Some(hint) = &violation.hint {
+            output::line(paint.dim(&format!("    hint: {}", printable(hint))));
+        }
+        if let Some(rule) = &violation.rule {
+            output::line(
+                paint.dim(&format!("    rule: {} at {}:{}", rule.id, rule.file, rule.line)),
+            );
+        }
+    }
+}
+
+/// Foreign text must not steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

@@ -1,0 +1,56 @@
+//! `innkeeper serve`: the service.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::{
+    output,
+    runtime::{interrupted, log, runtime},
+};
+use crate::{
+    app::compose,
+    config::{self, Config, LogFormat},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The configuration file; config.default.toml explains every key
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Only say whether the service would start
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let config = Config::load(&arguments.config, &config::environment())?;
+    log(&config.log.filter, config.log.format == LogFormat::Json)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    runtime()?.block_on(serve(&config, arguments.check))
+}
+
+async fn serve(config: &Config, check: bool) -> anyhow::Result<ExitCode> {
+    let app = compose::service(config).await?;
+    if check {
+        output::line("The configuration, the cookbooks and the store are fine.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let listen = config.server.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("could not listen on {listen}: see [server] listen"))?;
+    let address = listener.local_addr()?;
+    let cookbooks = app.engine.cookbooks();
+    tracing::info!(
+        %address, policy = %cookbooks.version.short(), cookbooks = cookbooks.cookbooks.len(),
+        "serving"
+    );
+    app.run(listener, interrupted()).await?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}

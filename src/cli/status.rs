@@ -1,0 +1,99 @@
+//! `innkeeper status`: how the service is doing, from its store. Works whether
+//! it runs or not.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::ensure;
+use chrono::TimeDelta;
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    output::{self, Paint},
+    runtime::runtime,
+};
+use crate::{
+    app::{compose, system::SystemClock},
+    config::{self, Config},
+    engine::HEARTBEAT,
+    identity::Timestamp,
+    ports::{clock::Clock as _, store::Figures},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The configuration file of the service
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Status {
+    /// Whether nothing needs a person.
+    well: bool,
+    /// When the service last swept.
+    last_sweep: Option<Timestamp>,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let config = Config::load(&arguments.config, &config::environment())?;
+    let path = &config.store.path;
+    ensure!(
+        path.exists(),
+        "there is no store at {}; it is made when the service first starts",
+        path.display()
+    );
+    let status = runtime()?.block_on(read(&config))?;
+    if arguments.json {
+        output::line(serde_json::to_string_pretty(&status)?);
+    } else {
+        print(&status);
+    }
+    Ok(if status.well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn read(config: &Config) -> anyhow::Result<Status> {
+    let store = compose::open_store(config).await?;
+    let now = SystemClock.now();
+    let chain = |error: crate::ports::PortError| anyhow::anyhow!(error.chain());
+    let figures = store.figures(now).await.map_err(chain)?;
+    let last_sweep = store.moment(HEARTBEAT).await.map_err(chain)?;
+    let gap: TimeDelta = config.schedule.sweep.longest_gap(now, 50) * 2;
+    let runs = last_sweep.is_some_and(|at| now - at <= gap);
+    Ok(Status { well: runs && figures.effects_buried == 0, last_sweep, figures })
+}
+
+fn print(status: &Status) {
+    let paint = Paint::new();
+    let figures = &status.figures;
+    let word = if status.well { paint.green("well") } else { paint.red("needs a person") };
+    let swept = status.last_sweep.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    output::line(format_args!("{word}, last sweep {swept}"));
+    for (what, states) in [("requests", &figures.requests), ("leases", &figures.leases)] {
+        let states: Vec<String> =
+            states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let states = if states.is_empty() { "none".to_owned() } else { states.join(", ") };
+        output::line(format_args!("{what}: {states}"));
+    }
+    output::line(format_args!(
+        "waiting: {} looks (oldest {} s), {} effects (oldest {} s)",
+        figures.looks_waiting,
+        figures.oldest_look_seconds,
+        figures.effects_pending,
+        figures.oldest_effect_seconds
+    ));
+    if figures.effects_buried > 0 {
+        output::line(
+            paint.red(&format!("given up, a person is needed: {}", figures.effects_buried)),
+        );
+        for buried in &figures.buried {
+            output::line(format_args!("  {buried}"));
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Filing and changing issues.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
+use super::issue::{Issue, IssueKey, IssueState, Label};
+use super::payload;
+use super::quick_actions;
+use super::state::{Act, Refused, State};
+use super::world::Tier;
+
+const LONGEST_TITLE: usize = 255;
+/// In characters, for descriptions and notes.
+pub(super) const LONGEST_TEXT: usize = 1_000_000;
+
+/// What a due date becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DueDate {
+    On(NaiveDate),
+    None,
+}
+
+impl From<Option<NaiveDate>> for DueDate {
+    fn from(date: Option<NaiveDate>) -> Self {
+        date.map_or(Self::None, Self::On)
+    }
+}
+
+impl From<DueDate> for Option<NaiveDate> {
+    fn from(due_date: DueDate) -> Self {
+        match due_date {
+            DueDate::On(date) => Some(date),
+            DueDate::None => None,
+        }
+    }
+}
+
+/// What to change about an issue; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub(super) struct IssueUpdate {
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) state: Option<IssueState>,
+    /// Replaces all labels.
+    pub(super) labels: Option<Vec<String>>,
+    pub(super) add_labels: Vec<String>,
+    pub(super) remove_labels: Vec<String>,
+    pub(super) due_date: Option<DueDate>,
+    pub(super) assignees: Option<Vec<u64>>,
+    pub(super) confidential: Option<bool>,
+    pub(super) discussion_locked: Option<bool>,
+}
+
+impl IssueUpdate {
+    /// Adds what quick actions ask for, which wins.
+    fn merge(&mut self, other: Self) {
+        self.title = other.title.or(self.title.take());
+        self.state = other.state.or(self.state);
+        self.labels = other.labels.or(self.labels.take());
+        self.add_labels.extend(other.add_labels);
+        self.remove_labels.extend(other.remove_labels);
+        self.due_date = other.due_date.or(self.due_date);
+        self.assignees = other.assignees.or(self.assignees.take());
+        self.confidential = other.confidential.or(self.confidential);
+        self.discussion_locked = other.discussion_locked.or(self.discussion_locked);
+    }
+
+    /// Drops what takes a planner's rights, silently, as GitLab does.
+    fn without_metadata(self) -> Self {
+        Self {
+            title: self.title,
+            description: self.description,
+            state: self.state,
+            ..Self::default()
+        }
+    }
+
+    fn check(&self) -> Result<(), Refused> {
+        if let Some(title) = &self.title {
+            if title.trim().is_empty() {
+                return Err(Refused::Invalid("title can't be blank".to_owned()));
+            }
+            if title.chars().count() > LONGEST_TITLE {
+                let text = "title is too long (maximum is 255 characters)";
+                return Err(Refused::Invalid(text.to_owned()));
+            }
+        }
+        if self.description.as_ref().is_some_and(|text| text.chars().count() > LONGEST_TEXT) {
+            let text = "description is too long (maximum is 1000000 characters)";
+            return Err(Refused::Invalid(text.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    pub(super) fn create_issue(
+        &mut self,
+        act: &Act,
+        project: u64,
+        mut wanted: IssueUpdate,
+    ) -> Result<IssueKey, Refused> {
+        if !self.may_read_project(act.user, project) {
+            return Err(Refused::NotFound("Project"));
+        }
+        let written = wanted.description.take().unwrap_or_default();
+        let (description, actions) = quick_actions::extract(&written);
+        let outcome = self.interpret(act, project, None, &actions);
+        wanted.merge(outcome.update);
+        wanted.check()?;
+        // Anybody may file a confidential issue; the rest is for members.
+        let confidential = wanted.confidential.unwrap_or(false);
+        if self.level(act.user, project).is_none() {
+            wanted = wanted.without_metadata();
+        }
+        let iid = 1 + self
+            .issues
+            .iter()
+            .filter(|issue| issue.key.project == project)
+            .map(|issue| issue.key.iid)
+            .max()
+            .unwrap_or(0);
+        let key = IssueKey { project, iid };
+        let labels = self.labels_after(act, project, &[], &wanted);
+        let issue = Issue {
+            id: self.fresh_id(),
+            key,
+            title: wanted.title.unwrap_or_default(),
+            description: description.clone(),
+            author: act.user,
+            assignees: wanted.assignees.unwrap_or_default(),
+            labels,
+            state: IssueState::Opened,
+            due_date: wanted.due_date.and_then(Into::into),
+            confidential,
+            discussion_locked: wanted.discussion_locked.unwrap_or(false),
+            created_at: act.at,
+            updated_at: act.at,
+            updated_by: None,
+            edited: None,
+            closed: None,
+            moved_to: None,
+            notes: Vec::new(),
+            awards: Vec::new(),
+            mentioned: BTreeSet::new(),
+        };
+        self.issues.push(issue);
+        self.notify(act, key, None, &description);
+        self.cross_reference(act, key, &description);
+        self.fire_issue(act, key, "open", None);
+        Ok(key)
+    }
+
+    pub(super) fn update_issue(
+        &mut self,
+        act: &Act,
+        key: IssueKey,
+        mut wanted: IssueUpdate,
+    ) -> Result<(), Refused> {
+        let before = self.visible_issue(act.user, key)?.clone();
+        if !self.may_update_issue(act.user, &before) {
+            return Err(Refused::Forbidden);
+        }
+        wanted.check()?;
+        if let Some(written) = wanted.description.take() {
+            let (description, actions) = quick_actions::extract(&written);
+            let outcome = self.interpret(act, key.project, Some(&before), &actions);
+            wanted.description = Some(description);
+            wanted.merge(outcome.update);
+        }
+        self.apply(act, &before, wanted);
+        Ok(())
+    }
+
+    /// Carries out a change that its author may make, with everything that
+    /// follows from it.
+    pub(super) fn apply(&mut self, act: &Act, before: &Issue, mut wanted: IssueUpdate) {
+        let key = before.key;
+        if !self.may_tend_issues(act.user, key.project) {
+            wanted = wanted.without_metadata();
+        }
+        let labels = self.labels_after(act, key.project, &before.labels, &wanted);
+        let Some(issue) = self.issue_mut(key) else { return };
+        issue.labels = labels;
+        if let Some(title) = wanted.title {
+            issue.title = title;
+        }
+        if let Some(description) = wanted.description.filter(|text| *text != before.description) {
+            issue.description = description;
+            issue.edited = Some((act.at, act.user));
+        }
+        if let Some(due_date) = wanted.due_date {
+            issue.due_date = due_date.into();
+        }
+        if let Some(mut assignees) = wanted.assignees {
+            assignees.retain(|user| *user != 0);
+            issue.assignees = assignees;
+        }
+        issue.confidential = wanted.confidential.unwrap_or(issue.confidential);
+        issue.discussion_locked = wanted.discussion_locked.unwrap_or(issue.discussion_locked);
+
+        let edited = payload::differ(before, issue);
+        if edited {
+            issue.updated_at = act.at;
+            issue.updated_by = Some(act.user);
+        }
+        if edited {
+            let after = issue.clone();
+            self.system_notes_for(act, before, &after);
+            self.fire_issue(act, key, "update", Some(before));
+            self.notify_of_edit(act, key, None, &before.description, &after.description);
+            self.cross_reference(act, key, &after.description);
+        }
+        if let Some(state) = wanted.state.filter(|state| *state != before.state) {
+            self.set_state(act, key, state);
+        }
+    }
+
+    fn set_state(&mut self, act: &Act, key: IssueKey, state: IssueState) {
+        let Some(issue) = self.issue_mut(key) else { return };
+        let before = issue.clone();
+        issue.state = state;
+        issue.updated_at = act.at;
+        issue.updated_by = Some(act.user);
+        issue.closed = (state == IssueState::Closed).then_some((act.at, act.user));
+        let (word, action) = match state {
+            IssueState::Closed => ("closed", "close"),
+            IssueState::Opened => ("reopened", "reopen"),
+        };
+        self.system_note(act, key, word.to_owned());
+        self.fire_issue(act, key, action, Some(&before));
+    }
+
+    /// The labels an update leads to. New names become labels of the project
+    /// if the user may make them, and are dropped otherwise.
+    fn labels_after(
+        &mut self,
+        act: &Act,
+        project: u64,
+        present: &[String],
+        wanted: &IssueUpdate,
+    ) -> Vec<String> {
+        let mut labels: Vec<String> = Vec::new();
+        let replaced = wanted.labels.as_deref().unwrap_or(present);
+        for name in replaced.iter().chain(&wanted.add_labels) {
+            let name = name.trim();
+            if name.is_empty() || !self.ensure_label(act, project, name) {
+                continue;
+            }
+            if self.world.tier == Tier::Premium
+                && let Some((scope, _)) = name.rsplit_once("::")
+            {
+                labels
+                    .retain(|other| other.rsplit_once("::").map(|(scope, _)| scope) != Some(scope));
+            }
+            labels.push(name.to_owned());
+        }
+        labels.retain(|name| !wanted.remove_labels.contains(name));
+        labels.sort();
+        labels.dedup();
+        labels
+    }
+
+    /// Whether the label is there now.
+    fn ensure_label(&mut self, act: &Act, project: u64, name: &str) -> bool {
+        if self.label(project, name).is_some() {
+            return true;
+        }
+        if !self.may_tend_issues(act.user, project) {
+            return false;
+        }
+        let id = self.fresh_id();
+        self.labels.push(Label {
+            id,
+            project,
+            name: name.to_owned(),
+            color: "#6699cc".to_owned(),
+            description: None,
+            created_at: act.at,
+        });
+        true
+    }
+
+    /// GitLab's "move": the issue goes on in another project, under a new id,
+    /// and the old one closes.
+    pub(super) fn move_issue(
+        &mut self,
+        act: &Act,
+        key: IssueKey,
+        to: u64,
+    ) -> Result<IssueKey, Refused> {
+        let before = self.visible_issue(act.user, key)?.clone();
+        if !self.may_tend_issues(act.user, key.project) || !self.may_tend_issues(act.user, to) {
+            return Err(Refused::Forbidden);
+        }
+        let wanted = IssueUpdate { title: Some(before.title.clone()), ..IssueUpdate::default() };
+        let new = self.create_issue(act, to, wanted)?;
+        let note_ids: Vec<u64> = before.notes.iter().map(|_| self.fresh_id()).collect();
+        if let Some(issue) = self.issue_mut(new) {
+            let Issue { id, key, .. } = *issue;
+            *issue = Issue { id, key, updated_at: act.at, ..before.clone() };
+            for (note, id) in issue.notes.iter_mut().zip(note_ids) {
+                note.id = id;
+            }
+            if let Some(old) = self.issue_mut(before.key) {
+                old.moved_to = Some(id);
+            }
+        }
+        self.set_state(act, key, IssueState::Closed);
+        Ok(new)
+    }
+}

@@ -22,7 +22,6 @@ const WITH_MACHINE: [State; 4] =
 impl Engine {
     /// `start`, `stop`, `reboot`: as the cookbook says; sysadmins always.
     pub(super) fn switch(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         command: PowerCommand,
@@ -98,7 +97,7 @@ impl Engine {
     }
 
     /// Nothing happens by itself, or does so again.
-    pub(super) fn hold(&self, draft: &mut Draft<'_>, order: &Order<'_>, reason: Option<String>) {
+    pub(super) fn hold(draft: &mut Draft<'_>, order: &Order<'_>, reason: Option<String>) {
         let event = match reason {
             Some(reason) => Event::Hold { reason },
             None => Event::Unhold,
@@ -107,12 +106,11 @@ impl Engine {
             Event::Hold { .. } => "is on hold: nothing happens to it by itself.",
             _ => "is not on hold any more; whatever fell due meanwhile is announced again first.",
         };
-        self.as_sysadmin(draft, order, None, &event, what);
+        Self::as_sysadmin(draft, order, None, &event, what);
     }
 
     /// Never stopped or destroyed by itself, or so again.
     pub(super) fn protect(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         protected: bool,
@@ -123,11 +121,10 @@ impl Engine {
         } else {
             "is not protected any more; whatever fell due meanwhile is announced again first."
         };
-        self.as_sysadmin(draft, order, machine, &Event::Protect(protected), what);
+        Self::as_sysadmin(draft, order, machine, &Event::Protect(protected), what);
     }
 
     fn as_sysadmin(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         machine: Option<&MachineName>,

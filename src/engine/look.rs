@@ -203,9 +203,9 @@ impl Engine {
         }
         for (index, command) in commands.into_iter().enumerate() {
             let key = format!("note:{}:{index}", note.id);
+            // Each sees in the draft what the one before it did. They are stored
+            // together: a comment that counts as seen was obeyed to its end.
             self.obey(desk, draft, cookbooks, note, &key, command).await?;
-            // Each command sees what the one before it did.
-            draft.commit().await?;
         }
         Ok(())
     }

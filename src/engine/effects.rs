@@ -386,14 +386,18 @@ async fn take_step(
 
 /// What a lease's event means for its request.
 fn follow_request(draft: &mut Draft<'_>, event: &Event) {
-    let made = draft.leases.iter().all(|lease| lease.value.state != State::Provisioning);
+    let made = draft.leases.iter().all(|lease| lease.value.state != State::Provisioning)
+        && draft.leases.iter().any(|lease| lease.value.handed_over.is_some());
     let undone = draft
         .leases
         .iter()
         .all(|lease| lease.value.state == State::Ended && lease.value.handed_over.is_none());
     let follows = match event {
         Event::Destroyed if undone => request_life::Event::Undone,
-        Event::Created { .. } if made => request_life::Event::HandedOver,
+        // The last of several may be one that could not be made.
+        Event::Created { .. } | Event::CreationFailed { .. } | Event::Destroyed if made => {
+            request_life::Event::HandedOver
+        }
         _ => return,
     };
     if draft.request_event(follows).is_ok() && follows == request_life::Event::Undone {

@@ -179,7 +179,7 @@ impl Engine {
             Effect::Create => {
                 limit(EffectKind::Create, self.settings.creations_per_day, "made").await
             }
-            Effect::Destroy => {
+            Effect::Destroy | Effect::DropBackups => {
                 let name = lease.order.key.name.as_str();
                 if lease.protected
                     || self.settings.protected_names.iter().any(|other| other == name)
@@ -194,6 +194,9 @@ impl Engine {
                         "the clock moved back; nothing is destroyed until it has caught up"
                             .to_owned(),
                     ));
+                }
+                if *step == Effect::DropBackups {
+                    return Ok(None);
                 }
                 limit(EffectKind::Destroy, self.settings.destroys_per_day, "destroyed").await
             }

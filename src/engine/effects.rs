@@ -185,7 +185,7 @@ impl Engine {
                 limit(EffectKind::Create, self.settings.creations_per_day, "made").await
             }
             Effect::Stop if self.is_protected(lease) => Ok(Some("it is protected".to_owned())),
-            Effect::Destroy => {
+            Effect::Destroy | Effect::DropBackups => {
                 if self.is_protected(lease) {
                     return Ok(Some("it is protected".to_owned()));
                 }
@@ -197,6 +197,9 @@ impl Engine {
                         "the clock moved back; nothing is destroyed until it has caught up"
                             .to_owned(),
                     ));
+                }
+                if *step == Effect::DropBackups {
+                    return Ok(None);
                 }
                 limit(EffectKind::Destroy, self.settings.destroys_per_day, "destroyed").await
             }

@@ -74,7 +74,8 @@ impl Engine {
             .renderer
             .reply(reply, &bot)
             .map_err(|cause| PortError::give_up("render a reply", cause))?;
-        self.post_once(effect, &draft, &body).await?;
+        let marker = Marker::of_effect(&effect.key);
+        self.post_once(effect, &draft, &body, &marker).await?;
         self.finish(effect, draft).await
     }
 
@@ -94,7 +95,11 @@ impl Engine {
             .renderer
             .news(&news.topic, &context)
             .map_err(|cause| PortError::give_up("render news", cause))?;
-        let note = self.post_once(effect, &draft, &body).await?;
+        // A comment of an earlier try that named another deadline is no proof
+        // that people were told of this one, so the marker covers it.
+        let named = news.announces.map_or(0, |(_, at)| at.timestamp_millis());
+        let marker = Marker::of_effect(&format!("{}:{named}", effect.key));
+        let note = self.post_once(effect, &draft, &body, &marker).await?;
         if let Some(event) = lifecycle::announcement(&lease, &news, note, draft.now()) {
             // Not standing any more by the time it is stored: a conflict says so.
             let _ = draft.lease_event(lease.id, &event);
@@ -109,10 +114,10 @@ impl Engine {
         effect: &ClaimedEffect,
         draft: &Draft<'_>,
         body: &Markdown,
+        marker: &Marker,
     ) -> Result<NoteId, PortError> {
         let issue = &draft.request.value.issue;
         let forge = self.forge(&issue.forge)?;
-        let marker = Marker::of_effect(&effect.key);
         if effect.attempts > 1 {
             let desk = Desk {
                 discussion: forge.discussion(issue).await?,
@@ -125,11 +130,11 @@ impl Engine {
                 .iter()
                 .find(|note| note.author.id == desk.own.id && marker.is_in(&note.body));
             if let Some(note) = posted {
-                self.delete_doubles(&desk, note.id, &marker).await?;
+                self.delete_doubles(&desk, note.id, marker).await?;
                 return Ok(note.id);
             }
         }
-        forge.post_note(issue, &body.marked(&marker)).await
+        forge.post_note(issue, &body.marked(marker)).await
     }
 
     // --- machines

@@ -31,11 +31,12 @@ impl Engine {
                 draft.impossible(order, "it has no end.", None);
                 continue;
             };
-            let until = self.end_of(by, deadline.at);
-            if until <= deadline.at {
+            // From now if the end has passed, e.g. during a hold.
+            let until = self.end_of(by, deadline.at.max(self.now()));
+            if until <= deadline.at || until <= self.now() {
                 let why = format!(
-                    "it is in use until `{}` already.",
-                    self.calendar.describe(deadline.at, self.now())
+                    "`{}` is no later end than it has, or has passed.",
+                    self.calendar.describe(until, self.now())
                 );
                 draft.impossible(order, why, Some("An earlier end is chosen with `release`."));
                 continue;
@@ -65,6 +66,10 @@ impl Engine {
                 (None, Some(latest)) if latest > now => wanted.min(latest),
                 _ => wanted,
             };
+            if until <= now {
+                draft.impossible(order, "that day has passed.", None);
+                continue;
+            }
             if self.within_budget(draft, order, &lease, until) {
                 let event = Event::Restore { until, by: order.by().clone() };
                 Self::move_end(draft, order, &lease, &event, "restore");
@@ -87,10 +92,15 @@ impl Engine {
         lease: &Lease,
         until: Timestamp,
     ) -> bool {
-        if order.rights.decides() {
+        let owner = draft.is_owner(order, lease.id);
+        // An approver does not go beyond the budget of a machine of their own,
+        // as they do not approve a request of their own.
+        let own = order.cookbook.is_some_and(|cookbook| cookbook.approval.own);
+        let approves = order.rights.approver.is_some() && (own || !owner);
+        if approves || order.rights.sysadmin.is_some() {
             return true;
         }
-        if !draft.is_owner(order, lease.id) {
+        if !owner {
             draft.refuse(order, &["its owner and fallback owners", "approvers", "sysadmins"]);
             return false;
         }

@@ -32,6 +32,11 @@ const QUIET_FAILURES: u32 = 3;
 /// lose warnings over a token that expired on a Friday.
 const COMMENT_PATIENCE: TimeDelta = TimeDelta::days(7);
 
+/// How long an issue that is not there is looked for before its comments are
+/// left to a person. A token that lost its membership for an hour looks the
+/// same, and would take every warning with it.
+const MISSING_PATIENCE: TimeDelta = TimeDelta::days(1);
+
 /// How long between two tries of something that will not pass by itself.
 const REFUSED_AGAIN: TimeDelta = TimeDelta::minutes(15);
 
@@ -259,7 +264,7 @@ impl Engine {
         let is_comment =
             !matches!(&effect.task, Task::Lease(_, step) if !matches!(step, Effect::Tell(_)));
         let hopeless = match error.verdict {
-            Verdict::Missing => is_comment,
+            Verdict::Missing => is_comment && now - effect.ordered_at >= MISSING_PATIENCE,
             Verdict::GiveUp => is_comment && now - effect.ordered_at >= COMMENT_PATIENCE,
             Verdict::Retry { .. } => false,
         };

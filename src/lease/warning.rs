@@ -92,11 +92,12 @@ pub fn is_undeliverable(lease: &Lease, deadline: &Deadline, now: Timestamp) -> b
     // A deadline without warnings has only its announcement.
     let unannounced = now - deadline.at.max(deadline.set_at) >= UNDELIVERABLE_AFTER
         && delivered_since(lease, deadline, deadline.set_at).is_none();
-    unannounced || lease.ordered.iter().any(|ordered| {
-        (ordered.step, ordered.deadline) == (deadline.step, deadline.at)
-            && now - ordered.at >= UNDELIVERABLE_AFTER
-            && delivered_since(lease, deadline, ordered.at).is_none()
-    })
+    unannounced
+        || lease.ordered.iter().any(|ordered| {
+            (ordered.step, ordered.deadline) == (deadline.step, deadline.at)
+                && now - ordered.at >= UNDELIVERABLE_AFTER
+                && delivered_since(lease, deadline, ordered.at).is_none()
+        })
 }
 
 /// Forgets warnings that were ordered and never delivered, so that they are
@@ -104,9 +105,8 @@ pub fn is_undeliverable(lease: &Lease, deadline: &Deadline, now: Timestamp) -> b
 pub fn forget_undelivered(lease: &mut Lease) {
     let Some(deadline) = lease.deadline else { return };
     let ordered = std::mem::take(&mut lease.ordered);
-    let delivered = |warning: &OrderedWarning| {
-        delivered_since(lease, &deadline, warning.at).is_some()
-    };
+    let delivered =
+        |warning: &OrderedWarning| delivered_since(lease, &deadline, warning.at).is_some();
     lease.ordered = ordered.into_iter().filter(delivered).collect();
 }
 

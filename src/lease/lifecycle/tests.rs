@@ -445,8 +445,7 @@ fn check(before: &Lease, play: &Play) {
 }
 
 fn active_until(deadline: &str, set_at: Timestamp) -> Lease {
-    let deadline =
-        Deadline { step: Step::Stop, at: at(deadline), set_at, not_before: None };
+    let deadline = Deadline { step: Step::Stop, at: at(deadline), set_at, not_before: None };
     Lease {
         state: State::Active,
         handed_over: Some(set_at),

@@ -7,6 +7,7 @@
 mod forge;
 mod hostile;
 mod house;
+mod real_forms;
 mod refusals;
 mod restart;
 mod serve;

@@ -4,11 +4,14 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
+mod check;
 mod forge;
 mod hostile;
 mod house;
+mod payloads;
 mod real_forms;
 mod refusals;
 mod restart;
 mod serve;
 mod status;
+mod templates;

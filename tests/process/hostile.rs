@@ -83,8 +83,13 @@ async fn too_much_is_refused_whether_announced_or_not() {
     service.is_unharmed();
 }
 
+/// Together, since both wait until the time limit of a request is over.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_sender_is_given_up_and_keeps_nobody_waiting() {
+async fn slow_senders_keep_neither_others_waiting_nor_the_service_from_ending() {
+    tokio::join!(a_slow_sender_is_given_up(), half_a_request_is_cut_at_the_end());
+}
+
+async fn a_slow_sender_is_given_up() {
     let (_silent, forge) = listener().await;
     let house = House::new(&forge);
     let service = house.serve().await;
@@ -99,8 +104,7 @@ async fn a_slow_sender_is_given_up_and_keeps_nobody_waiting() {
     service.is_unharmed();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn half_a_request_does_not_keep_the_service_from_ending() {
+async fn half_a_request_is_cut_at_the_end() {
     let (_silent, forge) = listener().await;
     let house = House::new(&forge);
     let mut service = house.serve().await;
@@ -134,7 +138,8 @@ async fn status(stream: &mut TcpStream) -> String {
     let mut part = [0; 1024];
     while !answer.contains(&b'\n') {
         let reading = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut part));
-        match reading.await.expect("the service neither answers nor hangs up") {
+        let Ok(read) = reading.await else { panic!("the service neither answers nor hangs up") };
+        match read {
             Ok(0) | Err(_) => break,
             Ok(length) => answer.extend_from_slice(&part[..length]),
         }

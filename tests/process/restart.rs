@@ -1,10 +1,16 @@
 //! What outlives the process, and how the process ends.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
     forge::{Scripted, listener},
-    house::{House, SEVEN, issue_event},
+    house::{House, SEVEN, eventually, issue_event},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,4 +63,41 @@ async fn an_idle_service_ends_at_once_and_starts_again() {
         assert!(took < Duration::from_secs(3), "it took {took:?}");
         service.is_unharmed();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_under_load_it_has_kept_everything_it_accepted() {
+    let (_silent, forge) = listener().await;
+    let house = House::new(&forge);
+    let service = house.serve().await;
+    let accepted = Arc::new(Mutex::new(BTreeSet::new()));
+    let senders: Vec<_> = (0..4_u64)
+        .map(|sender| {
+            let (url, http) = (format!("{}/webhooks/gitlab", service.url), service.http.clone());
+            let accepted = Arc::clone(&accepted);
+            tokio::spawn(async move {
+                for issue in (1..).map(|number| number * 4 + sender) {
+                    let request = http.post(&url).header("x-gitlab-token", SEVEN);
+                    let Ok(answer) = request.body(issue_event(7, issue)).send().await else {
+                        return;
+                    };
+                    assert_eq!(answer.status(), 202);
+                    accepted.lock().unwrap().insert(issue.cast_signed());
+                }
+            })
+        })
+        .collect();
+    eventually("fifty are accepted", || accepted.lock().unwrap().len() >= 50).await;
+    service.kill();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+
+    let url = format!("sqlite://{}", house.path("innkeeper.db").display());
+    let mut store = SqliteConnection::connect(&url).await.unwrap();
+    let stored: Vec<(i64,)> =
+        sqlx::query_as("SELECT issue FROM deliveries").fetch_all(&mut store).await.unwrap();
+    let stored: BTreeSet<i64> = stored.into_iter().map(|(issue,)| issue).collect();
+    let accepted = accepted.lock().unwrap();
+    assert!(accepted.is_subset(&stored), "lost: {:?}", accepted.difference(&stored));
 }

@@ -15,7 +15,7 @@ use crate::{
     house::{EIGHT, House, SEVEN, TOKEN, eventually, issue_event},
 };
 
-fn world(hook: &str) -> World {
+fn world(hook: Hook) -> World {
     let developer = |id| Membership::new(id, Level::Developer);
     World::new()
         .user(User::person(practice::ALICE, "alice", "Alice Archer"))
@@ -27,7 +27,7 @@ fn world(hook: &str) -> World {
             Group::new(21, "tpo/tpa").member(Membership::new(practice::CAROL, Level::Maintainer)),
         )
         .project(Project::new(7, "tpo/tpa/team").member(developer(practice::BOT)))
-        .hook(Hook::new(7, hook).secret_token(SEVEN))
+        .hook(hook)
 }
 
 fn answers(issue: &IssueSnapshot) -> Vec<&str> {
@@ -39,9 +39,9 @@ async fn an_issue_is_answered_although_no_hypervisor_can_be_reached() {
     let (listener, forge) = listener().await;
     let house = House::new(&forge);
     let mut service = house.serve().await;
-    let hook = format!("{}/webhooks/gitlab", service.url);
-    let forge = Rehearsal::start(listener, world(&hook), Arc::new(SystemClock), Options::default())
-        .unwrap();
+    let hook = Hook::new(7, &format!("{}/webhooks/gitlab", service.url)).secret_token(SEVEN);
+    let forge =
+        Rehearsal::start(listener, world(hook), Arc::new(SystemClock), Options::default()).unwrap();
     service.logged("could not inspect the provider").await;
 
     let cookbook = load::embedded().get(&"sandbox".into()).unwrap().clone();
@@ -111,4 +111,28 @@ async fn health_tells_a_live_process_from_one_that_can_work() {
     assert_eq!(service.get("/webhooks/gitlab").await.0, 405);
     assert_eq!(service.get("/").await.0, 404);
     service.is_unharmed();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_is_believed_and_nothing_in_its_place() {
+    let token = "whsec_WGsyOS1zaWduaW5nLWtleQ==";
+    let (listener, forge) = listener().await;
+    let house = House::new(&forge);
+    let (plain, signing) =
+        (format!("webhook_token = \"{SEVEN}\""), format!("signing_token = \"{token}\""));
+    house.adjust("innkeeper.toml", &plain, &signing);
+    let mut service = house.serve().await;
+    let hook = Hook::new(7, &format!("{}/webhooks/gitlab", service.url)).signing_token(token);
+    let forge =
+        Rehearsal::start(listener, world(hook), Arc::new(SystemClock), Options::default()).unwrap();
+    forge.file_issue("alice", "tpo/tpa/team", "A machine", "").unwrap();
+    forge.settle().await;
+    assert_eq!(house.deliveries(), 1);
+    for forged in [SEVEN, token] {
+        assert_eq!(service.deliver(forged, issue_event(7, 2)).await.0, 401);
+    }
+    assert_eq!(house.deliveries(), 1);
+    assert!(service.stop().await.0.success());
+    service.is_unharmed();
+    assert!(!service.log().contains(token));
 }

@@ -168,6 +168,10 @@ impl Config {
 /// The variables that [`Config::load`] takes. The only place that reads the
 /// environment.
 #[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "everything else takes the environment as an argument"
+)]
 pub fn environment() -> Vec<(String, String)> {
     // Text that is not UTF-8 gets replacement characters, which are refused later.
     std::env::vars_os()

@@ -35,7 +35,7 @@ pub use self::{inspect::Inspection, outage::HEARTBEAT, sweep::SweepReport, view:
 use crate::{
     calendar::Calendar,
     cookbook::{Cookbooks, Principal},
-    identity::{ForgeName, IssueRef, Person, ProjectId, ProviderName, Timestamp},
+    identity::{CookbookName, ForgeName, IssueRef, Person, ProjectId, ProviderName, Timestamp},
     notice::render::Renderer,
     ports::{
         PortError, Verdict,
@@ -64,7 +64,7 @@ pub struct Ports {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The projects whose issues are looked at.
-    pub projects: Vec<(ForgeName, ProjectId)>,
+    pub projects: Vec<Project>,
     /// Who may do everything.
     pub sysadmins: Vec<Principal>,
     /// Whether cookbooks may approve by themselves.
@@ -85,6 +85,17 @@ pub struct Settings {
     pub claim: TimeDelta,
     /// Tells this process from other replicas.
     pub holder: String,
+}
+
+/// A project whose issues are looked at.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Its forge.
+    pub forge: ForgeName,
+    /// Its numeric id.
+    pub id: ProjectId,
+    /// The only cookbooks offered there; `None` for all.
+    pub cookbooks: Option<Vec<CookbookName>>,
 }
 
 /// The engine. Cheap to share: all methods take `&self`.
@@ -262,7 +273,7 @@ mod tests {
         assert_eq!(back_off(0, retry), TimeDelta::seconds(1));
         assert_eq!(back_off(3, retry), TimeDelta::seconds(8));
         assert_eq!(back_off(4_000, retry), TimeDelta::seconds(600));
-        let asked = Verdict::Retry { after: Some(Duration::from_secs(3600)) };
+        let asked = Verdict::Retry { after: Some(Duration::from_hours(1)) };
         assert_eq!(back_off(0, asked), TimeDelta::seconds(3600));
     }
 }

@@ -139,7 +139,6 @@ impl Checker<'_> {
             None
         };
         let outage_after = delay(self, "outage_after", &keys.outage_after);
-        let max_clock_jump = delay(self, "max_clock_jump", &keys.max_clock_jump);
         let schedule = |checker: &mut Self, key, text: &str| {
             let schedule = checker.keep(&["schedule", key], Schedule::parse(text, zone))?;
             let (gap, outage_after) = (longest_gap(&schedule), outage_after?);
@@ -158,12 +157,7 @@ impl Checker<'_> {
         };
         let sweep = schedule(self, "sweep", &keys.sweep);
         let poll = schedule(self, "poll", &keys.poll);
-        Some(Schedules {
-            sweep: sweep?,
-            poll: poll?,
-            outage_after: outage_after?,
-            max_clock_jump: max_clock_jump?,
-        })
+        Some(Schedules { sweep: sweep?, poll: poll?, outage_after: outage_after? })
     }
 
     fn limits(&mut self, keys: &Keys) {

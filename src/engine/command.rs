@@ -81,24 +81,24 @@ impl Engine {
                 draft.reply(order.key, Reply::Status { lines });
             }
             Command::Approve { digest } => self.approve(draft, order, digest.as_deref()).await?,
-            Command::Reject { reason } => self.reject(draft, order, reason),
+            Command::Reject { reason } => Self::reject(draft, order, reason),
             Command::Accept { .. } => self.accept(draft, order).await?,
             Command::Extend { by, machine, .. } => {
                 self.extend(draft, order, by, machine.as_ref());
             }
             Command::Restore { by, machine } => self.restore(draft, order, by, machine.as_ref()),
             Command::Release { machine, confirmation } => {
-                self.release(draft, order, machine.as_ref(), confirmation.as_deref());
+                Self::release(draft, order, machine.as_ref(), confirmation.as_deref());
             }
             Command::Power { action, machine } => {
-                self.switch(draft, order, action, machine.as_ref());
+                Self::switch(draft, order, action, machine.as_ref());
             }
             Command::Transfer { to } => self.transfer(draft, order, &to).await?,
             Command::Retry => self.retry(draft, order).await?,
-            Command::Hold { reason } => self.hold(draft, order, Some(reason)),
-            Command::Unhold => self.hold(draft, order, None),
-            Command::Protect { machine } => self.protect(draft, order, true, machine.as_ref()),
-            Command::Unprotect { machine } => self.protect(draft, order, false, machine.as_ref()),
+            Command::Hold { reason } => Self::hold(draft, order, Some(reason)),
+            Command::Unhold => Self::hold(draft, order, None),
+            Command::Protect { machine } => Self::protect(draft, order, true, machine.as_ref()),
+            Command::Unprotect { machine } => Self::protect(draft, order, false, machine.as_ref()),
         }
         Ok(())
     }
@@ -120,13 +120,12 @@ impl Engine {
             let state = super::view::state_in_words(lease);
             let mut line = format!("`{}` is {state}", lease.order.key.name);
             if let Some(deadline) = lease.deadline {
-                line.push_str(&format!(
-                    "; next step: `{}`",
-                    self.calendar.describe(deadline.at, self.now())
-                ));
+                line.push_str("; next step: ");
+                line.push_str(&self.calendar.describe(deadline.at, self.now()));
             }
             if let Some(hold) = &lease.hold {
-                line.push_str(&format!("; on hold: {hold}"));
+                line.push_str("; on hold: ");
+                line.push_str(hold);
             }
             line
         };
@@ -183,15 +182,10 @@ impl Draft<'_> {
         }
         let fitting: Vec<Lease> =
             named.iter().filter(|lease| fit.contains(&lease.state)).cloned().collect();
-        if fitting.is_empty() {
-            if let Some(lease) = named.first() {
-                let why = format!(
-                    "`{}` is {}.",
-                    lease.order.key.name,
-                    super::view::state_in_words(lease)
-                );
-                self.impossible(order, why, otherwise);
-            }
+        if let (true, Some(lease)) = (fitting.is_empty(), named.first()) {
+            let why =
+                format!("`{}` is {}.", lease.order.key.name, super::view::state_in_words(lease));
+            self.impossible(order, why, otherwise);
         }
         fitting
     }

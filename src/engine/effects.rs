@@ -46,8 +46,13 @@ impl Engine {
             Task::Lease(lease, step) => self.act(effect, *lease, step).await,
         };
         match outcome {
-            // Somebody else took it over, or the lease moved: it is tried again.
-            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Ok(()) => Ok(()),
+            // The lease moved meanwhile: the effect is performed again, which is
+            // idempotent, or is found to be overtaken. If somebody else took it
+            // over, this changes nothing.
+            Err(CommitError::Conflict) => {
+                self.store().postpone_effect(effect, self.now(), "the lease moved").await
+            }
             Err(CommitError::Port(error)) => self.failed(effect, &error).await,
         }
     }
@@ -161,7 +166,7 @@ impl Engine {
             action,
             Of { lease: Some(id), digest: Some(lease.digest), ..Of::default() },
         );
-        follow_request(&mut draft, &event);
+        follow_request(&mut draft);
         self.finish(effect, draft).await
     }
 
@@ -179,11 +184,9 @@ impl Engine {
             Effect::Create => {
                 limit(EffectKind::Create, self.settings.creations_per_day, "made").await
             }
-            Effect::Destroy => {
-                let name = lease.order.key.name.as_str();
-                if lease.protected
-                    || self.settings.protected_names.iter().any(|other| other == name)
-                {
+            Effect::Stop if self.is_protected(lease) => Ok(Some("it is protected".to_owned())),
+            Effect::Destroy | Effect::DropBackups => {
+                if self.is_protected(lease) {
                     return Ok(Some("it is protected".to_owned()));
                 }
                 if let Some(why) = &lease.hold {
@@ -195,10 +198,20 @@ impl Engine {
                             .to_owned(),
                     ));
                 }
+                if *step == Effect::DropBackups {
+                    return Ok(None);
+                }
                 limit(EffectKind::Destroy, self.settings.destroys_per_day, "destroyed").await
             }
             _ => Ok(None),
         }
+    }
+
+    /// By a sysadmin's command, or by the operator's list, which wins over
+    /// everything.
+    fn is_protected(&self, lease: &Lease) -> bool {
+        let name = lease.order.key.name.as_str();
+        lease.protected || self.settings.protected_names.iter().any(|other| other == name)
     }
 
     /// What a refusal means for the lease, where it means something.
@@ -384,19 +397,19 @@ async fn take_step(
     }
 }
 
-/// What a lease's event means for its request.
-fn follow_request(draft: &mut Draft<'_>, event: &Event) {
-    let made = draft.leases.iter().all(|lease| lease.value.state != State::Provisioning);
-    let undone = draft
-        .leases
-        .iter()
-        .all(|lease| lease.value.state == State::Ended && lease.value.handed_over.is_none());
-    let follows = match event {
-        Event::Destroyed if undone => request_life::Event::Undone,
-        Event::Created { .. } if made => request_life::Event::HandedOver,
-        _ => return,
+/// What a lease's event means for its request: once nothing is left to be made
+/// or undone, it is settled, or back to whoever approves if nothing came of it.
+fn follow_request(draft: &mut Draft<'_>) {
+    let leases = || draft.leases.iter().map(|lease| &lease.value);
+    let handed_over = |lease: &Lease| lease.handed_over.is_some();
+    let event = if leases().any(|lease| !handed_over(lease) && lease.state != State::Ended) {
+        return;
+    } else if leases().any(handed_over) {
+        request_life::Event::Settled
+    } else {
+        request_life::Event::Undone
     };
-    if draft.request_event(follows).is_ok() && follows == request_life::Event::Undone {
+    if draft.request_event(event).is_ok() && event == request_life::Event::Undone {
         // Whoever approves after a failure says so anew.
         draft.request_mut().approvals.clear();
     }

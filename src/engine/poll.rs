@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::Engine;
+use super::{Engine, Project};
 use crate::{
     identity::{ForgeName, IssueRef, ProjectId, Timestamp},
     ports::PortError,
@@ -27,7 +27,7 @@ impl Engine {
         let leases = self.store().live_leases().await?;
         let mut found = 0;
         let mut answered = std::collections::BTreeSet::new();
-        for (forge, project) in &self.settings.projects {
+        for Project { forge, id: project, .. } in &self.settings.projects {
             match self.poll_project(forge, *project).await {
                 Ok(issues) => {
                     found += issues;

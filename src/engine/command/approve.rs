@@ -70,7 +70,7 @@ impl Engine {
         let of = Of { digest: Some(digest), authority: authority.clone(), lease: None };
         draft.audit(person(&approval.by), "approve", of);
         draft.request_mut().approvals.push(approval.clone());
-        if self.is_complete(draft, count) {
+        if Self::is_complete(draft, count) {
             let cookbook = order.cookbook;
             if let Some(cookbook) = cookbook {
                 self.grant(order.desk, draft, cookbook, Some((&approval, authority))).await?;
@@ -88,13 +88,13 @@ impl Engine {
     }
 
     /// Whether everyone needed has agreed.
-    fn is_complete(&self, draft: &Draft<'_>, count: usize) -> bool {
+    fn is_complete(draft: &Draft<'_>, count: usize) -> bool {
         let request = &draft.request.value;
         let accepted = request.accepted || request.verdict.acceptance_needed.is_none();
         accepted && request.approvals.len() >= count
     }
 
-    pub(super) fn reject(&self, draft: &mut Draft<'_>, order: &Order<'_>, reason: String) {
+    pub(super) fn reject(draft: &mut Draft<'_>, order: &Order<'_>, reason: String) {
         if !order.rights.decides() {
             draft.refuse(order, &["approvers", "sysadmins"]);
             return;
@@ -122,7 +122,7 @@ impl Engine {
         order: &Order<'_>,
     ) -> Result<(), CommitError> {
         let by = order.by().clone();
-        if self.accept_transfer(draft, order) {
+        if Self::accept_transfer(draft, order) {
             return Ok(());
         }
         let request = draft.request.value.clone();
@@ -145,7 +145,7 @@ impl Engine {
             Need::Approval { count, .. } => *count,
             Need::Nothing => 0,
         };
-        if self.is_complete(draft, count)
+        if Self::is_complete(draft, count)
             && let (Some(cookbook), Some(last)) = (order.cookbook, request.approvals.last())
         {
             return self.grant(order.desk, draft, cookbook, Some((last, None))).await;
@@ -155,7 +155,7 @@ impl Engine {
     }
 
     /// Whether the order accepted a transfer.
-    fn accept_transfer(&self, draft: &mut Draft<'_>, order: &Order<'_>) -> bool {
+    fn accept_transfer(draft: &mut Draft<'_>, order: &Order<'_>) -> bool {
         let now = draft.now();
         let by = order.by().id;
         let asked = draft.request.value.questions.iter().find_map(|question| match question {

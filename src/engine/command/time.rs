@@ -42,7 +42,7 @@ impl Engine {
             }
             if self.within_budget(draft, order, &lease, until) {
                 let event = Event::Extend { until, by: order.by().clone() };
-                self.move_end(draft, order, &lease, &event, "extend");
+                Self::move_end(draft, order, &lease, &event, "extend");
             }
         }
     }
@@ -67,7 +67,7 @@ impl Engine {
             };
             if self.within_budget(draft, order, &lease, until) {
                 let event = Event::Restore { until, by: order.by().clone() };
-                self.move_end(draft, order, &lease, &event, "restore");
+                Self::move_end(draft, order, &lease, &event, "restore");
             }
         }
     }
@@ -110,7 +110,6 @@ impl Engine {
     }
 
     fn move_end(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         lease: &Lease,
@@ -131,19 +130,18 @@ impl Engine {
 
     /// Ends a lease now. Needs a second command, since nothing brings it back.
     pub(super) fn release(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         machine: Option<&MachineName>,
         confirmation: Option<&str>,
     ) {
         if let Some(code) = confirmation {
-            self.confirm_release(draft, order, code);
+            Self::confirm_release(draft, order, code);
             return;
         }
         let fit = [State::Provisioning, State::Active, State::Expired];
         for lease in draft.meant(order, machine, &fit, None) {
-            if !self.may_release(draft, order, &lease) {
+            if !Self::may_release(draft, order, &lease) {
                 return;
             }
             let code = Digest::of(format!("{}:{}", lease.id, order.note.id)).short();
@@ -159,7 +157,7 @@ impl Engine {
         }
     }
 
-    fn confirm_release(&self, draft: &mut Draft<'_>, order: &Order<'_>, given: &str) {
+    fn confirm_release(draft: &mut Draft<'_>, order: &Order<'_>, given: &str) {
         let now = draft.now();
         let asked = draft.request.value.questions.iter().find_map(|question| match question {
             Question::Release { lease, code, at }
@@ -175,17 +173,22 @@ impl Engine {
             draft.impossible(order, "no open question has this code.", hint);
             return;
         };
-        if !self.may_release(draft, order, &lease) {
+        if !Self::may_release(draft, order, &lease) {
             return;
         }
         draft.request_mut().questions.retain(
             |question| !matches!(question, Question::Release { lease: other, .. } if *other == lease.id),
         );
+        if lease.state == State::Provisioning {
+            // Nobody waits for it any more. An illegal event says that others
+            // of the request's machines are in use.
+            let _ = draft.request_event(crate::request::lifecycle::Event::Settled);
+        }
         let event = Event::Release { by: order.by().clone() };
-        self.move_end(draft, order, &lease, &event, "release");
+        Self::move_end(draft, order, &lease, &event, "release");
     }
 
-    fn may_release(&self, draft: &mut Draft<'_>, order: &Order<'_>, lease: &Lease) -> bool {
+    fn may_release(draft: &mut Draft<'_>, order: &Order<'_>, lease: &Lease) -> bool {
         let may = order.rights.sysadmin.is_some() || draft.is_owner(order, lease.id);
         if !may {
             draft.refuse(order, &["its owner and fallback owners", "sysadmins"]);

@@ -1,0 +1,239 @@
+//! A provider in memory, which fails when told. The provider contract is run
+//! on it as well, so that it does not lie.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use innkeeper::{
+    identity::{LeaseId, MachineName, ProviderName},
+    ports::{
+        PortError,
+        provider::{Machine, MachineKey, MachineOrder, Power, Provider},
+    },
+};
+use uuid::Uuid;
+
+/// A call that can be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Create,
+    Start,
+    Stop,
+    Destroy,
+    DropBackups,
+    List,
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fails {
+    /// Nothing happens; it may work later.
+    Before,
+    /// It happens, and the answer is lost.
+    After,
+    /// The machine is there but does not run, and the answer is lost.
+    Halfway,
+    /// It will not work later either.
+    ForGood,
+}
+
+#[derive(Default)]
+struct Inside {
+    machines: BTreeMap<MachineName, Machine>,
+    plan: Vec<(Call, Fails)>,
+    /// Every call that changed something, in order.
+    log: Vec<(Call, MachineName)>,
+    next_uuid: u128,
+}
+
+/// A host with machines on it.
+pub(crate) struct Host {
+    name: ProviderName,
+    inside: Mutex<Inside>,
+}
+
+impl Host {
+    pub(crate) fn new(name: &str) -> Self {
+        Self { name: name.into(), inside: Mutex::default() }
+    }
+
+    /// The next such call fails in this way; several are failed in order.
+    pub(crate) fn fail(&self, call: Call, fails: Fails) {
+        self.lock().plan.push((call, fails));
+    }
+
+    /// Whether a planned failure has not struck yet.
+    pub(crate) fn has_plans(&self) -> bool {
+        !self.lock().plan.is_empty()
+    }
+
+    pub(crate) fn machines(&self) -> Vec<Machine> {
+        self.lock().machines.values().cloned().collect()
+    }
+
+    pub(crate) fn power_of(&self, name: &str) -> Option<Power> {
+        self.lock().machines.get(&name.into()).map(|machine| machine.power)
+    }
+
+    /// Somebody switches a machine on or off at the host.
+    pub(crate) fn switch(&self, name: &str, power: Power) {
+        if let Some(machine) = self.lock().machines.get_mut(&name.into()) {
+            machine.power = power;
+        }
+    }
+
+    /// Somebody removes a machine at the host.
+    pub(crate) fn remove(&self, name: &str) {
+        self.lock().machines.remove(&name.into());
+    }
+
+    /// Somebody else's machine, or one with our mark.
+    pub(crate) fn put(&self, name: &str, lease: Option<LeaseId>) {
+        let mut inside = self.lock();
+        let machine = Machine {
+            name: name.into(),
+            uuid: Uuid::from_u128(0xff00_0000 + inside.next_uuid),
+            lease,
+            power: Power::On,
+            addresses: vec![],
+        };
+        inside.next_uuid += 1;
+        inside.machines.insert(name.into(), machine);
+    }
+
+    /// How often such a call took effect on a machine.
+    pub(crate) fn done(&self, call: Call, name: &str) -> usize {
+        self.lock().log.iter().filter(|(done, on)| *done == call && on.as_str() == name).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap()
+    }
+
+    fn planned(inside: &mut Inside, call: Call) -> Option<Fails> {
+        let index = inside.plan.iter().position(|(planned, _)| *planned == call)?;
+        Some(inside.plan.remove(index).1)
+    }
+
+    /// A call on a machine that, as far as it exists, is this lease's.
+    fn act(
+        &self,
+        call: Call,
+        key: &MachineKey,
+        deed: impl FnOnce(&mut Inside) -> Result<(), PortError>,
+    ) -> Result<(), PortError> {
+        let mut inside = self.lock();
+        let fails = Self::planned(&mut inside, call);
+        let doing = format!("{call:?} {}", key.name).to_lowercase();
+        match fails {
+            Some(Fails::Before | Fails::Halfway) => {
+                return Err(PortError::retry(doing, "the host does not answer"));
+            }
+            Some(Fails::ForGood) => return Err(PortError::give_up(doing, "the host refuses")),
+            _ => {}
+        }
+        if let Some(machine) = inside.machines.get(&key.name)
+            && (machine.lease != Some(key.lease)
+                || key.uuid.is_some_and(|uuid| uuid != machine.uuid))
+        {
+            return Err(PortError::give_up(doing, "it is somebody else's machine"));
+        }
+        deed(&mut inside)?;
+        inside.log.push((call, key.name.clone()));
+        match fails {
+            Some(Fails::After) => Err(PortError::retry(doing, "the answer was lost")),
+            _ => Ok(()),
+        }
+    }
+
+    fn set_power(&self, call: Call, key: &MachineKey, power: Power) -> Result<(), PortError> {
+        self.act(call, key, |inside| match inside.machines.get_mut(&key.name) {
+            Some(machine) => {
+                machine.power = power;
+                Ok(())
+            }
+            None if power == Power::Off => Ok(()),
+            None => Err(PortError::missing("start it", "there is no such machine")),
+        })
+    }
+}
+
+#[async_trait]
+impl Provider for Host {
+    fn name(&self) -> &ProviderName {
+        &self.name
+    }
+
+    async fn create(&self, order: &MachineOrder) -> Result<Machine, PortError> {
+        let halfway = {
+            let mut inside = self.lock();
+            let index = inside.plan.iter().position(|plan| *plan == (Call::Create, Fails::Halfway));
+            index.map(|index| inside.plan.remove(index)).is_some()
+        };
+        let power = if halfway { Power::Off } else { Power::On };
+        self.act(Call::Create, &order.key, |inside| {
+            inside.next_uuid += 1;
+            let uuid = Uuid::from_u128(inside.next_uuid);
+            let machine = inside.machines.entry(order.key.name.clone()).or_insert(Machine {
+                name: order.key.name.clone(),
+                uuid,
+                lease: Some(order.key.lease),
+                power,
+                addresses: vec!["192.0.2.7".to_owned()],
+            });
+            machine.power = power;
+            Ok(())
+        })?;
+        if halfway {
+            return Err(PortError::retry("create it", "the answer was lost halfway"));
+        }
+        self.find(&order.key).await?.ok_or_else(|| PortError::retry("create it", "it is gone"))
+    }
+
+    async fn find(&self, key: &MachineKey) -> Result<Option<Machine>, PortError> {
+        let machine = self.lock().machines.get(&key.name).cloned();
+        match machine {
+            Some(machine)
+                if machine.lease != Some(key.lease)
+                    || key.uuid.is_some_and(|uuid| uuid != machine.uuid) =>
+            {
+                Err(PortError::give_up("find it", "it is somebody else's machine"))
+            }
+            found => Ok(found),
+        }
+    }
+
+    async fn list(&self) -> Result<Vec<Machine>, PortError> {
+        let mut inside = self.lock();
+        match Self::planned(&mut inside, Call::List) {
+            Some(_) => Err(PortError::retry("list machines", "the host does not answer")),
+            None => Ok(inside.machines.values().cloned().collect()),
+        }
+    }
+
+    async fn start(&self, key: &MachineKey) -> Result<(), PortError> {
+        self.set_power(Call::Start, key, Power::On)
+    }
+
+    async fn stop(&self, key: &MachineKey) -> Result<(), PortError> {
+        self.set_power(Call::Stop, key, Power::Off)
+    }
+
+    async fn reboot(&self, key: &MachineKey) -> Result<(), PortError> {
+        self.set_power(Call::Start, key, Power::On)
+    }
+
+    async fn destroy(&self, key: &MachineKey) -> Result<(), PortError> {
+        self.act(Call::Destroy, key, |inside| {
+            inside.machines.remove(&key.name);
+            Ok(())
+        })
+    }
+
+    async fn drop_backups(&self, key: &MachineKey) -> Result<(), PortError> {
+        self.act(Call::DropBackups, key, |_| Ok(()))
+    }
+}

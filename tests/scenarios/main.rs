@@ -1,0 +1,12 @@
+//! Stories over real HTTP with a moved clock. Each ends with nothing left over.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a story that cannot go on has failed"
+)]
+#![expect(clippy::print_stderr, reason = "a story that fails tells how far it came")]
+
+mod host;
+mod life;
+mod world;

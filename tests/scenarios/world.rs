@@ -1,0 +1,317 @@
+//! The world scenarios play in: the practice house over a host in memory, a
+//! clock that moves when told, and people who act at the rehearsal GitLab.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use futures::FutureExt as _;
+use innkeeper::{
+    app::{
+        practice::{self, Practice, Setup},
+        system::MovableClock,
+    },
+    cookbook::{self, issue_template},
+    engine::Settings,
+    lease::Lease,
+    ports::{clock::Clock as _, provider::Provider},
+    rehearsal::{IssueKey, IssueSnapshot, IssueState, Options, quick_actions, references},
+    store::audit_chain,
+};
+use tokio::net::TcpListener;
+
+use crate::host::Host;
+
+pub(crate) const PROJECT_PATH: &str = "tpo/tpa/team";
+
+/// The longest a scenario may take, in real time.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// When scenarios begin: a Monday morning.
+const BEGIN: &str = "2026-11-30T08:00:00Z";
+
+/// Everything a scenario acts on.
+pub(crate) struct World {
+    pub(crate) practice: Practice,
+    pub(crate) host: Arc<Host>,
+    pub(crate) clock: Arc<MovableClock>,
+    /// How many of the bot's comments were read, per issue.
+    read: std::collections::BTreeMap<u64, usize>,
+    _folder: tempfile::TempDir,
+}
+
+/// Plays a story, and checks that it leaves nothing over. A story that hangs
+/// or fails prints what was said so far.
+pub(crate) async fn scenario(story: impl AsyncFnOnce(&mut World)) {
+    scenario_with(|_| {}, story).await;
+}
+
+/// The same with other settings.
+pub(crate) async fn scenario_with(adjust: fn(&mut Settings), story: impl AsyncFnOnce(&mut World)) {
+    let mut world = World::new(adjust).await;
+    let played = AssertUnwindSafe(tokio::time::timeout(PATIENCE, story(&mut world)));
+    match played.catch_unwind().await {
+        Ok(Ok(())) => world.finish().await,
+        Ok(Err(_)) => {
+            world.print();
+            panic!("the story did not end within {PATIENCE:?}");
+        }
+        Err(panic) => {
+            world.print();
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl World {
+    async fn new(adjust: fn(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(MovableClock::starting(BEGIN.parse().unwrap(), false));
+        let host = Arc::new(Host::new("libvirt"));
+        let practice = Practice::start(Setup {
+            clock: clock.clone(),
+            providers: vec![host.clone() as Arc<dyn Provider>],
+            cookbooks: cookbook::load::embedded(),
+            folder: folder.path().to_owned(),
+            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            options: Options::default(),
+            adjust,
+        })
+        .await
+        .unwrap();
+        let world = Self {
+            practice,
+            host,
+            clock,
+            read: std::collections::BTreeMap::new(),
+            _folder: folder,
+        };
+        world.practice.tick().await.unwrap();
+        world
+    }
+
+    // --- people
+
+    /// A complete sandbox request; `extra` answers win over the usual ones.
+    pub(crate) fn sandbox(extra: &[(&str, &str)]) -> String {
+        let cookbooks = cookbook::load::embedded();
+        let template = issue_template::gitlab(cookbooks.get(&"sandbox".into()).unwrap());
+        let usual = [("What is it for?", "To see how it copes."), ("Fallback owner", "@bob")];
+        let mut text = template.replace("- [ ]", "- [x]");
+        for (heading, value) in usual.iter().filter(|(h, _)| extra.iter().all(|(e, _)| e != h)) {
+            text = fill(&text, heading, value);
+        }
+        for (heading, value) in extra {
+            text = fill(&text, heading, value);
+        }
+        text
+    }
+
+    /// Alice files a request, and Innkeeper has answered it.
+    pub(crate) async fn filed(&mut self, extra: &[(&str, &str)]) -> IssueKey {
+        let issue = self
+            .practice
+            .rehearsal
+            .file_issue("alice", PROJECT_PATH, "A machine, please", &Self::sandbox(extra))
+            .unwrap();
+        self.settle().await;
+        issue
+    }
+
+    /// Alice's request is approved by Carol and handed over; all was read.
+    pub(crate) async fn handed_over(&mut self, extra: &[(&str, &str)]) -> IssueKey {
+        let issue = self.filed(extra).await;
+        let digest = self.digest(issue);
+        self.says("carol", issue, &format!("@innkeeper approve {digest}")).await;
+        self.expect(issue, "Approved by carol");
+        self.expect(issue, "is up.");
+        issue
+    }
+
+    /// Somebody comments, and everything that follows has happened.
+    pub(crate) async fn says(&mut self, user: &str, issue: IssueKey, text: &str) {
+        self.practice.rehearsal.comment(user, issue, text).unwrap();
+        self.settle().await;
+    }
+
+    // --- what is there
+
+    pub(crate) fn issue(&self, issue: IssueKey) -> IssueSnapshot {
+        self.practice.rehearsal.issue(issue).unwrap()
+    }
+
+    pub(crate) fn is_open(&self, issue: IssueKey) -> bool {
+        self.issue(issue).state == IssueState::Opened
+    }
+
+    fn bot_notes(&self, issue: IssueKey) -> Vec<String> {
+        let issue = self.issue(issue);
+        let notes = issue.comments_by("innkeeper");
+        notes.map(|note| note.body.clone()).collect()
+    }
+
+    /// The comment that is edited in place.
+    pub(crate) fn sticky(&self, issue: IssueKey) -> String {
+        let notes = self.bot_notes(issue);
+        let mut stickies = notes.iter().filter(|body| body.contains("innkeeper:sticky"));
+        let sticky = stickies.next().expect("there is no sticky comment").clone();
+        assert!(stickies.next().is_none(), "there are two sticky comments");
+        sticky
+    }
+
+    /// The digest an approval has to name now.
+    pub(crate) fn digest(&self, issue: IssueKey) -> String {
+        let sticky = self.sticky(issue);
+        let rest = sticky.split("approve ").nth(1).expect("nothing asks for approval");
+        rest.chars().take_while(char::is_ascii_hexdigit).collect()
+    }
+
+    /// The bot's next comment that was not read, without its marker.
+    pub(crate) fn next_comment(&mut self, issue: IssueKey) -> Option<String> {
+        let notes = self.bot_notes(issue);
+        let mut news = notes.iter().filter(|body| !body.contains("innkeeper:sticky"));
+        let read = self.read.entry(issue.iid).or_default();
+        let next = news.nth(*read)?;
+        *read += 1;
+        Some(next.split_once("-->").map_or(next.as_str(), |(_, text)| text).trim().to_owned())
+    }
+
+    /// The next comment holds these words.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, issue: IssueKey, words: &str) -> String {
+        let comment = self.next_comment(issue);
+        let Some(comment) = comment.filter(|comment| comment.contains(words)) else {
+            self.print();
+            panic!("the next comment does not say {words:?}");
+        };
+        comment
+    }
+
+    /// Reads comments up to the one that holds these words.
+    #[track_caller]
+    pub(crate) fn read_until(&mut self, issue: IssueKey, words: &str) -> String {
+        loop {
+            match self.next_comment(issue) {
+                Some(comment) if comment.contains(words) => return comment,
+                Some(_) => {}
+                None => {
+                    self.print();
+                    panic!("no comment says {words:?}");
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn silent(&mut self, issue: IssueKey) {
+        if let Some(comment) = self.next_comment(issue) {
+            panic!("nobody should have said: {comment}");
+        }
+    }
+
+    pub(crate) async fn leases(&self) -> Vec<Lease> {
+        let leases = self.practice.store.live_leases().await.unwrap();
+        leases.into_iter().map(|lease| lease.value).collect()
+    }
+
+    // --- time
+
+    pub(crate) async fn settle(&self) {
+        self.practice.settle().await.unwrap();
+    }
+
+    /// Time passes in steps from sweep to sweep.
+    pub(crate) async fn after(&self, time: TimeDelta) {
+        practice::pass(|step| self.clock.advance(step), time, || self.practice.tick())
+            .await
+            .unwrap();
+    }
+
+    /// Nothing runs for that long: no sweep, no look.
+    pub(crate) fn asleep(&self, time: TimeDelta) {
+        self.clock.advance(time);
+    }
+
+    /// Time passes until this is so.
+    pub(crate) async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        for _ in 0..24 * 150 {
+            if is_so(self) {
+                return;
+            }
+            self.after(TimeDelta::hours(1)).await;
+        }
+        self.print();
+        panic!("it never came to that");
+    }
+
+    // --- the end
+
+    /// Nothing is left over, and nothing that was said could act.
+    async fn finish(&mut self) {
+        // Whatever waits for a back-off gets the time it needs.
+        for _ in 0..3 {
+            self.after(TimeDelta::hours(1)).await;
+        }
+        let issues = self.practice.rehearsal.issues();
+        for issue in &issues {
+            if let Some(comment) = self.next_comment(issue.key) {
+                self.print();
+                panic!("nobody read: {comment}");
+            }
+            for note in issue.comments_by("innkeeper") {
+                assert_harmless(&note.body);
+            }
+        }
+        let figures = self.practice.store.figures(self.clock.now()).await.unwrap();
+        assert_eq!(figures.effects_pending, 0, "effects are left over");
+        assert_eq!(figures.effects_buried, 0, "effects were given up: {:?}", figures.buried);
+        assert_eq!(figures.looks_waiting, 0, "issues still want a look");
+        assert!(!self.host.has_plans(), "a planned failure never struck");
+        assert_eq!(self.practice.rehearsal.faults_ahead(), 0, "a planned fault never struck");
+        let leases = self.leases().await;
+        for machine in self.host.machines() {
+            let Some(id) = machine.lease else { continue };
+            let lease = leases.iter().find(|lease| lease.id == id);
+            assert!(
+                lease.is_some_and(|lease| lease.state.has_machine()),
+                "{} has no lease",
+                machine.name
+            );
+        }
+        let log = self.practice.store.audit_log(1, 10_000).await.unwrap();
+        assert_eq!(audit_chain::verify(&log), Ok(()));
+    }
+
+    /// What was said so far.
+    pub(crate) fn print(&self) {
+        for issue in self.practice.rehearsal.issues() {
+            eprintln!(
+                "--- issue {} ({:?}) {:?} at {}",
+                issue.key.iid,
+                issue.state,
+                issue.labels,
+                self.clock.now()
+            );
+            for note in issue.comments() {
+                eprintln!("{}: {}\n", note.author, note.body);
+            }
+        }
+    }
+}
+
+/// No quick action, no reference, and no mention but of people we mean.
+fn assert_harmless(body: &str) {
+    let (_, actions) = quick_actions::extract(body);
+    assert!(actions.is_empty(), "a quick action in: {body}");
+    let people = ["alice", "bob", "carol", "dan", "mallory"];
+    for name in references::mentions(body) {
+        assert!(people.contains(&name.as_str()), "{name} is mentioned in: {body}");
+    }
+    assert_eq!(references::references(body), Vec::<String>::new(), "references in: {body}");
+}
+
+/// Writes a value under a heading, after its hint.
+fn fill(text: &str, heading: &str, value: &str) -> String {
+    let at = text.find(&format!("### {heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
+    let end = at + text[at..].find("-->").unwrap() + 3;
+    format!("{}\n\n{value}\n{}", &text[..end], &text[end..])
+}

@@ -215,6 +215,17 @@ impl Checker<'_> {
     }
 
     fn log_filter(&mut self, filter: &str) {
+        // A lone word is read as a module to log and everything else as not to be
+        // logged: a misspelt level would end the log.
+        let words = filter.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+        for word in words.filter(|word| !word.contains(['=', '[']) && !is_level(word)) {
+            self.wrong(
+                &["log", "filter"],
+                format!("`{word}` is not a level: off, error, warn, info, debug or trace"),
+                format!("for a module add its level, e.g. `{word}=debug`"),
+            );
+        }
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(filter) {
             self.wrong(
                 &["log", "filter"],

@@ -140,7 +140,7 @@ impl Rehearsal {
         let deliverer =
             tokio::spawn(hooks::deliver(Arc::clone(&state), numbers, options.hook_time_out));
         let shared = Shared { state, faults: Arc::default(), options: Arc::new(options) };
-        let router = api::router(&shared).merge(pages::router()).with_state(shared.clone());
+        let router = api::router(&shared).merge(pages::router(&shared)).with_state(shared.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
             let service = router.into_make_service_with_connect_info::<Scissors>();

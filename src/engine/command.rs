@@ -7,6 +7,8 @@ mod approve;
 mod machine;
 mod time;
 
+use std::fmt::Write as _;
+
 use super::{
     Engine,
     draft::Draft,
@@ -89,25 +91,25 @@ impl Engine {
                 draft.reply(&order.key, Reply::Status { lines });
             }
             Command::Approve { digest } => self.approve(draft, order, digest.as_deref()).await?,
-            Command::Reject { reason } => self.reject(draft, order, reason),
+            Command::Reject { reason } => Self::reject(draft, order, reason),
             Command::Accept { digest } => self.accept(draft, order, digest.as_deref()).await?,
             Command::Extend { by, machine, .. } => {
                 self.extend(draft, order, by, machine.as_ref());
             }
             Command::Restore { by, machine } => self.restore(draft, order, by, machine.as_ref()),
             Command::Release { machine, confirmation } => match confirmation {
-                Some(code) => self.confirm_release(draft, order, machine.as_ref(), &code),
-                None => self.release(draft, order, machine.as_ref()),
+                Some(code) => Self::confirm_release(draft, order, machine.as_ref(), &code),
+                None => Self::release(draft, order, machine.as_ref()),
             },
             Command::Power { action, machine } => {
-                self.switch(draft, order, action, machine.as_ref());
+                Self::switch(draft, order, action, machine.as_ref());
             }
             Command::Transfer { to } => self.transfer(draft, order, &to).await?,
             Command::Retry => self.retry(draft, order).await?,
-            Command::Hold { reason } => self.hold(draft, order, Some(reason)),
-            Command::Unhold => self.hold(draft, order, None),
-            Command::Protect { machine } => self.protect(draft, order, true, machine.as_ref()),
-            Command::Unprotect { machine } => self.protect(draft, order, false, machine.as_ref()),
+            Command::Hold { reason } => Self::hold(draft, order, Some(reason)),
+            Command::Unhold => Self::hold(draft, order, None),
+            Command::Protect { machine } => Self::protect(draft, order, true, machine.as_ref()),
+            Command::Unprotect { machine } => Self::protect(draft, order, false, machine.as_ref()),
         }
         Ok(())
     }
@@ -130,11 +132,12 @@ impl Engine {
             if lease.protected {
                 line.push_str(", protected");
             } else if let Some(hold) = &lease.hold {
-                line.push_str(&format!("; on hold: {hold}"));
+                line.push_str("; on hold: ");
+                line.push_str(hold);
             } else if let Some(deadline) = lease.deadline {
                 let step = super::view::step_in_words(deadline.step);
                 let when = self.calendar.describe(deadline.at, self.now());
-                line.push_str(&format!("; next: {step} `{when}`"));
+                let _ = write!(line, "; next: {step} `{when}`");
             }
             line
         };
@@ -201,15 +204,10 @@ impl Draft<'_> {
         }
         let fitting: Vec<Lease> =
             named.iter().filter(|lease| fit.contains(&lease.state)).cloned().collect();
-        if fitting.is_empty() {
-            if let Some(lease) = named.first() {
-                let why = format!(
-                    "`{}` is {}.",
-                    lease.order.key.name,
-                    super::view::state_in_words(lease)
-                );
-                self.impossible(order, why, otherwise);
-            }
+        if let (true, Some(lease)) = (fitting.is_empty(), named.first()) {
+            let why =
+                format!("`{}` is {}.", lease.order.key.name, super::view::state_in_words(lease));
+            self.impossible(order, why, otherwise);
         }
         fitting
     }

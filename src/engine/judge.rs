@@ -82,7 +82,9 @@ impl Engine {
         }
         let request = &draft.request.value;
         let Some(digest) = digest else { return Ok(()) };
-        if matches!(request.verdict.needs, Need::Nothing) {
+        // Once only: what could not be made, or was given back before it was,
+        // would be ordered again at once, for ever. A person says so anew.
+        if matches!(request.verdict.needs, Need::Nothing) && draft.leases.is_empty() {
             return self.grant(desk, draft, cookbook, None).await;
         }
         // A new sticky comment notifies by itself; an edited one does not.

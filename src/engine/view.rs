@@ -162,7 +162,7 @@ impl Engine {
             .map(str::to_owned)
             .collect();
         if !draft.leases.is_empty() {
-            let due = self.next_end(draft).map(|(_, at)| self.calendar.due_date(at));
+            let due = Self::next_end(draft).map(|(_, at)| self.calendar.due_date(at));
             if due != desk.issue.due_date {
                 update.due_date = Some(due);
             }
@@ -182,7 +182,7 @@ impl Engine {
 
     /// The due date was changed by hand: it is set back, and that is explained once.
     fn answer_due_date(&self, desk: &Desk, draft: &mut Draft<'_>) {
-        let Some((machine, at)) = self.next_end(draft) else { return };
+        let Some((machine, at)) = Self::next_end(draft) else { return };
         let (shown, wanted) = (desk.issue.due_date, self.calendar.due_date(at));
         let request = &draft.request.value;
         // What we showed last is not somebody's edit but a view that is late.
@@ -199,7 +199,7 @@ impl Engine {
     }
 
     /// The machine that ends next, and when.
-    fn next_end(&self, draft: &Draft<'_>) -> Option<(String, crate::identity::Timestamp)> {
+    fn next_end(draft: &Draft<'_>) -> Option<(String, crate::identity::Timestamp)> {
         draft
             .leases
             .iter()

@@ -258,6 +258,8 @@ fn html_element(rest: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{NAMES, extract};
 
     fn names(text: &str) -> Vec<String> {
@@ -337,6 +339,24 @@ mod tests {
             assert_eq!(extract(text).0, rest, "{text:?}");
         }
     }
+
+    proptest! {
+        #[test]
+        fn what_is_left_after_cutting_keeps_no_carriage_return(text in TRICKY) {
+            prop_assert!(!extract(&text).0.contains('\r'));
+        }
+
+        #[test]
+        fn quoted_text_never_acts(text in TRICKY) {
+            let quoted: Vec<String> =
+                text.replace('\r', "").split('\n').map(|line| format!("> {line}")).collect();
+            prop_assert_eq!(extract(&quoted.join("\n")).1, []);
+        }
+    }
+
+    /// Texts made of what matters to the extractor.
+    const TRICKY: &str =
+        "(/close|/shrug|/label ~a|`|```|<b>|</b>|> |- |\\||\n|\r| |\t|x|\u{feff}|ä){0,30}";
 
     #[test]
     fn the_argument_is_the_rest_of_the_line() {

@@ -161,8 +161,13 @@ impl State {
     }
 
     pub(super) fn issue_url(&self, key: IssueKey) -> String {
+        format!("{}{}", self.base_url, self.issue_path(key))
+    }
+
+    /// The issue's address without the host.
+    pub(super) fn issue_path(&self, key: IssueKey) -> String {
         let path = self.project(key.project).map_or("", |project| project.path.as_str());
-        format!("{}/{path}/-/issues/{}", self.base_url, key.iid)
+        format!("/{path}/-/issues/{}", key.iid)
     }
 
     pub(super) fn can_sign_in(&self, id: u64) -> bool {

@@ -2,6 +2,7 @@
 
 mod api;
 mod faults;
+mod pages;
 mod webhooks;
 
 use std::sync::{Arc, Mutex};

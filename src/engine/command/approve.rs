@@ -73,7 +73,7 @@ impl Engine {
         draft.audit(person(&approval.by), "approve", of);
         draft.request_mut().approvals.push(approval.clone());
         self.drop_lapsed(draft, order).await?;
-        if self.is_complete(draft, count) {
+        if Self::is_complete(draft, count) {
             let cookbook = order.cookbook;
             if let Some(cookbook) = cookbook {
                 self.grant(order.desk, draft, cookbook, Some((&approval, authority))).await?;
@@ -118,13 +118,13 @@ impl Engine {
     }
 
     /// Whether everyone needed has agreed.
-    fn is_complete(&self, draft: &Draft<'_>, count: usize) -> bool {
+    fn is_complete(draft: &Draft<'_>, count: usize) -> bool {
         let request = &draft.request.value;
         let accepted = request.accepted || request.verdict.acceptance_needed.is_none();
         accepted && request.approvals.len() >= count
     }
 
-    pub(super) fn reject(&self, draft: &mut Draft<'_>, order: &Order<'_>, reason: String) {
+    pub(super) fn reject(draft: &mut Draft<'_>, order: &Order<'_>, reason: String) {
         if !order.rights.decides() {
             draft.refuse(order, &["approvers", "sysadmins"]);
             return;
@@ -153,7 +153,7 @@ impl Engine {
         named: Option<&str>,
     ) -> Result<(), CommitError> {
         let by = order.by().clone();
-        if self.accept_transfer(draft, order) {
+        if Self::accept_transfer(draft, order) {
             return Ok(());
         }
         let request = draft.request.value.clone();
@@ -184,7 +184,7 @@ impl Engine {
         };
         self.drop_lapsed(draft, order).await?;
         let last = draft.request.value.approvals.last().cloned();
-        if self.is_complete(draft, count)
+        if Self::is_complete(draft, count)
             && let (Some(cookbook), Some(last)) = (order.cookbook, last)
         {
             return self.grant(order.desk, draft, cookbook, Some((&last, None))).await;
@@ -195,7 +195,7 @@ impl Engine {
 
     /// Whether the order accepted transfers: all that were offered to whoever
     /// gave it, as `transfer` offers all machines of an issue.
-    fn accept_transfer(&self, draft: &mut Draft<'_>, order: &Order<'_>) -> bool {
+    fn accept_transfer(draft: &mut Draft<'_>, order: &Order<'_>) -> bool {
         let now = draft.now();
         let by = order.by();
         let asked: BTreeSet<LeaseId> = draft

@@ -31,12 +31,14 @@ impl Engine {
                 draft.impossible(&order.about(lease.id), "it has no end.", None);
                 continue;
             };
-            let until = self.end_of(by, deadline.at);
-            if until <= deadline.at {
+            // From now if the end has passed, e.g. during a hold.
+            let until = self.end_of(by, deadline.at.max(self.now()));
+            if until <= deadline.at || until <= self.now() {
                 let why = format!(
-                    "`{}` is in use until `{}` already.",
+                    "`{}` is in use until `{}` already, and `{}` is not later.",
                     lease.order.key.name,
-                    self.calendar.describe(deadline.at, self.now())
+                    self.calendar.describe(deadline.at, self.now()),
+                    self.calendar.absolute(until)
                 );
                 let hint = Some("An earlier end is chosen with `release`.");
                 draft.impossible(&order.about(lease.id), why, hint);
@@ -44,7 +46,7 @@ impl Engine {
             }
             if self.within_budget(draft, order, &lease, until) {
                 let event = Event::Extend { until, by: order.by().clone() };
-                self.move_end(draft, order, &lease, &event, "extend");
+                Self::move_end(draft, order, &lease, &event, "extend");
             }
         }
     }
@@ -67,9 +69,13 @@ impl Engine {
                 (None, Some(latest)) if latest > now => wanted.min(latest),
                 _ => wanted,
             };
+            if until <= now {
+                draft.impossible(order, "that day has passed.", None);
+                continue;
+            }
             if self.within_budget(draft, order, &lease, until) {
                 let event = Event::Restore { until, by: order.by().clone() };
-                self.move_end(draft, order, &lease, &event, "restore");
+                Self::move_end(draft, order, &lease, &event, "restore");
             }
         }
     }
@@ -89,10 +95,15 @@ impl Engine {
         lease: &Lease,
         until: Timestamp,
     ) -> bool {
-        if order.rights.decides() {
+        let owner = draft.is_owner(order, lease.id);
+        // An approver does not go beyond the budget of a machine of their own,
+        // as they do not approve a request of their own.
+        let own = order.cookbook.is_some_and(|cookbook| cookbook.approval.own);
+        let approves = order.rights.approver.is_some() && (own || !owner);
+        if approves || order.rights.sysadmin.is_some() {
             return true;
         }
-        if !draft.is_owner(order, lease.id) {
+        if !owner {
             draft.refuse(order, &["its owner and fallback owners", "approvers", "sysadmins"]);
             return false;
         }
@@ -117,7 +128,6 @@ impl Engine {
     }
 
     fn move_end(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         lease: &Lease,
@@ -138,15 +148,10 @@ impl Engine {
     }
 
     /// Ends a lease now. Needs a second command, since nothing brings it back.
-    pub(super) fn release(
-        &self,
-        draft: &mut Draft<'_>,
-        order: &Order<'_>,
-        machine: Option<&MachineName>,
-    ) {
+    pub(super) fn release(draft: &mut Draft<'_>, order: &Order<'_>, machine: Option<&MachineName>) {
         let fit = [State::Provisioning, State::Active, State::Expired];
         for lease in draft.meant(order, machine, &fit, None) {
-            if !self.may_release(draft, order, &lease) {
+            if !Self::may_release(draft, order, &lease) {
                 return;
             }
             let code = Digest::of(format!("{}:{}", lease.id, order.note.id)).short();
@@ -165,7 +170,6 @@ impl Engine {
     /// Ends the lease that the question was about; a machine that is named as
     /// well has to be that one.
     pub(super) fn confirm_release(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         machine: Option<&MachineName>,
@@ -195,17 +199,22 @@ impl Engine {
             draft.impossible(order, why, hint);
             return;
         };
-        if !self.may_release(draft, order, &lease) {
+        if !Self::may_release(draft, order, &lease) {
             return;
         }
         draft.request_mut().questions.retain(
             |question| !matches!(question, Question::Release { lease: other, .. } if *other == lease.id),
         );
+        if lease.state == State::Provisioning {
+            // Nobody waits for it any more. An illegal event says that others
+            // of the request's machines are in use.
+            let _ = draft.request_event(crate::request::lifecycle::Event::Settled);
+        }
         let event = Event::Release { by: order.by().clone() };
-        self.move_end(draft, order, &lease, &event, "release");
+        Self::move_end(draft, order, &lease, &event, "release");
     }
 
-    fn may_release(&self, draft: &mut Draft<'_>, order: &Order<'_>, lease: &Lease) -> bool {
+    fn may_release(draft: &mut Draft<'_>, order: &Order<'_>, lease: &Lease) -> bool {
         let may = order.rights.sysadmin.is_some() || draft.is_owner(order, lease.id);
         if !may {
             draft.refuse(order, &["its owner and fallback owners", "sysadmins"]);

@@ -62,7 +62,7 @@ async fn an_answer_can_arrive_by_half() {
 async fn an_answer_can_come_too_late() {
     let gitlab = started().await;
     filed(&gitlab);
-    gitlab.plan(Fault::on_any("/api/v4/user", Trouble::Delay(Duration::from_secs(60))));
+    gitlab.plan(Fault::on_any("/api/v4/user", Trouble::Delay(Duration::from_mins(1))));
     let late = tokio::time::timeout(
         Duration::from_millis(50),
         send(&gitlab, "bot", Method::GET, "/user", None),

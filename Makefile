@@ -1,0 +1,51 @@
+# What can be done with a checkout. `make` alone lists it.
+#
+# Everything but the set-up runs as an ordinary user, without network services.
+
+CARGO ?= cargo
+
+# What building and testing needs from Debian: libvirt's headers, and a linker.
+PACKAGES := pkg-config libvirt-dev gcc libc6-dev make
+
+# Snapshots are compared, never rewritten.
+export INSTA_UPDATE := no
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test format lints tests documentation story check-setup
+# One cargo at a time: they would only wait for each other.
+.NOTPARALLEL:
+
+help: ## List what can be done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+demo: check-setup ## Try everything in the browser: a small GitLab, and machines that are only pretended
+	$(CARGO) run --locked -- demo
+
+test: format lints tests documentation story ## All that has to hold: the five below
+
+format: check-setup ## The code looks as rustfmt would have it
+	$(CARGO) fmt --check
+
+lints: check-setup ## Neither the compiler nor clippy has anything to say
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+tests: check-setup ## The tests
+	$(CARGO) test --locked --no-fail-fast
+
+documentation: check-setup ## The documentation builds, and its links lead somewhere
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps
+
+story: check-setup ## The whole life of a machine, played in the terminal
+	$(CARGO) run --locked --quiet -- demo --story
+
+check-setup: ## Install what Debian packages are missing (asks sudo unless root)
+	@command -v $(firstword $(CARGO)) >/dev/null || { \
+	  echo 'Rust is missing: https://rustup.rs, or the image rust:1.95-bookworm' >&2; exit 1; }
+	@if pkg-config --exists libvirt 2>/dev/null && command -v cc >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo 'Missing: pkg-config, a C compiler, or the headers of libvirt 6.0 or later.' >&2; exit 1; fi; \
+	as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; command -v sudo >/dev/null || { \
+	  echo 'Missing packages. As root: apt-get update && apt-get install $(PACKAGES)' >&2; exit 1; }; fi; \
+	echo 'Installing $(PACKAGES)'; set -ex; \
+	$$as_root apt-get update; \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(PACKAGES)

@@ -302,8 +302,8 @@ async fn help_and_status_read_like_this() {
         let running = world.answer("alice", other, "@innkeeper status").await;
         insta::assert_snapshot!(running, @"- `sandbox-2` is running; next: stopped `Mon 2026-12-14 10:00 CET (in 14 days)`");
         world.answer("carol", other, "@innkeeper hold the disks are moved").await;
-        let held = world.answer("alice", other, "@innkeeper status").await;
-        insta::assert_snapshot!(held, @"- `sandbox-2` is running; on hold: the disks are moved");
+        let on_hold = world.answer("alice", other, "@innkeeper status").await;
+        insta::assert_snapshot!(on_hold, @"- `sandbox-2` is running; on hold: the disks are moved");
     })
     .await;
 }

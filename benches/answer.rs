@@ -66,7 +66,7 @@ fn deciding(criterion: &mut Criterion) {
     let renderer = Renderer::new(None).unwrap();
     let sticky = samples::stickies().remove(0);
     criterion.bench_function("render the answer", |b| {
-        b.iter(|| renderer.sticky(black_box(&sticky)).unwrap())
+        b.iter(|| renderer.sticky(black_box(&sticky)).unwrap());
     });
     criterion.bench_function("load all cookbooks", |b| b.iter(cookbook::load::embedded));
 }

@@ -243,6 +243,10 @@ impl Engine {
     }
 }
 
+/// The longest wait the other side may ask for. Beyond it, a broken answer would
+/// silence us for ever, or ask for a moment no calendar has.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(1);
+
 /// When something that failed `failures` times is tried again: doubling from
 /// one second, at most ten minutes apart, later if the other side said so.
 /// Shorter steps would hammer a forge that is down; longer ones would leave
@@ -255,7 +259,7 @@ fn back_off(failures: u32, verdict: Verdict) -> TimeDelta {
         }
         _ => TimeDelta::zero(),
     };
-    TimeDelta::seconds(seconds).max(asked)
+    TimeDelta::seconds(seconds).max(asked).min(LONGEST_WAIT)
 }
 
 #[cfg(test)]
@@ -275,5 +279,7 @@ mod tests {
         assert_eq!(back_off(4_000, retry), TimeDelta::seconds(600));
         let asked = Verdict::Retry { after: Some(Duration::from_hours(1)) };
         assert_eq!(back_off(0, asked), TimeDelta::seconds(3600));
+        let absurd = Verdict::Retry { after: Some(Duration::from_secs(1 << 50)) };
+        assert_eq!(back_off(0, absurd), TimeDelta::days(1));
     }
 }

@@ -32,6 +32,11 @@ const QUIET_FAILURES: u32 = 3;
 /// lose warnings over a token that expired on a Friday.
 const COMMENT_PATIENCE: TimeDelta = TimeDelta::days(7);
 
+/// How long an issue that is not there is looked for before its comments are
+/// left to a person. A token that lost its membership for an hour looks the
+/// same, and would take every warning with it.
+const MISSING_PATIENCE: TimeDelta = TimeDelta::days(1);
+
 /// How long between two tries of something that will not pass by itself.
 const REFUSED_AGAIN: TimeDelta = TimeDelta::minutes(15);
 
@@ -74,7 +79,8 @@ impl Engine {
             .renderer
             .reply(reply, &bot)
             .map_err(|cause| PortError::give_up("render a reply", cause))?;
-        self.post_once(effect, &draft, &body).await?;
+        let marker = Marker::of_effect(&effect.key);
+        self.post_once(effect, &draft, &body, &marker).await?;
         self.finish(effect, draft).await
     }
 
@@ -94,7 +100,11 @@ impl Engine {
             .renderer
             .news(&news.topic, &context)
             .map_err(|cause| PortError::give_up("render news", cause))?;
-        let note = self.post_once(effect, &draft, &body).await?;
+        // A comment of an earlier try that named another deadline is no proof
+        // that people were told of this one, so the marker covers it.
+        let named = news.announces.map_or(0, |(_, at)| at.timestamp_millis());
+        let marker = Marker::of_effect(&format!("{}:{named}", effect.key));
+        let note = self.post_once(effect, &draft, &body, &marker).await?;
         if let Some(event) = lifecycle::announcement(&lease, &news, note, draft.now()) {
             // Not standing any more by the time it is stored: a conflict says so.
             let _ = draft.lease_event(lease.id, &event);
@@ -109,10 +119,10 @@ impl Engine {
         effect: &ClaimedEffect,
         draft: &Draft<'_>,
         body: &Markdown,
+        marker: &Marker,
     ) -> Result<NoteId, PortError> {
         let issue = &draft.request.value.issue;
         let forge = self.forge(&issue.forge)?;
-        let marker = Marker::of_effect(&effect.key);
         if effect.attempts > 1 {
             let desk = Desk {
                 discussion: forge.discussion(issue).await?,
@@ -125,11 +135,11 @@ impl Engine {
                 .iter()
                 .find(|note| note.author.id == desk.own.id && marker.is_in(&note.body));
             if let Some(note) = posted {
-                self.delete_doubles(&desk, note.id, &marker).await?;
+                self.delete_doubles(&desk, note.id, marker).await?;
                 return Ok(note.id);
             }
         }
-        forge.post_note(issue, &body.marked(&marker)).await
+        forge.post_note(issue, &body.marked(marker)).await
     }
 
     // --- machines
@@ -254,7 +264,7 @@ impl Engine {
         let is_comment =
             !matches!(&effect.task, Task::Lease(_, step) if !matches!(step, Effect::Tell(_)));
         let hopeless = match error.verdict {
-            Verdict::Missing => is_comment,
+            Verdict::Missing => is_comment && now - effect.ordered_at >= MISSING_PATIENCE,
             Verdict::GiveUp => is_comment && now - effect.ordered_at >= COMMENT_PATIENCE,
             Verdict::Retry { .. } => false,
         };

@@ -192,6 +192,8 @@ impl Engine {
         draft.request_mut().seen_open = open;
         let event = if open { Event::Reopened } else { Event::Closed };
         if draft.request_event(event).is_ok() {
+            // Another round: when it ends, the issue is closed again.
+            draft.request_mut().closed_by_us = false;
             let action = if open { "reopened" } else { "withdrawn" };
             draft.audit(Actor::Outside, action, super::draft::Of::default());
             return;

@@ -281,11 +281,7 @@ impl Engine {
             owner: lease.owner.username.clone(),
             addresses: lease.addresses.clone(),
             next: lease.deadline.filter(|_| !lease.protected).map(|deadline| {
-                let step = match deadline.step {
-                    Step::Stop => "stopped",
-                    Step::Destroy => "disks destroyed",
-                    Step::DropBackups => "backups dropped",
-                };
+                let step = step_in_words(deadline.step);
                 format!("{step} {}", self.calendar.absolute(deadline.at))
             }),
             held: lease.hold.clone(),
@@ -336,6 +332,15 @@ fn phase(state: RequestState) -> Phase {
         RequestState::Withdrawn => &mut phase.withdrawn,
     } = true;
     phase
+}
+
+/// What happens next to a machine, in words.
+pub(super) fn step_in_words(step: Step) -> &'static str {
+    match step {
+        Step::Stop => "stopped",
+        Step::Destroy => "disks destroyed",
+        Step::DropBackups => "backups dropped",
+    }
 }
 
 /// Where a machine stands, in words.

@@ -213,6 +213,9 @@ pub struct IllegalEvent {
     pub event: Event,
 }
 
+/// The machine was looked for in vain.
+const GONE: &str = "the machine is not on its provider any more";
+
 /// The lease after `event`, and what has to be done about it.
 ///
 /// # Errors
@@ -291,10 +294,12 @@ impl Life<'_> {
             (State::Active, Event::Started) => self.started(),
             (State::Active, Event::Rebooted) => {
                 self.lease.power = Power::On;
+                self.lease.trouble = None;
                 self.tell(Topic::Switched(PowerCommand::Reboot));
             }
             (State::Active, Event::Stopped) => {
                 self.lease.power = Power::Off;
+                self.trouble_is_over();
                 self.tell(Topic::Switched(PowerCommand::Stop));
             }
             (State::Expired, Event::Stopped) => self.stopped(),
@@ -386,6 +391,7 @@ impl Life<'_> {
 
     fn started(&mut self) {
         self.lease.power = Power::On;
+        self.lease.trouble = None;
         self.wait_on(WaitsOn::Nobody);
         let announced = self.lease.deadline.is_some_and(|deadline| {
             self.lease.announcements.iter().any(|said| {
@@ -402,7 +408,7 @@ impl Life<'_> {
 
     fn stopped(&mut self) {
         self.lease.power = Power::Off;
-        self.lease.trouble = None;
+        self.trouble_is_over();
         self.wait_on(WaitsOn::Requester);
         if self.lease.deadline.is_some() {
             self.tell_deadline(Topic::StoppedAgain);
@@ -436,6 +442,9 @@ impl Life<'_> {
     }
 
     fn seen(&mut self, power: Power, addresses: &[String]) {
+        if self.is_known_to_be_gone() {
+            self.lease.trouble = None;
+        }
         let started_from_outside = self.lease.state == State::Expired
             && self.lease.deadline.is_some()
             && self.lease.power == Power::Off
@@ -454,17 +463,31 @@ impl Life<'_> {
     /// Somebody removed it behind our back. Nothing is made or destroyed by
     /// guesswork: a person decides.
     fn vanished(&mut self) {
-        if self.lease.hold.is_none() {
-            self.lease.hold = Some("the machine is not on its provider any more".to_owned());
+        // Said once: `unhold` after that means to go on without it.
+        if self.lease.hold.is_none() && !self.is_known_to_be_gone() {
+            self.lease.hold = Some(GONE.to_owned());
+            self.lease.trouble = Some(GONE.to_owned());
             self.lease.power = Power::Unknown;
             self.wait_on(WaitsOn::Sysadmin);
             self.tell(Topic::Vanished);
         }
     }
 
+    fn is_known_to_be_gone(&self) -> bool {
+        self.lease.trouble.as_deref() == Some(GONE)
+    }
+
+    /// A step succeeded. That a machine is gone stays true until it is seen.
+    fn trouble_is_over(&mut self) {
+        if !self.is_known_to_be_gone() {
+            self.lease.trouble = None;
+        }
+    }
+
     fn unhold(&mut self) {
         if self.lease.hold.take().is_some() {
             self.wait_on(WaitsOn::Nobody);
+            warning::forget_undelivered(&mut self.lease);
             self.give_notice();
         }
     }

@@ -8,7 +8,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Deadline, Lease, Step};
+use super::{Deadline, Lease, OrderedWarning, Step};
 use crate::{cookbook::Terms, identity::Timestamp, quantity::Delay};
 
 /// After this long without a delivery a person has to decide. Shorter would
@@ -89,11 +89,25 @@ pub fn clear_to_act(lease: &Lease, deadline: &Deadline, now: Timestamp) -> Resul
 /// taken for undeliverable.
 #[must_use]
 pub fn is_undeliverable(lease: &Lease, deadline: &Deadline, now: Timestamp) -> bool {
-    lease.ordered.iter().any(|ordered| {
-        (ordered.step, ordered.deadline) == (deadline.step, deadline.at)
-            && now - ordered.at >= UNDELIVERABLE_AFTER
-            && delivered_since(lease, deadline, ordered.at).is_none()
-    })
+    // A deadline without warnings has only its announcement.
+    let unannounced = now - deadline.at.max(deadline.set_at) >= UNDELIVERABLE_AFTER
+        && delivered_since(lease, deadline, deadline.set_at).is_none();
+    unannounced
+        || lease.ordered.iter().any(|ordered| {
+            (ordered.step, ordered.deadline) == (deadline.step, deadline.at)
+                && now - ordered.at >= UNDELIVERABLE_AFTER
+                && delivered_since(lease, deadline, ordered.at).is_none()
+        })
+}
+
+/// Forgets warnings that were ordered and never delivered, so that they are
+/// ordered again: a person decided to go on.
+pub fn forget_undelivered(lease: &mut Lease) {
+    let Some(deadline) = lease.deadline else { return };
+    let ordered = std::mem::take(&mut lease.ordered);
+    let delivered =
+        |warning: &OrderedWarning| delivered_since(lease, &deadline, warning.at).is_some();
+    lease.ordered = ordered.into_iter().filter(delivered).collect();
 }
 
 /// When the sweep has to look at this lease again: the next warning that is

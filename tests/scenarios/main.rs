@@ -7,6 +7,8 @@
 )]
 #![expect(clippy::print_stderr, reason = "a story that fails tells how far it came")]
 
+mod approval;
+mod commands;
 mod host;
 mod life;
 mod world;

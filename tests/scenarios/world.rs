@@ -10,7 +10,7 @@ use innkeeper::{
         practice::{self, Practice, Setup},
         system::MovableClock,
     },
-    cookbook::{self, issue_template},
+    cookbook::{self, Cookbooks, issue_template},
     engine::Settings,
     lease::Lease,
     ports::{clock::Clock as _, provider::Provider},
@@ -47,7 +47,16 @@ pub(crate) async fn scenario(story: impl AsyncFnOnce(&mut World)) {
 
 /// The same with other settings.
 pub(crate) async fn scenario_with(adjust: fn(&mut Settings), story: impl AsyncFnOnce(&mut World)) {
-    let mut world = World::new(adjust).await;
+    scenario_with_cookbooks(cookbook::load::embedded(), adjust, story).await;
+}
+
+/// The same with other settings and cookbooks.
+pub(crate) async fn scenario_with_cookbooks(
+    cookbooks: Cookbooks,
+    adjust: fn(&mut Settings),
+    story: impl AsyncFnOnce(&mut World),
+) {
+    let mut world = World::new(cookbooks, adjust).await;
     let played = AssertUnwindSafe(tokio::time::timeout(PATIENCE, story(&mut world)));
     match played.catch_unwind().await {
         Ok(Ok(())) => world.finish().await,
@@ -62,15 +71,25 @@ pub(crate) async fn scenario_with(adjust: fn(&mut Settings), story: impl AsyncFn
     }
 }
 
+/// The shipped sandbox cookbook, each first text replaced by the second.
+pub(crate) fn sandbox_cookbook(changes: &[(&str, &str)]) -> Cookbooks {
+    let mut text = include_str!("../../policies/sandbox.toml").to_owned();
+    for (old, new) in changes {
+        assert!(text.contains(old), "the cookbook does not say {old:?}");
+        text = text.replace(old, new);
+    }
+    cookbook::load::files(&[("sandbox.toml".to_owned(), text)]).unwrap()
+}
+
 impl World {
-    async fn new(adjust: fn(&mut Settings)) -> Self {
+    async fn new(cookbooks: Cookbooks, adjust: fn(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(MovableClock::starting(BEGIN.parse().unwrap(), false));
         let host = Arc::new(Host::new("libvirt"));
         let practice = Practice::start(Setup {
             clock: clock.clone(),
             providers: vec![host.clone() as Arc<dyn Provider>],
-            cookbooks: cookbook::load::embedded(),
+            cookbooks,
             folder: folder.path().to_owned(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             options: Options::default(),
@@ -133,6 +152,24 @@ impl World {
         self.settle().await;
     }
 
+    /// What the bot says to a comment, all of it.
+    pub(crate) async fn answer(&mut self, user: &str, issue: IssueKey, text: &str) -> String {
+        self.says(user, issue, text).await;
+        let mut answer = String::new();
+        while let Some(comment) = self.next_comment(issue) {
+            answer.push_str(&comment);
+            answer.push('\n');
+        }
+        answer
+    }
+
+    /// Somebody changes answers of the request, and Innkeeper has seen it.
+    pub(crate) async fn edited(&self, user: &str, issue: IssueKey, extra: &[(&str, &str)]) {
+        let text = Self::sandbox(extra);
+        self.practice.rehearsal.edit_description(user, issue, &text).unwrap();
+        self.settle().await;
+    }
+
     // --- what is there
 
     pub(crate) fn issue(&self, issue: IssueKey) -> IssueSnapshot {
@@ -161,8 +198,7 @@ impl World {
     /// The digest an approval has to name now.
     pub(crate) fn digest(&self, issue: IssueKey) -> String {
         let sticky = self.sticky(issue);
-        let rest = sticky.split("approve ").nth(1).expect("nothing asks for approval");
-        rest.chars().take_while(char::is_ascii_hexdigit).collect()
+        hex_after(&sticky, "approve ")
     }
 
     /// The bot's next comment that was not read, without its marker.
@@ -296,6 +332,13 @@ impl World {
             }
         }
     }
+}
+
+/// The hexadecimal digits that follow these words.
+#[track_caller]
+pub(crate) fn hex_after(text: &str, words: &str) -> String {
+    let rest = text.split(words).nth(1).unwrap_or_else(|| panic!("no {words:?} in: {text}"));
+    rest.chars().take_while(char::is_ascii_hexdigit).collect()
 }
 
 /// No quick action, no reference, and no mention but of people we mean.

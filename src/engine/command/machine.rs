@@ -83,7 +83,7 @@ impl Engine {
                 machine: lease.order.key.name.to_string(),
                 to: to.username.clone(),
             };
-            draft.reply(&format!("{}:{}", order.key, lease.id), reply);
+            draft.reply(&order.about(lease.id).key, reply);
         }
         Ok(())
     }
@@ -152,9 +152,8 @@ impl Engine {
                 let authority = order.rights.authority();
                 let of = Of { lease: Some(lease.id), authority, digest: None };
                 draft.audit(person(order.by()), order.word, of);
-                let key = format!("{}:{}", order.key, lease.id);
                 let what = format!("`{}` {what}", lease.order.key.name);
-                draft.reply(&key, Reply::Done { what });
+                draft.reply(&order.about(lease.id).key, Reply::Done { what });
             }
         }
     }

@@ -95,7 +95,8 @@ impl Engine {
         };
         let Some(news) = current(news, &lease) else { return self.drop_effect(effect).await };
         let bot = self.own_account(&lease.issue.forge).await?.username;
-        let context = LeaseNews::of(&lease, &news, &bot, self.now(), &self.calendar);
+        let named = self.named_now(&lease).await?;
+        let context = LeaseNews::of(&named, &news, &bot, self.now(), &self.calendar);
         let body = self
             .renderer
             .news(&news.topic, &context)
@@ -111,6 +112,20 @@ impl Engine {
             draft.audit(Actor::Clock, "announced", Of { lease: Some(lease.id), ..Of::default() });
         }
         self.finish(effect, draft).await
+    }
+
+    /// The lease with its people's usernames of now: who has another by now
+    /// would not hear of it, and somebody else may have the old one. An account
+    /// that is gone keeps its name here, which somebody has to be called by.
+    async fn named_now(&self, lease: &Lease) -> Result<Lease, PortError> {
+        let forge = self.forge(&lease.issue.forge)?;
+        let mut named = lease.clone();
+        for person in std::iter::once(&mut named.owner).chain(&mut named.fallback) {
+            if let Some(now) = forge.person(person.id).await? {
+                *person = now;
+            }
+        }
+        Ok(named)
     }
 
     /// Posts a comment unless an earlier try did, whose answer was lost.

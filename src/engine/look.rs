@@ -242,7 +242,8 @@ fn notice_late_edit(desk: &Desk, draft: &mut Draft<'_>) {
     if draft.request.value.description != description {
         draft.request_mut().description = description;
         if !draft.request.value.leases.is_empty() {
-            draft.reply(&format!("edited:{description}"), Reply::EditedAfterApproval {});
+            // Once: ticking a box is an edit, too.
+            draft.reply("edited-after-approval", Reply::EditedAfterApproval {});
         }
     }
 }

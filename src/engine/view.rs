@@ -105,16 +105,13 @@ impl Engine {
             .sticky(&sticky)
             .map_err(|cause| PortError::give_up("render the sticky comment", cause))?;
         let body = body.marked(&Marker::Sticky);
-        // Ours by author and marker: text alone could be forged.
-        let mut ours = desk
-            .discussion
-            .notes
-            .iter()
-            .filter(|note| note.author.id == desk.own.id && Marker::Sticky.is_in(&note.body));
+        // Ours by author, and by stored id or marker: text alone could be forged.
+        let stored = draft.request.value.sticky;
+        let mut ours = desk.discussion.notes.iter().filter(|note| note.author.id == desk.own.id);
         let kept = ours
             .clone()
-            .find(|note| draft.request.value.sticky == Some(note.id))
-            .or_else(|| ours.next());
+            .find(|note| stored == Some(note.id))
+            .or_else(|| ours.find(|note| Marker::Sticky.is_in(&note.body)));
         let note = match kept {
             Some(note) if body.is_shown_as(&note.body) => note.id,
             Some(note) => match forge.edit_note(desk.reference(), note.id, &body).await {

@@ -329,6 +329,7 @@ impl Life<'_> {
             }
             (State::Active | State::Expired | State::Adopted, Event::Transfer { to }) => {
                 self.lease.owner = to.clone();
+                self.lease.fallback.retain(|person| person.id != to.id);
                 self.tell(Topic::Transferred);
             }
             (State::Adopted, Event::Confirm { owner, until }) => {

@@ -448,12 +448,14 @@ async fn one_of_several_machines_is_named() {
 async fn all_machines_change_hands_together() {
     scenario_with_cookbooks(with_count(), carol_alone, async |world: &mut World| {
         let issue = two_machines(world).await;
-        let answer = world.answer("alice", issue, "@innkeeper transfer @dan").await;
+        let answer = world.answer("alice", issue, "@innkeeper transfer @bob").await;
         assert_eq!(answer.matches("you are asked to take over").count(), 2, "{answer}");
-        let answer = world.answer("dan", issue, "@innkeeper accept").await;
-        assert_eq!(answer.matches("has a new owner: @dan").count(), 2, "{answer}");
+        let answer = world.answer("bob", issue, "@innkeeper accept").await;
+        assert_eq!(answer.matches("has a new owner: @bob").count(), 2, "{answer}");
         for name in ["sandbox-1-1", "sandbox-1-2"] {
-            assert_eq!(lease(world, name).await.owner.username, "dan");
+            let lease = lease(world, name).await;
+            assert_eq!(lease.owner.username, "bob");
+            assert!(lease.fallback.is_empty(), "nobody stands in for themselves");
         }
     })
     .await;

@@ -10,5 +10,6 @@
 mod approval;
 mod commands;
 mod host;
+mod issue_life;
 mod life;
 mod world;

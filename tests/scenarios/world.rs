@@ -345,7 +345,7 @@ pub(crate) fn hex_after(text: &str, words: &str) -> String {
 fn assert_harmless(body: &str) {
     let (_, actions) = quick_actions::extract(body);
     assert!(actions.is_empty(), "a quick action in: {body}");
-    let people = ["alice", "bob", "carol", "dan", "mallory"];
+    let people = ["alice", "alicia", "bob", "carol", "dan", "mallory", "mallory2"];
     for name in references::mentions(body) {
         assert!(people.contains(&name.as_str()), "{name} is mentioned in: {body}");
     }

@@ -91,6 +91,23 @@ async fn a_delivery_is_stored_once_for_its_own_project_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_projects_key_does_not_hide_anothers_delivery() {
+    let (_silent, forge) = listener().await;
+    let house = House::new(&forge);
+    let service = house.serve().await;
+    for (project, secret, answer) in [(8, EIGHT, 202), (7, SEVEN, 202), (7, SEVEN, 200)] {
+        let request = service
+            .http
+            .post(format!("{}/webhooks/gitlab", service.url))
+            .header("idempotency-key", "the same")
+            .header("x-gitlab-token", secret);
+        let sent = request.body(issue_event(project, 3)).send().await.unwrap();
+        assert_eq!(sent.status(), answer, "project {project}");
+    }
+    assert_eq!(house.deliveries(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn health_tells_a_live_process_from_one_that_can_work() {
     let (_silent, forge) = listener().await;
     let house = House::new(&forge);

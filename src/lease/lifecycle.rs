@@ -281,6 +281,8 @@ impl Life<'_> {
                 self.effects.push(Effect::Start);
             }
             (State::Provisioning | State::Active | State::Expired, Event::Release { .. }) => {
+                // Whoever may release it has decided about the hold as well.
+                self.lease.hold = None;
                 self.destroy();
             }
             (State::Active, Event::Switch { command, .. }) => self.effects.push(match command {
@@ -290,11 +292,11 @@ impl Life<'_> {
             }),
             (State::Active, Event::Started) => self.started(),
             (State::Active, Event::Rebooted) => {
-                self.lease.power = Power::On;
+                self.switched(Power::On);
                 self.tell(Topic::Switched(PowerCommand::Reboot));
             }
             (State::Active, Event::Stopped) => {
-                self.lease.power = Power::Off;
+                self.switched(Power::Off);
                 self.tell(Topic::Switched(PowerCommand::Stop));
             }
             (State::Expired, Event::Stopped) => self.stopped(),
@@ -384,9 +386,15 @@ impl Life<'_> {
             && self.calendar.may_act(self.now)
     }
 
-    fn started(&mut self) {
-        self.lease.power = Power::On;
+    /// A switch was done; whatever stood in its way is over.
+    fn switched(&mut self, power: Power) {
+        self.lease.power = power;
+        self.lease.trouble = None;
         self.wait_on(WaitsOn::Nobody);
+    }
+
+    fn started(&mut self) {
+        self.switched(Power::On);
         let announced = self.lease.deadline.is_some_and(|deadline| {
             self.lease.announcements.iter().any(|said| {
                 (said.step, said.deadline) == (deadline.step, deadline.at)

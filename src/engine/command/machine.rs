@@ -15,9 +15,10 @@ use crate::{
     request::Question,
 };
 
-/// States in which there is a machine to talk about.
-const WITH_MACHINE: [State; 4] =
-    [State::Adopted, State::Provisioning, State::Active, State::Expired];
+/// States in which there is a machine to talk about. A destruction that fails
+/// or waits can still be held.
+const WITH_MACHINE: [State; 5] =
+    [State::Adopted, State::Provisioning, State::Active, State::Expired, State::Destroying];
 
 impl Engine {
     /// `start`, `stop`, `reboot`: as the cookbook says; sysadmins always.

@@ -192,12 +192,17 @@ impl Engine {
             return false;
         }
         if lease.protected {
-            draft.impossible(
-                order,
-                "it is protected.",
-                Some("A sysadmin can `unprotect` it first."),
-            );
+            let hint = Some("A sysadmin can `unprotect` it first.");
+            draft.impossible(order, "it is protected.", hint);
+            return false;
         }
-        !lease.protected
+        if let Some(why) = &lease.hold
+            && order.rights.sysadmin.is_none()
+        {
+            let hint = Some("A sysadmin can `unhold` or `release` it.");
+            draft.impossible(order, format!("it is on hold: {why}."), hint);
+            return false;
+        }
+        true
     }
 }

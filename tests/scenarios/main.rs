@@ -7,6 +7,12 @@
 )]
 #![expect(clippy::print_stderr, reason = "a story that fails tells how far it came")]
 
+mod crash;
+mod faults;
 mod host;
 mod life;
+#[path = "../common/provider_contract.rs"]
+mod provider_contract;
+mod provider_faults;
+mod time;
 mod world;

@@ -10,10 +10,10 @@ use innkeeper::{
         practice::{self, Practice, Setup},
         system::MovableClock,
     },
-    cookbook::{self, issue_template},
+    cookbook::{self, Cookbooks, issue_template},
     engine::Settings,
     lease::Lease,
-    ports::{clock::Clock as _, provider::Provider, store::Store},
+    ports::{clock::Clock as _, provider::Provider},
     rehearsal::{IssueKey, IssueSnapshot, IssueState, Options, quick_actions, references},
     store::audit_chain,
 };
@@ -32,7 +32,10 @@ const BEGIN: &str = "2026-11-30T08:00:00Z";
 /// Everything a scenario acts on.
 pub(crate) struct World {
     pub(crate) practice: Practice,
+    /// The first host; cookbooks place machines on it unless told otherwise.
     pub(crate) host: Arc<Host>,
+    /// All of them.
+    pub(crate) hosts: Vec<Arc<Host>>,
     pub(crate) clock: Arc<MovableClock>,
     /// How many of the bot's comments were read, per issue.
     read: std::collections::BTreeMap<u64, usize>,
@@ -47,7 +50,12 @@ pub(crate) async fn scenario(story: impl AsyncFnOnce(&mut World)) {
 
 /// The same with other settings.
 pub(crate) async fn scenario_with(adjust: fn(&mut Settings), story: impl AsyncFnOnce(&mut World)) {
-    let mut world = World::new(adjust).await;
+    scenario_in(Scene { adjust, ..Scene::default() }, story).await;
+}
+
+/// The same in another scene.
+pub(crate) async fn scenario_in(scene: Scene, story: impl AsyncFnOnce(&mut World)) {
+    let mut world = World::new(scene).await;
     let played = AssertUnwindSafe(tokio::time::timeout(PATIENCE, story(&mut world)));
     match played.catch_unwind().await {
         Ok(Ok(())) => world.finish().await,
@@ -62,25 +70,76 @@ pub(crate) async fn scenario_with(adjust: fn(&mut Settings), story: impl AsyncFn
     }
 }
 
+/// The same with short leases: two days, a day of grace, a day of backups.
+pub(crate) async fn brief(story: impl AsyncFnOnce(&mut World)) {
+    scenario_in(Scene::brief(), story).await;
+}
+
+/// What a world begins with.
+pub(crate) struct Scene {
+    pub(crate) begin: &'static str,
+    pub(crate) hosts: &'static [&'static str],
+    pub(crate) cookbooks: Cookbooks,
+    pub(crate) adjust: fn(&mut Settings),
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self {
+            begin: BEGIN,
+            hosts: &["libvirt"],
+            cookbooks: cookbook::load::embedded(),
+            adjust: |_| {},
+        }
+    }
+}
+
+impl Scene {
+    /// Short leases, so that a whole life fits into a working week.
+    pub(crate) fn brief() -> Self {
+        let cookbooks = cookbooks(&[
+            ("default    = \"14d\"", "default    = \"2d\""),
+            ("warn       = [\"7d\", \"1d\"]", "warn       = [\"1d\"]"),
+            ("min_notice = \"24h\"", "min_notice = \"4h\""),
+            ("grace      = \"3d\"", "grace      = \"1d\""),
+            ("backups    = \"30d\"", "backups    = \"1d\""),
+        ]);
+        Self { cookbooks, ..Self::default() }
+    }
+}
+
+/// The shipped cookbooks with some of the sandbox's text replaced.
+pub(crate) fn cookbooks(replace: &[(&str, &str)]) -> Cookbooks {
+    let mut sandbox = include_str!("../../policies/sandbox.toml").to_owned();
+    for (old, new) in replace {
+        assert!(sandbox.contains(old), "sandbox.toml does not say {old}");
+        sandbox = sandbox.replace(old, new);
+    }
+    let vm = include_str!("../../policies/vm.toml").to_owned();
+    let files = [("sandbox.toml".to_owned(), sandbox), ("vm.toml".to_owned(), vm)];
+    cookbook::load::files(&files).unwrap()
+}
+
 impl World {
-    async fn new(adjust: fn(&mut Settings)) -> Self {
+    pub(crate) async fn new(scene: Scene) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(MovableClock::starting(BEGIN.parse().unwrap(), false));
-        let host = Arc::new(Host::new("libvirt"));
+        let clock = Arc::new(MovableClock::starting(scene.begin.parse().unwrap(), false));
+        let hosts: Vec<_> = scene.hosts.iter().map(|name| Arc::new(Host::new(name))).collect();
         let practice = Practice::start(Setup {
             clock: clock.clone(),
-            providers: vec![host.clone() as Arc<dyn Provider>],
-            cookbooks: cookbook::load::embedded(),
+            providers: hosts.iter().map(|host| host.clone() as Arc<dyn Provider>).collect(),
+            cookbooks: scene.cookbooks,
             folder: folder.path().to_owned(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             options: Options::default(),
-            adjust,
+            adjust: scene.adjust,
         })
         .await
         .unwrap();
         let world = Self {
             practice,
-            host,
+            host: hosts[0].clone(),
+            hosts,
             clock,
             read: std::collections::BTreeMap::new(),
             _folder: folder,
@@ -226,6 +285,17 @@ impl World {
             .unwrap();
     }
 
+    /// The process dies; another one takes over what is stored.
+    pub(crate) fn crash_and_restart(&mut self) {
+        self.practice.engine = self.practice.another_engine("restarted").unwrap();
+    }
+
+    /// Time passes in one step, as after a short nap.
+    pub(crate) async fn step(&self, time: TimeDelta) {
+        self.clock.advance(time);
+        self.practice.tick().await.unwrap();
+    }
+
     /// Nothing runs for that long: no sweep, no look.
     pub(crate) fn asleep(&self, time: TimeDelta) {
         self.clock.advance(time);
@@ -246,7 +316,7 @@ impl World {
     // --- the end
 
     /// Nothing is left over, and nothing that was said could act.
-    async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self) {
         // Whatever waits for a back-off gets the time it needs.
         for _ in 0..3 {
             self.after(TimeDelta::hours(1)).await;
@@ -265,10 +335,10 @@ impl World {
         assert_eq!(figures.effects_pending, 0, "effects are left over");
         assert_eq!(figures.effects_buried, 0, "effects were given up: {:?}", figures.buried);
         assert_eq!(figures.looks_waiting, 0, "issues still want a look");
-        assert!(!self.host.has_plans(), "a planned failure never struck");
+        assert!(self.hosts.iter().all(|host| !host.has_plans()), "a planned failure never struck");
         assert_eq!(self.practice.rehearsal.faults_ahead(), 0, "a planned fault never struck");
         let leases = self.leases().await;
-        for machine in self.host.machines() {
+        for machine in self.hosts.iter().flat_map(|host| host.machines()) {
             let Some(id) = machine.lease else { continue };
             let lease = leases.iter().find(|lease| lease.id == id);
             assert!(

@@ -363,10 +363,14 @@ impl Life<'_> {
         if self.lease.protected || self.lease.hold.is_some() {
             return false;
         }
-        if warning::is_undeliverable(&self.lease, &deadline, self.now) {
+        if warning::is_undeliverable(&self.lease, self.now) {
             self.lease.hold =
                 Some("a warning could not be delivered for 7 days; a sysadmin decides".to_owned());
             self.wait_on(WaitsOn::Sysadmin);
+            return false;
+        }
+        if warning::is_missed(&self.lease, &deadline, self.now) {
+            self.renew(deadline.step);
             return false;
         }
         let due = warning::due(&self.lease, &deadline, self.now);
@@ -473,6 +477,10 @@ impl Life<'_> {
     fn unhold(&mut self) {
         if self.lease.hold.take().is_some() {
             self.wait_on(WaitsOn::Nobody);
+            // What could not be delivered is ordered again.
+            let mut ordered = std::mem::take(&mut self.lease.ordered);
+            ordered.retain(|ordered| warning::is_delivered(&self.lease, ordered));
+            self.lease.ordered = ordered;
             self.give_notice();
         }
     }
@@ -480,13 +488,20 @@ impl Life<'_> {
     /// A step that fell due while nothing happened by itself must not be taken
     /// the moment things happen again: people get the full notice once more.
     fn give_notice(&mut self) {
-        if let Some(deadline) = self.lease.deadline {
-            let earliest = self.calendar.after(self.now, self.lease.terms.min_notice);
-            if deadline.at < earliest {
-                self.set_deadline(deadline.step, earliest);
-                self.tell_deadline(Topic::Warning { lead: self.lease.terms.min_notice });
-            }
+        let Some(deadline) = self.lease.deadline else { return };
+        if deadline.at < self.calendar.after(self.now, self.lease.terms.min_notice) {
+            self.renew(deadline.step);
         }
+    }
+
+    /// The deadline cannot be kept: another one that leaves the full notice.
+    fn renew(&mut self, step: Step) {
+        let at = self.calendar.after(self.now, self.lease.terms.min_notice);
+        self.set_deadline(step, at);
+        let minutes = u32::try_from((at - self.now).num_minutes()).unwrap_or(u32::MAX);
+        let lead = Delay::new(minutes).unwrap_or(Delay::MAX);
+        self.lease.ordered.push(OrderedWarning { step, deadline: at, lead, at: self.now });
+        self.tell_deadline(Topic::Warning { lead });
     }
 
     fn announced(&mut self, announcement: Announcement) -> Option<()> {

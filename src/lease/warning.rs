@@ -8,7 +8,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Deadline, Lease, Step};
+use super::{Deadline, Lease, OrderedWarning, Step};
 use crate::{cookbook::Terms, identity::Timestamp, quantity::Delay};
 
 /// After this long without a delivery a person has to decide. Shorter would
@@ -75,25 +75,44 @@ pub fn clear_to_act(lease: &Lease, deadline: &Deadline, now: Timestamp) -> Resul
     if now < time {
         return Err(NotYet::Early { until: time });
     }
+    let until = last_delivery(lease, deadline)? + lease.terms.min_notice.span();
+    if now < until { Err(NotYet::ShortNotice { until }) } else { Ok(()) }
+}
+
+/// Whether `deadline` has come without everything that had to be said before
+/// it. What is said from now on would name a moment that is past, so it needs
+/// another deadline.
+#[must_use]
+pub fn is_missed(lease: &Lease, deadline: &Deadline, now: Timestamp) -> bool {
+    now >= deadline.at && last_delivery(lease, deadline).is_err()
+}
+
+/// When the last of the announcement and the warnings was delivered.
+fn last_delivery(lease: &Lease, deadline: &Deadline) -> Result<Timestamp, NotYet> {
     let mut last = delivered_since(lease, deadline, deadline.set_at).ok_or(NotYet::Unannounced)?;
     for lead in leads(&lease.terms, deadline) {
         let delivered = delivered_since(lease, deadline, deadline.at - lead.span())
             .ok_or(NotYet::Unwarned { lead })?;
         last = last.max(delivered);
     }
-    let until = last + lease.terms.min_notice.span();
-    if now < until { Err(NotYet::ShortNotice { until }) } else { Ok(()) }
+    Ok(last)
 }
 
-/// Whether a warning of this deadline was ordered so long ago that it must be
-/// taken for undeliverable.
+/// Whether a warning was ordered so long ago, and nothing delivered since,
+/// that it must be taken for undeliverable. The deadline may have been missed
+/// and moved meanwhile.
 #[must_use]
-pub fn is_undeliverable(lease: &Lease, deadline: &Deadline, now: Timestamp) -> bool {
-    lease.ordered.iter().any(|ordered| {
-        (ordered.step, ordered.deadline) == (deadline.step, deadline.at)
-            && now - ordered.at >= UNDELIVERABLE_AFTER
-            && delivered_since(lease, deadline, ordered.at).is_none()
-    })
+pub fn is_undeliverable(lease: &Lease, now: Timestamp) -> bool {
+    lease
+        .ordered
+        .iter()
+        .any(|ordered| now - ordered.at >= UNDELIVERABLE_AFTER && !is_delivered(lease, ordered))
+}
+
+/// Whether anything about a deadline was delivered since this was ordered.
+#[must_use]
+pub fn is_delivered(lease: &Lease, ordered: &OrderedWarning) -> bool {
+    lease.announcements.iter().any(|said| said.delivered_at >= ordered.at)
 }
 
 /// When the sweep has to look at this lease again: the next warning that is

@@ -50,6 +50,7 @@ impl Engine {
         }
         // First of all: an outage moves deadlines before anything is due.
         self.heartbeat(&leases).await?;
+        self.wait_for_forges(&leases).await?;
         self.inspect(&leases).await?;
         self.store().forget_bodies(self.now() - BODIES).await?;
         let due = self.store().due_leases(self.now(), BATCH).await?;

@@ -325,6 +325,7 @@ impl Life<'_> {
                 deadline.not_before = deadline.not_before.max(Some(*not_before));
             }
             (State::Active | State::Expired | State::Adopted, Event::Transfer { to }) => {
+                self.lease.fallback.retain(|person| person.id != to.id);
                 self.lease.owner = to.clone();
                 self.tell(Topic::Transferred);
             }

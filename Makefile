@@ -30,7 +30,7 @@ lints: check-setup ## Neither the compiler nor clippy has anything to say
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 tests: check-setup ## The tests
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
 
 documentation: check-setup ## The documentation builds, and its links lead somewhere
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps

@@ -117,7 +117,7 @@ impl Config {
     }
 
     /// Whether there is enough here to run the service: somebody to turn to, a
-    /// project to listen to, and somewhere to make machines.
+    /// project to listen to, somewhere to make machines, and the templates.
     ///
     /// # Errors
     ///
@@ -137,7 +137,7 @@ impl Config {
             ),
             (self.providers.is_empty(), "machines cannot be made anywhere", "[provider.NAME]"),
         ];
-        let missing: Vec<_> = missing
+        let mut missing: Vec<_> = missing
             .into_iter()
             .filter(|(is_missing, ..)| *is_missing)
             .map(|(_, what, add)| {
@@ -145,6 +145,15 @@ impl Config {
                 Diagnostic::about("the configuration", what).help(help)
             })
             .collect();
+        // Without this, the operator's words would be left out without a word.
+        if let Some(folder) = self.templates.folder.as_ref().filter(|folder| !folder.is_dir()) {
+            let what = format!("[templates] folder = \"{}\" is no folder", folder.display());
+            missing.push(
+                Diagnostic::about("the configuration", what).help(
+                    "create it, or leave the key out to use the built-in templates".to_owned(),
+                ),
+            );
+        }
         if missing.is_empty() { Ok(()) } else { Err(ConfigError(missing)) }
     }
 
@@ -202,8 +211,7 @@ fn read(path: &Path) -> Result<String, (String, String)> {
     let bytes = fs::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => (
             "there is no such file".to_owned(),
-            "`innkeeper serve --help` says where the configuration is looked for; \
-             copy config.default.toml there to start from"
+            "name another with `--config`, or copy config.default.toml there to start from"
                 .to_owned(),
         ),
         io::ErrorKind::IsADirectory => (

@@ -35,7 +35,7 @@ pub use self::{inspect::Inspection, outage::HEARTBEAT, sweep::SweepReport, view:
 use crate::{
     calendar::Calendar,
     cookbook::{Cookbooks, Principal},
-    identity::{ForgeName, IssueRef, Person, ProjectId, ProviderName, Timestamp},
+    identity::{CookbookName, ForgeName, IssueRef, Person, ProjectId, ProviderName, Timestamp},
     notice::render::Renderer,
     ports::{
         PortError, Verdict,
@@ -64,7 +64,7 @@ pub struct Ports {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The projects whose issues are looked at.
-    pub projects: Vec<(ForgeName, ProjectId)>,
+    pub projects: Vec<Project>,
     /// Who may do everything.
     pub sysadmins: Vec<Principal>,
     /// Whether cookbooks may approve by themselves.
@@ -85,6 +85,17 @@ pub struct Settings {
     pub claim: TimeDelta,
     /// Tells this process from other replicas.
     pub holder: String,
+}
+
+/// A project whose issues are looked at.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Its forge.
+    pub forge: ForgeName,
+    /// Its numeric id.
+    pub id: ProjectId,
+    /// The only cookbooks offered there; `None` for all.
+    pub cookbooks: Option<Vec<CookbookName>>,
 }
 
 /// The engine. Cheap to share: all methods take `&self`.
@@ -232,6 +243,10 @@ impl Engine {
     }
 }
 
+/// The longest wait the other side may ask for. Beyond it, a broken answer would
+/// silence us for ever, or ask for a moment no calendar has.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(1);
+
 /// When something that failed `failures` times is tried again: doubling from
 /// one second, at most ten minutes apart, later if the other side said so.
 /// Shorter steps would hammer a forge that is down; longer ones would leave
@@ -244,7 +259,7 @@ fn back_off(failures: u32, verdict: Verdict) -> TimeDelta {
         }
         _ => TimeDelta::zero(),
     };
-    TimeDelta::seconds(seconds).max(asked)
+    TimeDelta::seconds(seconds).max(asked).min(LONGEST_WAIT)
 }
 
 #[cfg(test)]
@@ -262,7 +277,9 @@ mod tests {
         assert_eq!(back_off(0, retry), TimeDelta::seconds(1));
         assert_eq!(back_off(3, retry), TimeDelta::seconds(8));
         assert_eq!(back_off(4_000, retry), TimeDelta::seconds(600));
-        let asked = Verdict::Retry { after: Some(Duration::from_secs(3600)) };
+        let asked = Verdict::Retry { after: Some(Duration::from_hours(1)) };
         assert_eq!(back_off(0, asked), TimeDelta::seconds(3600));
+        let absurd = Verdict::Retry { after: Some(Duration::from_secs(1 << 50)) };
+        assert_eq!(back_off(0, absurd), TimeDelta::days(1));
     }
 }

@@ -45,8 +45,10 @@ pub enum Reply {
         /// What to type.
         digest: String,
     },
-    /// `approve` of something that is not what the issue says now.
-    ApproveStale {
+    /// `approve` or `accept` of something that is not what the issue says now.
+    Stale {
+        /// The command's word.
+        command: String,
         /// What was typed.
         given: String,
         /// What it is now.
@@ -67,15 +69,21 @@ pub enum Reply {
         need: usize,
         /// The machines that are being made, when that was the last one.
         machines: Vec<String>,
+        /// Who must still agree to own it.
+        acceptance_by: Option<String>,
     },
-    /// Edits voided approvals that had been given.
+    /// Approvals that had been given do not count any more.
     ApprovalsVoided {
+        /// What did that, as the beginning of a sentence.
+        cause: String,
         /// Whose.
         by: Vec<String>,
         /// What changed.
         changes: Vec<FieldChange>,
         /// What it is now; `None` if it cannot be approved any more.
         digest: Option<String>,
+        /// Who must agree to own it, once more.
+        acceptance_by: Option<String>,
     },
     /// A command by somebody who may not give it.
     NotAllowed {
@@ -118,8 +126,8 @@ pub enum Reply {
     ExtendBeyondBudget {
         /// The machine.
         machine: String,
-        /// The latest end the owner can choose alone.
-        latest: String,
+        /// The latest end the owner can choose alone; none if that is reached.
+        latest: Option<String>,
         /// Who may go further.
         approvers: Vec<String>,
         /// The command they would type.

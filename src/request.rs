@@ -25,6 +25,7 @@ use crate::{
 
 /// What one issue asks for, and how far it got.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each remembers one thing that was done once")]
 pub struct Request {
     /// Its id.
     pub id: RequestId,

@@ -3,7 +3,7 @@
 //!
 //! Moments are those of the wall clock, which may be moved, and which goes on
 //! while a machine is suspended. So nothing sleeps until a moment that is far:
-//! the clock is read again every [`LOOK`] at the latest.
+//! the clock is read again after half a minute at the latest.
 
 use std::{sync::Arc, time::Duration};
 

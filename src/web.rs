@@ -9,7 +9,13 @@ pub mod metrics;
 mod tests;
 mod webhooks;
 
-use std::{collections::BTreeMap, future::Future, io, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::{Future, IntoFuture as _},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -20,7 +26,7 @@ use axum::{
 };
 use tokio::{
     net::TcpListener,
-    sync::{Notify, Semaphore},
+    sync::{Notify, Semaphore, oneshot},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
@@ -103,11 +109,32 @@ pub fn router(state: WebState, limits: Limits) -> Router {
         .layer(middleware::from_fn_with_state(metrics, metrics::count))
 }
 
+/// How long requests under way may take after the order to stop: a little longer
+/// than any takes. Half a request head has no time limit of its own, and must
+/// not keep the service from ending.
+const PARTING: Duration = Duration::from_secs(10);
+
 /// Serves until `shutdown` is done, and then until the requests under way are.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    let (stop, stopped) = oneshot::channel();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+        shutdown.await;
+        let _ = stop.send(());
+    });
+    let overdue = async {
+        // The sender goes away only with what is served.
+        let _ = stopped.await;
+        tokio::time::sleep(PARTING).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served,
+        () = overdue => {
+            tracing::warn!("some connections did not end in time and are cut");
+            Ok(())
+        }
+    }
 }

@@ -38,6 +38,7 @@ impl TestHost {
             name: "kvm1".into(),
             uri: "test:///default".into(),
             stop_timeout: Duration::from_millis(10),
+            call_timeout: Duration::from_mins(1),
             default_network: Some("default".into()),
             default_pool: pool.map(str::to_owned),
         })

@@ -1,7 +1,7 @@
 //! Puts an [`App`] together from the configuration: the one place that names
 //! every concrete adapter.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::{Config, ForgeKind, ProviderKind},
     cookbook::{self, Cookbooks},
-    engine::{Engine, Ports, Settings},
+    engine::{Engine, Ports, Project, Settings},
     forge::gitlab::{
         GitLab, GitLabSettings,
         webhook::{GitLabHooks, WebhookSecret},
@@ -89,7 +89,12 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
     let projects = config
         .forges
         .iter()
-        .flat_map(|(name, forge)| forge.projects.iter().map(|project| (name.clone(), project.id)));
+        .flat_map(|(name, forge)| forge.projects.iter().map(move |project| (name, project)))
+        .map(|(name, project)| Project {
+            forge: name.clone(),
+            id: project.id,
+            cookbooks: project.cookbooks.clone(),
+        });
     Ok(Settings {
         projects: projects.collect(),
         sysadmins: config.people.sysadmins.clone(),
@@ -148,13 +153,18 @@ fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>>
 fn providers(config: &Config) -> anyhow::Result<BTreeMap<ProviderName, Arc<dyn Provider>>> {
     let mut providers: BTreeMap<ProviderName, Arc<dyn Provider>> = BTreeMap::new();
     for (name, provider) in &config.providers {
-        providers.insert(name.clone(), self::provider(name, &provider.kind)?);
+        let adapter = self::provider(name, &provider.kind, config.limits.provider_timeout)?;
+        providers.insert(name.clone(), adapter);
     }
     Ok(providers)
 }
 
 #[cfg(feature = "libvirt")]
-fn provider(name: &ProviderName, kind: &ProviderKind) -> anyhow::Result<Arc<dyn Provider>> {
+fn provider(
+    name: &ProviderName,
+    kind: &ProviderKind,
+    call_timeout: Duration,
+) -> anyhow::Result<Arc<dyn Provider>> {
     use crate::provider::libvirt::{Libvirt, Settings};
     let ProviderKind::Libvirt { uri, network, pool, stop_timeout } = kind;
     if Libvirt::is_in_process(uri) {
@@ -166,13 +176,18 @@ fn provider(name: &ProviderName, kind: &ProviderKind) -> anyhow::Result<Arc<dyn 
         name: name.clone(),
         uri: uri.clone(),
         stop_timeout: *stop_timeout,
+        call_timeout,
         default_network: network.clone(),
         default_pool: pool.clone(),
     })))
 }
 
 #[cfg(not(feature = "libvirt"))]
-fn provider(name: &ProviderName, _: &ProviderKind) -> anyhow::Result<Arc<dyn Provider>> {
+fn provider(
+    name: &ProviderName,
+    _: &ProviderKind,
+    _: Duration,
+) -> anyhow::Result<Arc<dyn Provider>> {
     bail!("[provider.{name}]: this program was built without libvirt")
 }
 

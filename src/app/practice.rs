@@ -20,7 +20,7 @@ use super::{system::SystemEntropy, watch::Watch};
 use crate::{
     calendar::Calendar,
     cookbook::{Cookbooks, Principal, issue_template},
-    engine::{Engine, Labels, Ports, Settings},
+    engine::{self, Engine, Labels, Ports, Settings},
     forge::gitlab::{
         DEFAULT_APPROVER_LEVELS, GitLab, GitLabSettings,
         webhook::{GitLabHooks, WebhookSecret},
@@ -240,7 +240,11 @@ impl Blueprint {
             .map(|provider| (provider.name().clone(), Arc::clone(provider)))
             .collect();
         let mut settings = Settings {
-            projects: vec![(name.clone(), ProjectId(PROJECT))],
+            projects: vec![engine::Project {
+                forge: name.clone(),
+                id: ProjectId(PROJECT),
+                cookbooks: None,
+            }],
             sysadmins: vec![Principal::Group("tpo/tpa".to_owned())],
             automatic_approval: false,
             protected_names: Vec::new(),

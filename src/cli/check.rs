@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::system::SystemClock,
     calendar::Calendar,
-    cookbook::Cookbook,
+    cookbook::{Cookbook, diagnostic::nearest},
     identity::{CookbookName, Person, UserId},
     policy::{self, Facts, Need, People, Usage, Verdict},
     ports::clock::Clock as _,
@@ -74,7 +74,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let name = CookbookName::from(arguments.cookbook.as_str());
     let Some(cookbook) = cookbooks.get(&name) else {
         let known: Vec<&str> = cookbooks.cookbooks.iter().map(|c| c.name.as_str()).collect();
-        bail!("there is no cookbook `{name}`; there are: {}", known.join(", "));
+        match nearest(name.as_str(), known.iter().copied()) {
+            Some(meant) => bail!("there is no cookbook `{name}`; did you mean `{meant}`?"),
+            None => bail!("there is no cookbook `{name}`; there are: {}", known.join(", ")),
+        }
     };
     let body = read(&arguments.file)?;
     let today = Calendar::from_parts("UTC", [])?.today(SystemClock.now());

@@ -1,5 +1,7 @@
 //! What every long-running subcommand needs: threads, signals, a log.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
 use tokio::{
     runtime::Runtime,
@@ -21,11 +23,15 @@ pub(super) async fn interrupted() {
     }
 }
 
-/// Starts the log, on standard error.
+/// Starts the log, on standard error. Coloured only on a terminal: journals and
+/// files keep what they are given.
 pub(super) fn log(filter: &str, json: bool) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)
         .with_context(|| format!("`{filter}` is not a log filter; write for example `info`"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     if json {
         log.json().init();
     } else {

@@ -76,10 +76,10 @@ fn print(status: &Status) {
     let swept = status.last_sweep.map_or_else(|| "never".to_owned(), |at| at.to_string());
     output::line(format_args!("{word}, last sweep {swept}"));
     for (what, states) in [("requests", &figures.requests), ("leases", &figures.leases)] {
-        let states: Vec<String> =
+        let counts: Vec<String> =
             states.iter().map(|(state, count)| format!("{count} {state}")).collect();
-        let states = if states.is_empty() { "none".to_owned() } else { states.join(", ") };
-        output::line(format_args!("{what}: {states}"));
+        let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+        output::line(format_args!("{what}: {counts}"));
     }
     output::line(format_args!(
         "waiting: {} looks (oldest {} s), {} effects (oldest {} s)",

@@ -8,8 +8,10 @@ pub enum Who {
     Anyone,
     /// The requester, owner and fallback owners, and sysadmins.
     Owner,
-    /// The owner, within what the cookbook leaves to them, and sysadmins.
-    OwnerIfAllowed,
+    /// The same within the budget of extensions; approvers beyond it as well.
+    Budget,
+    /// Owners and approvers, if the cookbook leaves it to them, and sysadmins.
+    IfAllowed,
     /// Approvers and sysadmins.
     Approver,
     /// The person named as owner.
@@ -25,7 +27,10 @@ impl Who {
         match self {
             Self::Anyone => "everybody",
             Self::Owner => "requester, owner, fallback owners, sysadmins",
-            Self::OwnerIfAllowed => "sysadmins, and owners where the cookbook allows it",
+            Self::Budget => {
+                "requester, owner, fallback owners within the budget; approvers, sysadmins"
+            }
+            Self::IfAllowed => "sysadmins; owners and approvers where the cookbook allows it",
             Self::Approver => "approvers, sysadmins",
             Self::Named => "the person named as owner",
             Self::Sysadmin => "sysadmins",
@@ -84,12 +89,12 @@ commands! {
     Help: "help", "help", "help", Anyone, "Lists the commands.";
     Approve: "approve", "approve DIGEST", "approve 3f9c2a7e", Approver, "Approves the request as it stands; the digest is in my first comment.";
     Reject: "reject", "reject REASON", "reject there is a shared machine for this", Approver, "Refuses the request.";
-    Extend: "extend", "extend [MACHINE] LENGTH-OR-DATE [because REASON]", "extend 2w because the review took longer", Owner, "Lets a machine live longer.";
-    Restore: "restore", "restore [MACHINE] [LENGTH-OR-DATE]", "restore 1w", Owner, "Starts an expired machine again and lets it live longer.";
+    Extend: "extend", "extend [MACHINE] LENGTH-OR-DATE [because REASON]", "extend 2w because the review took longer", Budget, "Lets a machine live longer.";
+    Restore: "restore", "restore [MACHINE] [LENGTH-OR-DATE]", "restore 1w", Budget, "Starts an expired machine again and lets it live longer.";
     Release: "release", "release [MACHINE] [confirm CODE]", "release", Owner, "Gives a machine back before its time; I ask you to confirm.";
-    Start: "start", "start [MACHINE]", "start", OwnerIfAllowed, "Switches a machine on.";
-    Stop: "stop", "stop [MACHINE]", "stop", OwnerIfAllowed, "Switches a machine off; its time goes on.";
-    Reboot: "reboot", "reboot [MACHINE]", "reboot", OwnerIfAllowed, "Switches a machine off and on.";
+    Start: "start", "start [MACHINE]", "start", IfAllowed, "Switches a machine on.";
+    Stop: "stop", "stop [MACHINE]", "stop", IfAllowed, "Switches a machine off; its time goes on.";
+    Reboot: "reboot", "reboot [MACHINE]", "reboot", IfAllowed, "Switches a machine off and on.";
     Transfer: "transfer", "transfer @USER", "transfer @alice", Owner, "Hands the machine to somebody else, who has to accept it.";
     Accept: "accept", "accept [DIGEST]", "accept 3f9c2a7e", Named, "Accepts being the owner.";
     Retry: "retry", "retry", "retry", Sysadmin, "Tries again what failed.";

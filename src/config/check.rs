@@ -139,7 +139,6 @@ impl Checker<'_> {
             None
         };
         let outage_after = delay(self, "outage_after", &keys.outage_after);
-        let max_clock_jump = delay(self, "max_clock_jump", &keys.max_clock_jump);
         let schedule = |checker: &mut Self, key, text: &str| {
             let schedule = checker.keep(&["schedule", key], Schedule::parse(text, zone))?;
             let (gap, outage_after) = (longest_gap(&schedule), outage_after?);
@@ -158,12 +157,7 @@ impl Checker<'_> {
         };
         let sweep = schedule(self, "sweep", &keys.sweep);
         let poll = schedule(self, "poll", &keys.poll);
-        Some(Schedules {
-            sweep: sweep?,
-            poll: poll?,
-            outage_after: outage_after?,
-            max_clock_jump: max_clock_jump?,
-        })
+        Some(Schedules { sweep: sweep?, poll: poll?, outage_after: outage_after? })
     }
 
     fn limits(&mut self, keys: &Keys) {
@@ -221,6 +215,17 @@ impl Checker<'_> {
     }
 
     fn log_filter(&mut self, filter: &str) {
+        // A lone word is read as a module to log and everything else as not to be
+        // logged: a misspelt level would end the log.
+        let words = filter.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+        for word in words.filter(|word| !word.contains(['=', '[']) && !is_level(word)) {
+            self.wrong(
+                &["log", "filter"],
+                format!("`{word}` is not a level: off, error, warn, info, debug or trace"),
+                format!("for a module add its level, e.g. `{word}=debug`"),
+            );
+        }
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(filter) {
             self.wrong(
                 &["log", "filter"],

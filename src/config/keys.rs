@@ -45,7 +45,6 @@ pub(super) struct ScheduleKeys {
     pub(super) sweep: String,
     pub(super) poll: String,
     pub(super) outage_after: String,
-    pub(super) max_clock_jump: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -95,7 +94,6 @@ impl Default for ScheduleKeys {
             sweep: "*/5 * * * *".to_owned(),
             poll: "*/5 * * * *".to_owned(),
             outage_after: "10m".to_owned(),
-            max_clock_jump: "1d".to_owned(),
         }
     }
 }

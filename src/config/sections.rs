@@ -53,8 +53,6 @@ pub struct Schedules {
     pub poll: Schedule,
     /// A longer silence is an outage, and moves deadlines.
     pub outage_after: Delay,
-    /// A clock that moves further blocks destruction.
-    pub max_clock_jump: Delay,
 }
 
 /// How much, and how long.

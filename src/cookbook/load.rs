@@ -16,7 +16,7 @@
 //! | `[commands]` | `allow` (none) |
 //!
 //! `require` and `unless` are conditions over the names of
-//! [`Schema`](crate::policy::expression::Schema).
+//! [`crate::policy::expression::Schema`].
 
 mod default;
 mod field;

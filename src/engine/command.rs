@@ -7,6 +7,8 @@ mod approve;
 mod machine;
 mod time;
 
+use std::fmt::Write as _;
+
 use super::{
     Engine,
     draft::Draft,
@@ -16,18 +18,19 @@ use super::{
 use crate::{
     command::{self, Command, CommandError},
     cookbook::{Cookbook, Cookbooks},
-    identity::{LeaseId, MachineName, Person},
+    identity::{Digest, LeaseId, MachineName, Person},
     lease::{Lease, State},
     notice::{HelpLine, Reply},
     ports::{forge::Note, store::CommitError},
 };
 
 /// A command on the desk.
+#[derive(Clone)]
 struct Order<'a> {
     desk: &'a Desk,
     note: &'a Note,
     /// Names the command among all: its answer is given once.
-    key: &'a str,
+    key: String,
     word: &'static str,
     cookbook: Option<&'a Cookbook>,
     rights: Rights,
@@ -36,6 +39,12 @@ struct Order<'a> {
 impl Order<'_> {
     fn by(&self) -> &Person {
         &self.note.author
+    }
+
+    /// The same order as far as it is about one of several machines, which
+    /// each get their answer.
+    fn about(&self, lease: LeaseId) -> Self {
+        Self { key: format!("{}:{lease}", self.key), ..self.clone() }
     }
 }
 
@@ -60,6 +69,7 @@ impl Engine {
         };
         let cookbook = cookbooks.get(&draft.request.value.cookbook);
         let rights = self.rights(draft, cookbook, &note.author).await?;
+        let key = key.to_owned();
         let order = Order { desk, note, key, word: command.word().entry().word, cookbook, rights };
         self.obey_order(draft, &order, command).await
     }
@@ -74,31 +84,32 @@ impl Engine {
             Command::Help => {
                 let commands =
                     command::Word::ALL.iter().map(|word| help_line(word.entry())).collect();
-                draft.reply(order.key, Reply::Help { commands });
+                draft.reply(&order.key, Reply::Help { commands });
             }
             Command::Status => {
                 let lines = self.status_lines(draft);
-                draft.reply(order.key, Reply::Status { lines });
+                draft.reply(&order.key, Reply::Status { lines });
             }
             Command::Approve { digest } => self.approve(draft, order, digest.as_deref()).await?,
-            Command::Reject { reason } => self.reject(draft, order, reason),
-            Command::Accept { .. } => self.accept(draft, order).await?,
+            Command::Reject { reason } => Self::reject(draft, order, reason),
+            Command::Accept { digest } => self.accept(draft, order, digest.as_deref()).await?,
             Command::Extend { by, machine, .. } => {
                 self.extend(draft, order, by, machine.as_ref());
             }
             Command::Restore { by, machine } => self.restore(draft, order, by, machine.as_ref()),
-            Command::Release { machine, confirmation } => {
-                self.release(draft, order, machine.as_ref(), confirmation.as_deref());
-            }
+            Command::Release { machine, confirmation } => match confirmation {
+                Some(code) => Self::confirm_release(draft, order, machine.as_ref(), &code),
+                None => Self::release(draft, order, machine.as_ref()),
+            },
             Command::Power { action, machine } => {
-                self.switch(draft, order, action, machine.as_ref());
+                Self::switch(draft, order, action, machine.as_ref());
             }
             Command::Transfer { to } => self.transfer(draft, order, &to).await?,
             Command::Retry => self.retry(draft, order).await?,
-            Command::Hold { reason } => self.hold(draft, order, Some(reason)),
-            Command::Unhold => self.hold(draft, order, None),
-            Command::Protect { machine } => self.protect(draft, order, true, machine.as_ref()),
-            Command::Unprotect { machine } => self.protect(draft, order, false, machine.as_ref()),
+            Command::Hold { reason } => Self::hold(draft, order, Some(reason)),
+            Command::Unhold => Self::hold(draft, order, None),
+            Command::Protect { machine } => Self::protect(draft, order, true, machine.as_ref()),
+            Command::Unprotect { machine } => Self::protect(draft, order, false, machine.as_ref()),
         }
         Ok(())
     }
@@ -106,10 +117,9 @@ impl Engine {
     fn status_lines(&self, draft: &Draft<'_>) -> Vec<String> {
         if draft.leases.is_empty() {
             let request = &draft.request.value;
-            let problems = request.verdict.violations.len();
             let line = match request.state.waits_on() {
                 crate::request::WaitsOn::Requester => {
-                    format!("The request waits for its author to mend {problems} thing(s).")
+                    "The request waits for its author; the first comment says what for.".to_owned()
                 }
                 crate::request::WaitsOn::Approver => "The request waits for approval.".to_owned(),
                 _ => format!("The request is {}.", request.state),
@@ -119,14 +129,15 @@ impl Engine {
         let line = |lease: &Lease| {
             let state = super::view::state_in_words(lease);
             let mut line = format!("`{}` is {state}", lease.order.key.name);
-            if let Some(deadline) = lease.deadline {
-                line.push_str(&format!(
-                    "; next step: `{}`",
-                    self.calendar.describe(deadline.at, self.now())
-                ));
-            }
-            if let Some(hold) = &lease.hold {
-                line.push_str(&format!("; on hold: {hold}"));
+            if lease.protected {
+                line.push_str(", protected");
+            } else if let Some(hold) = &lease.hold {
+                line.push_str("; on hold: ");
+                line.push_str(hold);
+            } else if let Some(deadline) = lease.deadline {
+                let step = super::view::step_in_words(deadline.step);
+                let when = self.calendar.describe(deadline.at, self.now());
+                let _ = write!(line, "; next: {step} `{when}`");
             }
             line
         };
@@ -143,7 +154,7 @@ impl Draft<'_> {
             command: order.word.to_owned(),
             who: who.iter().map(|who| (*who).to_owned()).collect(),
         };
-        self.reply(order.key, reply);
+        self.reply(&order.key, reply);
     }
 
     fn impossible(&mut self, order: &Order<'_>, why: impl Into<String>, hint: Option<&str>) {
@@ -152,11 +163,21 @@ impl Draft<'_> {
             why: why.into(),
             hint: hint.map(str::to_owned),
         };
-        self.reply(order.key, reply);
+        self.reply(&order.key, reply);
+    }
+
+    /// The digest that was typed is not that of what is asked for now.
+    fn stale(&mut self, order: &Order<'_>, given: &str, digest: &Digest) {
+        let reply = Reply::Stale {
+            command: order.word.to_owned(),
+            given: given.to_owned(),
+            digest: digest.short(),
+        };
+        self.reply(&order.key, reply);
     }
 
     fn done(&mut self, order: &Order<'_>, what: impl Into<String>) {
-        self.reply(order.key, Reply::Done { what: what.into() });
+        self.reply(&order.key, Reply::Done { what: what.into() });
     }
 
     /// The leases a command is about: the one named, else all that are `fit`.
@@ -183,15 +204,10 @@ impl Draft<'_> {
         }
         let fitting: Vec<Lease> =
             named.iter().filter(|lease| fit.contains(&lease.state)).cloned().collect();
-        if fitting.is_empty() {
-            if let Some(lease) = named.first() {
-                let why = format!(
-                    "`{}` is {}.",
-                    lease.order.key.name,
-                    super::view::state_in_words(lease)
-                );
-                self.impossible(order, why, otherwise);
-            }
+        if let (true, Some(lease)) = (fitting.is_empty(), named.first()) {
+            let why =
+                format!("`{}` is {}.", lease.order.key.name, super::view::state_in_words(lease));
+            self.impossible(order, why, otherwise);
         }
         fitting
     }

@@ -32,6 +32,11 @@ const QUIET_FAILURES: u32 = 3;
 /// lose warnings over a token that expired on a Friday.
 const COMMENT_PATIENCE: TimeDelta = TimeDelta::days(7);
 
+/// How long an issue that is not there is looked for before its comments are
+/// left to a person. A token that lost its membership for an hour looks the
+/// same, and would take every warning with it.
+const MISSING_PATIENCE: TimeDelta = TimeDelta::days(1);
+
 /// How long between two tries of something that will not pass by itself.
 const REFUSED_AGAIN: TimeDelta = TimeDelta::minutes(15);
 
@@ -46,8 +51,13 @@ impl Engine {
             Task::Lease(lease, step) => self.act(effect, *lease, step).await,
         };
         match outcome {
-            // Somebody else took it over, or the lease moved: it is tried again.
-            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Ok(()) => Ok(()),
+            // The lease moved meanwhile: the effect is performed again, which is
+            // idempotent, or is found to be overtaken. If somebody else took it
+            // over, this changes nothing.
+            Err(CommitError::Conflict) => {
+                self.store().postpone_effect(effect, self.now(), "the lease moved").await
+            }
             Err(CommitError::Port(error)) => self.failed(effect, &error).await,
         }
     }
@@ -69,7 +79,8 @@ impl Engine {
             .renderer
             .reply(reply, &bot)
             .map_err(|cause| PortError::give_up("render a reply", cause))?;
-        self.post_once(effect, &draft, &body).await?;
+        let marker = Marker::of_effect(&effect.key);
+        self.post_once(effect, &draft, &body, &marker).await?;
         self.finish(effect, draft).await
     }
 
@@ -86,12 +97,17 @@ impl Engine {
             return self.drop_effect(effect).await;
         };
         let bot = self.own_account(&lease.issue.forge).await?.username;
-        let context = LeaseNews::of(&lease, &news, &bot, self.now(), &self.calendar);
+        let named = self.named_now(&lease).await?;
+        let context = LeaseNews::of(&named, &news, &bot, self.now(), &self.calendar);
         let body = self
             .renderer
             .news(&news.topic, &context)
             .map_err(|cause| PortError::give_up("render news", cause))?;
-        let note = self.post_once(effect, &draft, &body).await?;
+        // A comment of an earlier try that named another deadline is no proof
+        // that people were told of this one, so the marker covers it.
+        let named = news.announces.map_or(0, |(_, at)| at.timestamp_millis());
+        let marker = Marker::of_effect(&format!("{}:{named}", effect.key));
+        let note = self.post_once(effect, &draft, &body, &marker).await?;
         if let Some(event) = lifecycle::announcement(&lease, &news, note, draft.now()) {
             // Not standing any more by the time it is stored: a conflict says so.
             let _ = draft.lease_event(lease.id, &event);
@@ -100,16 +116,30 @@ impl Engine {
         self.finish(effect, draft).await
     }
 
+    /// The lease with its people's usernames of now: who has another by now
+    /// would not hear of it, and somebody else may have the old one. An account
+    /// that is gone keeps its name here, which somebody has to be called by.
+    async fn named_now(&self, lease: &Lease) -> Result<Lease, PortError> {
+        let forge = self.forge(&lease.issue.forge)?;
+        let mut named = lease.clone();
+        for person in std::iter::once(&mut named.owner).chain(&mut named.fallback) {
+            if let Some(now) = forge.person(person.id).await? {
+                *person = now;
+            }
+        }
+        Ok(named)
+    }
+
     /// Posts a comment unless an earlier try did, whose answer was lost.
     async fn post_once(
         &self,
         effect: &ClaimedEffect,
         draft: &Draft<'_>,
         body: &Markdown,
+        marker: &Marker,
     ) -> Result<NoteId, PortError> {
         let issue = &draft.request.value.issue;
         let forge = self.forge(&issue.forge)?;
-        let marker = Marker::of_effect(&effect.key);
         if effect.attempts > 1 {
             let desk = Desk {
                 discussion: forge.discussion(issue).await?,
@@ -122,11 +152,11 @@ impl Engine {
                 .iter()
                 .find(|note| note.author.id == desk.own.id && marker.is_in(&note.body));
             if let Some(note) = posted {
-                self.delete_doubles(&desk, note.id, &marker).await?;
+                self.delete_doubles(&desk, note.id, marker).await?;
                 return Ok(note.id);
             }
         }
-        forge.post_note(issue, &body.marked(&marker)).await
+        forge.post_note(issue, &body.marked(marker)).await
     }
 
     // --- machines
@@ -167,7 +197,7 @@ impl Engine {
             action,
             Of { lease: Some(id), digest: Some(lease.digest), ..Of::default() },
         );
-        follow_request(&mut draft, &event);
+        follow_request(&mut draft);
         self.finish(effect, draft).await
     }
 
@@ -196,11 +226,9 @@ impl Engine {
             Effect::Create => {
                 limit(EffectKind::Create, self.settings.creations_per_day, "made").await
             }
-            Effect::Destroy => {
-                let name = lease.order.key.name.as_str();
-                if lease.protected
-                    || self.settings.protected_names.iter().any(|other| other == name)
-                {
+            Effect::Stop if self.is_protected(lease) => Ok(Some("it is protected".to_owned())),
+            Effect::Destroy | Effect::DropBackups => {
+                if self.is_protected(lease) {
                     return Ok(Some("it is protected".to_owned()));
                 }
                 if let Some(why) = &lease.hold {
@@ -212,10 +240,20 @@ impl Engine {
                             .to_owned(),
                     ));
                 }
+                if *step == Effect::DropBackups {
+                    return Ok(None);
+                }
                 limit(EffectKind::Destroy, self.settings.destroys_per_day, "destroyed").await
             }
             _ => Ok(None),
         }
+    }
+
+    /// By a sysadmin's command, or by the operator's list, which wins over
+    /// everything.
+    fn is_protected(&self, lease: &Lease) -> bool {
+        let name = lease.order.key.name.as_str();
+        lease.protected || self.settings.protected_names.iter().any(|other| other == name)
     }
 
     /// What a refusal means for the lease, where it means something.
@@ -258,10 +296,8 @@ impl Engine {
         let is_comment =
             !matches!(&effect.task, Task::Lease(_, step) if !matches!(step, Effect::Tell(_)));
         let hopeless = match error.verdict {
-            // An issue hidden from us by mistake comes back; one that is gone does not.
-            Verdict::Missing | Verdict::GiveUp => {
-                is_comment && now - effect.ordered_at >= COMMENT_PATIENCE
-            }
+            Verdict::Missing => is_comment && now - effect.ordered_at >= MISSING_PATIENCE,
+            Verdict::GiveUp => is_comment && now - effect.ordered_at >= COMMENT_PATIENCE,
             Verdict::Retry { .. } => false,
         };
         if hopeless {
@@ -413,19 +449,19 @@ async fn take_step(
     }
 }
 
-/// What a lease's event means for its request.
-fn follow_request(draft: &mut Draft<'_>, event: &Event) {
-    let made = draft.leases.iter().all(|lease| lease.value.state != State::Provisioning);
-    let undone = draft
-        .leases
-        .iter()
-        .all(|lease| lease.value.state == State::Ended && lease.value.handed_over.is_none());
-    let follows = match event {
-        Event::Destroyed if undone => request_life::Event::Undone,
-        Event::Created { .. } if made => request_life::Event::HandedOver,
-        _ => return,
+/// What a lease's event means for its request: once nothing is left to be made
+/// or undone, it is settled, or back to whoever approves if nothing came of it.
+fn follow_request(draft: &mut Draft<'_>) {
+    let leases = || draft.leases.iter().map(|lease| &lease.value);
+    let handed_over = |lease: &Lease| lease.handed_over.is_some();
+    let event = if leases().any(|lease| !handed_over(lease) && lease.state != State::Ended) {
+        return;
+    } else if leases().any(handed_over) {
+        request_life::Event::Settled
+    } else {
+        request_life::Event::Undone
     };
-    if draft.request_event(follows).is_ok() && follows == request_life::Event::Undone {
+    if draft.request_event(event).is_ok() && event == request_life::Event::Undone {
         // Whoever approves after a failure says so anew.
         draft.request_mut().approvals.clear();
     }

@@ -91,6 +91,7 @@ impl Engine {
                     have: request.approvals.len(),
                     need: request.approvals.len(),
                     machines,
+                    acceptance_by: None,
                 };
                 draft.reply(&format!("granted:{}", approval.note), reply);
                 draft.audit(person(&approval.by), "granted", of(authority));

@@ -37,6 +37,9 @@ pub struct Inspected {
     pub strays: Vec<MachineName>,
 }
 
+/// How often a lease is read anew because somebody else changed it meanwhile.
+const RACES: usize = 4;
+
 impl Inspection {
     /// The names of all machines on a provider.
     pub fn names_on(&self, provider: &ProviderName) -> impl Iterator<Item = String> {
@@ -121,17 +124,25 @@ impl Engine {
         self.lease_meets(lease.id, &event).await
     }
 
-    /// A lease meets an event outside of any look; the next sweep tells it
-    /// again should somebody else have been faster.
+    /// A lease meets an event outside of any look. Read anew when somebody
+    /// else was faster: what an outage postpones is said once and not again.
+    ///
+    /// # Errors
+    ///
+    /// The store's; or when somebody else is faster every time.
     pub(super) async fn lease_meets(&self, id: LeaseId, event: &Event) -> Result<(), PortError> {
-        let Some((mut draft, _)) = self.draft_of_lease(id).await? else { return Ok(()) };
-        if draft.lease_event(id, event).is_err() || draft.is_empty() {
-            return Ok(());
+        for _ in 0..RACES {
+            let Some((mut draft, _)) = self.draft_of_lease(id).await? else { return Ok(()) };
+            if draft.lease_event(id, event).is_err() || draft.is_empty() {
+                return Ok(());
+            }
+            draft.look_again();
+            match draft.commit().await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Port(error)) => return Err(error),
+            }
         }
-        draft.look_again();
-        match draft.commit().await {
-            Ok(()) | Err(CommitError::Conflict) => Ok(()),
-            Err(CommitError::Port(error)) => Err(error),
-        }
+        Err(PortError::retry(format!("tell lease {id} what happened"), CommitError::Conflict))
     }
 }

@@ -82,7 +82,9 @@ impl Engine {
         }
         let request = &draft.request.value;
         let Some(digest) = digest else { return Ok(()) };
-        if matches!(request.verdict.needs, Need::Nothing) {
+        // Once only: what could not be made, or was given back before it was,
+        // would be ordered again at once, for ever. A person says so anew.
+        if matches!(request.verdict.needs, Need::Nothing) && draft.leases.is_empty() {
             return self.grant(desk, draft, cookbook, None).await;
         }
         // A new sticky comment notifies by itself; an edited one does not.
@@ -202,7 +204,8 @@ fn usernames(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The digest is another one: what was approved or accepted is not what is asked for now.
+/// What was approved or accepted is not what is asked for now, or would not be
+/// approved under the policy of now.
 fn void_approvals(draft: &mut Draft<'_>, cookbook: &Cookbook, before: &Request) {
     if before.approvals.is_empty() && !before.accepted {
         return;
@@ -226,7 +229,21 @@ fn void_approvals(draft: &mut Draft<'_>, cookbook: &Cookbook, before: &Request) 
         .collect();
     let by = before.approvals.iter().map(|approval| approval.by.username.clone()).collect();
     let key = format!("voided:{}", draft.request.version);
-    let reply = Reply::ApprovalsVoided { by, changes, digest: digest.map(|digest| digest.short()) };
+    let request = &draft.request.value;
+    let cause = if before.description != request.description {
+        "The description was changed"
+    } else if before.policy_version != request.policy_version {
+        "The policy was changed"
+    } else {
+        "Something this request depends on has changed"
+    };
+    let reply = Reply::ApprovalsVoided {
+        cause: cause.to_owned(),
+        by,
+        changes,
+        digest: digest.map(|digest| digest.short()),
+        acceptance_by: request.verdict.acceptance_needed.as_ref().map(username),
+    };
     draft.reply(&key, reply);
     draft.audit(Actor::Outside, "approvals-voided", Of { digest, ..Of::default() });
 }

@@ -51,8 +51,10 @@ impl Engine {
     }
 
     async fn look_at(&self, look: &Look) -> Result<(), PortError> {
-        let Some(desk) = self.read(look).await? else { return Ok(()) };
         for _ in 0..RACES {
+            // Read anew each time: what was posted before the race was lost is
+            // on the issue now.
+            let Some(desk) = self.read(look).await? else { return Ok(()) };
             match self.reconcile(&desk).await {
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::Port(error)) => return Err(error),
@@ -123,9 +125,27 @@ impl Engine {
         if !issue.open || issue.author.id == desk.own.id {
             return Ok(None);
         }
-        let Some(cookbook) = recognise(issue, cookbooks) else { return Ok(None) };
+        let Some(cookbook) = self.recognise(issue, cookbooks) else { return Ok(None) };
         let request = self.new_request(desk, cookbook, cookbooks);
         Ok(Some(Draft::new(self, Versioned::new(request), Vec::new())))
+    }
+
+    /// The cookbook an issue is to be read by, of those offered in its project:
+    /// the template's marker says it, else a label.
+    fn recognise<'a>(&self, issue: &Issue, cookbooks: &'a Cookbooks) -> Option<&'a Cookbook> {
+        let IssueRef { forge, project, .. } = &issue.reference;
+        let project =
+            self.settings.projects.iter().find(|p| p.forge == *forge && p.id == *project)?;
+        let is_offered = |cookbook: &&Cookbook| {
+            project.cookbooks.as_ref().is_none_or(|offered| offered.contains(&cookbook.name))
+        };
+        let marked = document::marker(&issue.description).and_then(|name| cookbooks.get(&name));
+        let labelled = || {
+            cookbooks.cookbooks.iter().filter(is_offered).find(|cookbook| {
+                cookbook.label.as_ref().is_some_and(|label| issue.labels.contains(label))
+            })
+        };
+        marked.filter(is_offered).or_else(labelled)
     }
 
     fn new_request(&self, desk: &Desk, cookbook: &Cookbook, cookbooks: &Cookbooks) -> Request {
@@ -172,6 +192,8 @@ impl Engine {
         draft.request_mut().seen_open = open;
         let event = if open { Event::Reopened } else { Event::Closed };
         if draft.request_event(event).is_ok() {
+            // Another round: when it ends, the issue is closed again.
+            draft.request_mut().closed_by_us = false;
             let action = if open { "reopened" } else { "withdrawn" };
             draft.audit(Actor::Outside, action, super::draft::Of::default());
             return;
@@ -206,9 +228,9 @@ impl Engine {
         }
         for (index, command) in commands.into_iter().enumerate() {
             let key = format!("note:{}:{index}", note.id);
+            // Each command sees what the one before it did, in the draft; all of
+            // them are stored with the comment, so that none is obeyed twice.
             self.obey(desk, draft, cookbooks, note, &key, command).await?;
-            // Each command sees what the one before it did.
-            draft.commit().await?;
         }
         Ok(())
     }
@@ -220,19 +242,10 @@ fn notice_late_edit(desk: &Desk, draft: &mut Draft<'_>) {
     if draft.request.value.description != description {
         draft.request_mut().description = description;
         if !draft.request.value.leases.is_empty() {
-            draft.reply(&format!("edited:{description}"), Reply::EditedAfterApproval {});
+            // Once: ticking a box is an edit, too.
+            draft.reply("edited-after-approval", Reply::EditedAfterApproval {});
         }
     }
-}
-
-/// The cookbook an issue is to be read by: the template's marker says it, else a label.
-fn recognise<'a>(issue: &Issue, cookbooks: &'a Cookbooks) -> Option<&'a Cookbook> {
-    let marked = document::marker(&issue.description).and_then(|name| cookbooks.get(&name));
-    marked.or_else(|| {
-        cookbooks.cookbooks.iter().find(|cookbook| {
-            cookbook.label.as_ref().is_some_and(|label| issue.labels.contains(label))
-        })
-    })
 }
 
 /// The issue, for asking for a look at it.

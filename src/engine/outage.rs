@@ -19,6 +19,12 @@ pub(super) fn forge_moment(forge: &ForgeName) -> String {
     format!("forge:{forge}")
 }
 
+/// When the clock was first seen to have moved back.
+const CLOCK_BACK: &str = "clock-back";
+
+/// How long a clock that moved back has to go on before it is believed.
+const CLOCK_PROOF: TimeDelta = TimeDelta::hours(24);
+
 /// A clock that is behind the last heartbeat by more than this has moved back.
 /// Replicas' clocks differ by less.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
@@ -40,13 +46,10 @@ impl Engine {
         let now = self.now();
         let last = self.store().moment(what).await?;
         if let Some(last) = last {
-            if now < last {
-                if last - now > CLOCK_TOLERANCE {
-                    tracing::error!(%now, %last, "the clock moved back; nothing is destroyed until it has caught up");
-                }
+            if now < last && !self.believe_earlier_clock(last).await? {
                 return Ok(());
             }
-            if now - last > self.settings.outage_after {
+            if now < last || now - last > self.settings.outage_after {
                 tracing::warn!(what, since = %last, "there was an outage; deadlines it touched move");
                 for lease in leases {
                     self.postpone(&lease.value, now).await?;
@@ -79,6 +82,26 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// A clock that moved back stops all destruction until it has caught up, or
+    /// until it has gone on for a day: then it was the later time that was wrong.
+    async fn believe_earlier_clock(&self, last: Timestamp) -> Result<bool, PortError> {
+        let now = self.now();
+        if last - now <= CLOCK_TOLERANCE {
+            return Ok(false);
+        }
+        tracing::error!(%now, %last, "the clock moved back; nothing is destroyed for a day, or until it has caught up");
+        let since = self
+            .store()
+            .moment(CLOCK_BACK)
+            .await?
+            .filter(|since| *since <= now && now - *since < CLOCK_PROOF * 2);
+        if let Some(since) = since {
+            return Ok(now - since >= CLOCK_PROOF);
+        }
+        self.store().set_moment(CLOCK_BACK, now).await?;
+        Ok(false)
     }
 
     async fn postpone(&self, lease: &Lease, now: Timestamp) -> Result<(), PortError> {

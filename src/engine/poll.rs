@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::Engine;
+use super::{Engine, Project};
 use crate::{
     identity::{ForgeName, IssueRef, ProjectId, Timestamp},
     ports::PortError,
@@ -27,7 +27,7 @@ impl Engine {
         let leases = self.store().live_leases().await?;
         let mut found = 0;
         let mut answered = std::collections::BTreeSet::new();
-        for (forge, project) in &self.settings.projects {
+        for Project { forge, id: project, .. } in &self.settings.projects {
             match self.poll_project(forge, *project).await {
                 Ok(issues) => {
                     found += issues;
@@ -52,8 +52,11 @@ impl Engine {
         let name = format!("poll:{forge}:{project}");
         let began = self.now();
         let since = self.store().moment(&name).await?.unwrap_or(began - FIRST);
-        let issues = self.forge(forge)?.issues_updated_since(project, since - OVERLAP).await?;
         let seen: Option<Timestamp> = self.store().moment(&format!("{name}:newest")).await?;
+        // By the forge's own clock where we know it: one that is behind ours
+        // gives its changes times that we have asked about already.
+        let from = (since - OVERLAP).min(seen.unwrap_or(since));
+        let issues = self.forge(forge)?.issues_updated_since(project, from).await?;
         // What the last poll reported with the same time stamp was looked at then.
         let wanted: Vec<IssueRef> = issues
             .iter()

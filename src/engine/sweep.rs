@@ -45,11 +45,11 @@ impl Engine {
 
     async fn sweep_locked(&self) -> Result<SweepReport, PortError> {
         let leases = self.store().live_leases().await?;
+        // First of all: an outage moves deadlines before anything is due.
+        self.heartbeat(&leases).await?;
         if self.clock_moved_back().await? {
             return Ok(SweepReport::default());
         }
-        // First of all: an outage moves deadlines before anything is due.
-        self.heartbeat(&leases).await?;
         self.wait_for_forges(&leases).await?;
         self.inspect(&leases).await?;
         self.store().forget_bodies(self.now() - BODIES).await?;

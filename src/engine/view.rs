@@ -105,16 +105,13 @@ impl Engine {
             .sticky(&sticky)
             .map_err(|cause| PortError::give_up("render the sticky comment", cause))?;
         let body = body.marked(&Marker::Sticky);
-        // Ours by author and marker: text alone could be forged.
-        let mut ours = desk
-            .discussion
-            .notes
-            .iter()
-            .filter(|note| note.author.id == desk.own.id && Marker::Sticky.is_in(&note.body));
+        // Ours by author, and by stored id or marker: text alone could be forged.
+        let stored = draft.request.value.sticky;
+        let mut ours = desk.discussion.notes.iter().filter(|note| note.author.id == desk.own.id);
         let kept = ours
             .clone()
-            .find(|note| draft.request.value.sticky == Some(note.id))
-            .or_else(|| ours.next());
+            .find(|note| stored == Some(note.id))
+            .or_else(|| ours.find(|note| Marker::Sticky.is_in(&note.body)));
         let note = match kept {
             Some(note) if body.is_shown_as(&note.body) => note.id,
             Some(note) => match forge.edit_note(desk.reference(), note.id, &body).await {
@@ -165,7 +162,7 @@ impl Engine {
             .map(str::to_owned)
             .collect();
         if !draft.leases.is_empty() {
-            let due = self.next_end(draft).map(|(_, at)| self.calendar.due_date(at));
+            let due = Self::next_end(draft).map(|(_, at)| self.calendar.due_date(at));
             if due != desk.issue.due_date {
                 update.due_date = Some(due);
             }
@@ -185,7 +182,7 @@ impl Engine {
 
     /// The due date was changed by hand: it is set back, and that is explained once.
     fn answer_due_date(&self, desk: &Desk, draft: &mut Draft<'_>) {
-        let Some((machine, at)) = self.next_end(draft) else { return };
+        let Some((machine, at)) = Self::next_end(draft) else { return };
         let (shown, wanted) = (desk.issue.due_date, self.calendar.due_date(at));
         let request = &draft.request.value;
         // What we showed last is not somebody's edit but a view that is late.
@@ -202,7 +199,7 @@ impl Engine {
     }
 
     /// The machine that ends next, and when.
-    fn next_end(&self, draft: &Draft<'_>) -> Option<(String, crate::identity::Timestamp)> {
+    fn next_end(draft: &Draft<'_>) -> Option<(String, crate::identity::Timestamp)> {
         draft
             .leases
             .iter()
@@ -281,11 +278,7 @@ impl Engine {
             owner: lease.owner.username.clone(),
             addresses: lease.addresses.clone(),
             next: lease.deadline.filter(|_| !lease.protected).map(|deadline| {
-                let step = match deadline.step {
-                    Step::Stop => "stopped",
-                    Step::Destroy => "disks destroyed",
-                    Step::DropBackups => "backups dropped",
-                };
+                let step = step_in_words(deadline.step);
                 format!("{step} {}", self.calendar.absolute(deadline.at))
             }),
             held: lease.hold.clone(),
@@ -336,6 +329,15 @@ fn phase(state: RequestState) -> Phase {
         RequestState::Withdrawn => &mut phase.withdrawn,
     } = true;
     phase
+}
+
+/// What happens next to a machine, in words.
+pub(super) fn step_in_words(step: Step) -> &'static str {
+    match step {
+        Step::Stop => "stopped",
+        Step::Destroy => "disks destroyed",
+        Step::DropBackups => "backups dropped",
+    }
 }
 
 /// Where a machine stands, in words.

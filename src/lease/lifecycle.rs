@@ -213,6 +213,9 @@ pub struct IllegalEvent {
     pub event: Event,
 }
 
+/// The machine was looked for in vain.
+const GONE: &str = "the machine is not on its provider any more";
+
 /// The lease after `event`, and what has to be done about it.
 ///
 /// # Errors
@@ -292,6 +295,7 @@ impl Life<'_> {
             }),
             (State::Active, Event::Started) => self.started(),
             (State::Active, Event::Rebooted) => {
+                self.lease.trouble = None;
                 self.switched(Power::On);
                 self.tell(Topic::Switched(PowerCommand::Reboot));
             }
@@ -325,8 +329,8 @@ impl Life<'_> {
                 deadline.not_before = deadline.not_before.max(Some(*not_before));
             }
             (State::Active | State::Expired | State::Adopted, Event::Transfer { to }) => {
-                self.lease.fallback.retain(|person| person.id != to.id);
                 self.lease.owner = to.clone();
+                self.lease.fallback.retain(|person| person.id != to.id);
                 self.tell(Topic::Transferred);
             }
             (State::Adopted, Event::Confirm { owner, until }) => {
@@ -364,7 +368,7 @@ impl Life<'_> {
         if self.lease.protected || self.lease.hold.is_some() {
             return false;
         }
-        if warning::is_undeliverable(&self.lease, self.now) {
+        if warning::is_undeliverable(&self.lease, &deadline, self.now) {
             self.lease.hold =
                 Some("a warning could not be delivered for 7 days; a sysadmin decides".to_owned());
             self.wait_on(WaitsOn::Sysadmin);
@@ -394,11 +398,12 @@ impl Life<'_> {
     /// A switch was done; whatever stood in its way is over.
     fn switched(&mut self, power: Power) {
         self.lease.power = power;
-        self.lease.trouble = None;
+        self.trouble_is_over();
         self.wait_on(WaitsOn::Nobody);
     }
 
     fn started(&mut self) {
+        self.lease.trouble = None;
         self.switched(Power::On);
         let announced = self.lease.deadline.is_some_and(|deadline| {
             self.lease.announcements.iter().any(|said| {
@@ -415,7 +420,7 @@ impl Life<'_> {
 
     fn stopped(&mut self) {
         self.lease.power = Power::Off;
-        self.lease.trouble = None;
+        self.trouble_is_over();
         self.wait_on(WaitsOn::Requester);
         if self.lease.deadline.is_some() {
             self.tell_deadline(Topic::StoppedAgain);
@@ -449,6 +454,9 @@ impl Life<'_> {
     }
 
     fn seen(&mut self, power: Power, addresses: &[String]) {
+        if self.is_known_to_be_gone() {
+            self.lease.trouble = None;
+        }
         let started_from_outside = self.lease.state == State::Expired
             && self.lease.deadline.is_some()
             && self.lease.power == Power::Off
@@ -467,21 +475,31 @@ impl Life<'_> {
     /// Somebody removed it behind our back. Nothing is made or destroyed by
     /// guesswork: a person decides.
     fn vanished(&mut self) {
-        if self.lease.hold.is_none() {
-            self.lease.hold = Some("the machine is not on its provider any more".to_owned());
+        // Said once: `unhold` after that means to go on without it.
+        if self.lease.hold.is_none() && !self.is_known_to_be_gone() {
+            self.lease.hold = Some(GONE.to_owned());
+            self.lease.trouble = Some(GONE.to_owned());
             self.lease.power = Power::Unknown;
             self.wait_on(WaitsOn::Sysadmin);
             self.tell(Topic::Vanished);
         }
     }
 
+    fn is_known_to_be_gone(&self) -> bool {
+        self.lease.trouble.as_deref() == Some(GONE)
+    }
+
+    /// A step succeeded. That a machine is gone stays true until it is seen.
+    fn trouble_is_over(&mut self) {
+        if !self.is_known_to_be_gone() {
+            self.lease.trouble = None;
+        }
+    }
+
     fn unhold(&mut self) {
         if self.lease.hold.take().is_some() {
             self.wait_on(WaitsOn::Nobody);
-            // What could not be delivered is ordered again.
-            let mut ordered = std::mem::take(&mut self.lease.ordered);
-            ordered.retain(|ordered| warning::is_delivered(&self.lease, ordered));
-            self.lease.ordered = ordered;
+            warning::forget_undelivered(&mut self.lease);
             self.give_notice();
         }
     }

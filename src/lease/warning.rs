@@ -102,17 +102,28 @@ fn last_delivery(lease: &Lease, deadline: &Deadline) -> Result<Timestamp, NotYet
 /// that it must be taken for undeliverable. The deadline may have been missed
 /// and moved meanwhile.
 #[must_use]
-pub fn is_undeliverable(lease: &Lease, now: Timestamp) -> bool {
-    lease
-        .ordered
-        .iter()
-        .any(|ordered| now - ordered.at >= UNDELIVERABLE_AFTER && !is_delivered(lease, ordered))
+pub fn is_undeliverable(lease: &Lease, deadline: &Deadline, now: Timestamp) -> bool {
+    // A deadline without warnings has only its announcement.
+    let unannounced = now - deadline.at.max(deadline.set_at) >= UNDELIVERABLE_AFTER
+        && delivered_since(lease, deadline, deadline.set_at).is_none();
+    unannounced
+        || lease
+            .ordered
+            .iter()
+            .any(|ordered| now - ordered.at >= UNDELIVERABLE_AFTER && !is_delivered(lease, ordered))
 }
 
 /// Whether anything about a deadline was delivered since this was ordered.
-#[must_use]
-pub fn is_delivered(lease: &Lease, ordered: &OrderedWarning) -> bool {
+fn is_delivered(lease: &Lease, ordered: &OrderedWarning) -> bool {
     lease.announcements.iter().any(|said| said.delivered_at >= ordered.at)
+}
+
+/// Forgets warnings that were ordered and never delivered, so that they are
+/// ordered again: a person decided to go on.
+pub fn forget_undelivered(lease: &mut Lease) {
+    let mut ordered = std::mem::take(&mut lease.ordered);
+    ordered.retain(|ordered| is_delivered(lease, ordered));
+    lease.ordered = ordered;
 }
 
 /// When the sweep has to look at this lease again: the next warning that is

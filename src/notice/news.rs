@@ -94,8 +94,8 @@ impl LeaseNews {
 pub fn in_words(delay: Delay) -> String {
     let minutes = delay.minutes();
     let (amount, unit) = match minutes {
-        _ if minutes % (24 * 60) == 0 => (minutes / (24 * 60), "day"),
-        _ if minutes % 60 == 0 => (minutes / 60, "hour"),
+        _ if minutes.is_multiple_of(24 * 60) => (minutes / (24 * 60), "day"),
+        _ if minutes.is_multiple_of(60) => (minutes / 60, "hour"),
         _ => (minutes, "minute"),
     };
     format!("{amount} {unit}{}", if amount == 1 { "" } else { "s" })

@@ -33,7 +33,7 @@ macro_rules! embedded {
 const EMBEDDED: &[(&str, &str)] = embedded!(
     "sticky"
     "reply/help" "reply/status" "reply/ready-for-approval" "reply/approve-which"
-    "reply/approve-stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
+    "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
     "reply/rejected" "reply/extend-beyond-budget" "reply/confirm-release" "reply/transfer-asked"
     "reply/done" "reply/closed" "reply/due-date-edited" "reply/edited-after-approval" "reply/trouble"

@@ -125,11 +125,24 @@ pub fn replies() -> Vec<Reply> {
             acceptance_by: Some("carol".into()),
         },
         Reply::ApproveWhich { digest: digest() },
-        Reply::ApproveStale { given: "00000000".into(), digest: digest() },
+        Reply::Stale { command: "approve".into(), given: "00000000".into(), digest: digest() },
         Reply::NotApprovable { why: "something is still missing.".into() },
-        Reply::Approved { by: "dan".into(), have: 1, need: 2, machines: vec![] },
-        Reply::Approved { by: "dan".into(), have: 2, need: 2, machines: vec![machine()] },
+        Reply::Approved {
+            by: "dan".into(),
+            have: 1,
+            need: 2,
+            machines: vec![],
+            acceptance_by: Some("erin".into()),
+        },
+        Reply::Approved {
+            by: "dan".into(),
+            have: 2,
+            need: 2,
+            machines: vec![machine()],
+            acceptance_by: None,
+        },
         Reply::ApprovalsVoided {
+            cause: "The description was changed".into(),
             by: vec!["dan".into()],
             changes: vec![FieldChange {
                 field: "Memory".into(),
@@ -137,6 +150,14 @@ pub fn replies() -> Vec<Reply> {
                 after: "8 GiB".into(),
             }],
             digest: Some(digest()),
+            acceptance_by: Some("erin".into()),
+        },
+        Reply::ApprovalsVoided {
+            cause: "The policy was changed".into(),
+            by: vec![],
+            changes: vec![],
+            digest: None,
+            acceptance_by: None,
         },
         Reply::NotAllowed {
             by: "mallory".into(),
@@ -156,9 +177,15 @@ pub fn replies() -> Vec<Reply> {
         Reply::Rejected { by: "dan".into(), reason: "Use the shared one.\n/close".into() },
         Reply::ExtendBeyondBudget {
             machine: machine(),
-            latest: UNTIL.into(),
+            latest: Some(UNTIL.into()),
             approvers: approvers(),
             example: "@innkeeper extend 2w".into(),
+        },
+        Reply::ExtendBeyondBudget {
+            machine: machine(),
+            latest: None,
+            approvers: approvers(),
+            example: "@innkeeper restore 2w".into(),
         },
         Reply::ConfirmRelease {
             machine: machine(),

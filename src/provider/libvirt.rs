@@ -31,10 +31,6 @@ use crate::{
     },
 };
 
-/// How long one call may take. Shorter, and a busy host looks broken; longer,
-/// and a hanging one holds up the machines of healthy ones.
-const CALL_LIMIT: Duration = Duration::from_mins(1);
-
 /// How often a guest that was asked to shut down is looked at.
 const STOP_POLL: Duration = Duration::from_secs(1);
 
@@ -49,6 +45,10 @@ pub struct Settings {
     /// short, and guests lose what they were writing; too long, and one that
     /// ignores the request keeps its place for as long.
     pub stop_timeout: Duration,
+    /// How long one call may take, the wait for its turn included. Shorter, and
+    /// a busy host looks broken; longer, and a hanging one holds up the machines
+    /// of healthy ones.
+    pub call_timeout: Duration,
     /// The network for cookbooks that name none. Without either, a machine
     /// gets no network card.
     pub default_network: Option<String>,
@@ -62,6 +62,7 @@ pub struct Settings {
 pub struct Libvirt {
     name: ProviderName,
     stop_timeout: Duration,
+    call_timeout: Duration,
     defaults: Arc<Defaults>,
     host: Host,
 }
@@ -73,6 +74,7 @@ impl Libvirt {
         Self {
             name: settings.name,
             stop_timeout: settings.stop_timeout,
+            call_timeout: settings.call_timeout,
             defaults: Arc::new(Defaults {
                 network: settings.default_network,
                 pool: settings.default_pool,
@@ -92,7 +94,7 @@ impl Libvirt {
         doing: String,
         work: impl FnOnce(&Connect) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        self.host.run(doing, CALL_LIMIT, work).await
+        self.host.run(doing, self.call_timeout, work).await
     }
 
     /// Does something to one machine.

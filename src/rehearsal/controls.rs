@@ -220,6 +220,11 @@ impl Rehearsal {
         state.old_paths.extend(old.map(|old| (old, id)));
     }
 
+    /// Adds a project that everybody who is signed in sees.
+    pub fn add_project(&self, id: u64, path: &str) {
+        self.shared.lock().world.projects.push(super::world::Project::new(id, path));
+    }
+
     /// Adds or replaces an issue template.
     pub fn set_template(&self, project: u64, name: &str, text: &str) {
         let mut state = self.shared.lock();

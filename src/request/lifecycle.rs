@@ -1,7 +1,7 @@
 //! What may become of a request.
 //!
 //! ```text
-//!  Incomplete <--judged--> AwaitingApproval --approved--> Approved --handed over--> Fulfilled
+//!  Incomplete <--judged--> AwaitingApproval --approved--> Approved --settled--> Fulfilled
 //!      |                          |    ^                     |
 //!      +----- rejected / closed --+    +------- undone ------+
 //!                   |
@@ -94,8 +94,9 @@ pub enum Event {
     Acceptable,
     /// Everyone needed has approved (or nobody needs to).
     Approved,
-    /// All its machines are up.
-    HandedOver,
+    /// Nothing is left to be made: its machines were handed over, or released
+    /// before that.
+    Settled,
     /// Its machines could not be made, and what was left of them is gone.
     Undone,
     /// An approver said no.
@@ -112,7 +113,7 @@ impl Event {
         Self::Refused,
         Self::Acceptable,
         Self::Approved,
-        Self::HandedOver,
+        Self::Settled,
         Self::Undone,
         Self::Rejected,
         Self::Closed,
@@ -144,7 +145,7 @@ pub fn step(state: State, event: Event) -> Result<State, IllegalEvent> {
             Ok(AwaitingApproval)
         }
         (AwaitingApproval, Event::Approved) => Ok(Approved),
-        (Approved, Event::HandedOver) => Ok(Fulfilled),
+        (Approved, Event::Settled) => Ok(Fulfilled),
         (Incomplete | AwaitingApproval, Event::Rejected) => Ok(Rejected),
         (Incomplete | AwaitingApproval, Event::Closed) => Ok(Withdrawn),
         _ => Err(IllegalEvent { state, event }),
@@ -172,7 +173,7 @@ mod tests {
         insta::assert_snapshot!(table, @r"
         incomplete: Refused->incomplete Acceptable->awaiting-approval Rejected->rejected Closed->withdrawn
         awaiting-approval: Refused->incomplete Acceptable->awaiting-approval Approved->approved Rejected->rejected Closed->withdrawn
-        approved: HandedOver->fulfilled Undone->awaiting-approval
+        approved: Settled->fulfilled Undone->awaiting-approval
         fulfilled:
         rejected: Reopened->incomplete
         withdrawn: Reopened->incomplete

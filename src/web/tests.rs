@@ -59,9 +59,9 @@ struct Memory {
 #[async_trait]
 impl Intake for Memory {
     async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, PortError> {
-        match delivery.key.as_str() {
-            "broken store" => return Err(PortError::retry("store a delivery", "disk full")),
-            "slow store" => std::future::pending().await,
+        match delivery.body.as_slice() {
+            b"broken store" => return Err(PortError::retry("store a delivery", "disk full")),
+            b"slow store" => std::future::pending().await,
             _ => {}
         }
         if !self.keys.lock().unwrap().insert(delivery.key.clone()) {

@@ -46,6 +46,8 @@ pub(super) async fn receive(
             };
             let body = body.to_vec();
             let forge = forge.clone();
+            // The sender chooses the key: one project's must not pass for another's.
+            let key = format!("{project}:{key}");
             let delivery = NewDelivery { forge, project, issue, key, event, body, received_at };
             store(&shared, delivery, stored).await
         }

@@ -7,9 +7,12 @@
 )]
 #![expect(clippy::print_stderr, reason = "a story that fails tells how far it came")]
 
+mod approval;
+mod commands;
 mod crash;
 mod faults;
 mod host;
+mod issue_life;
 mod life;
 #[path = "../common/provider_contract.rs"]
 mod provider_contract;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     host::{Call, Fails, Host},
     provider_contract::{Outside, contract},
-    world::{Scene, World, brief, cookbooks, scenario, scenario_in},
+    world::{Scene, World, brief, sandbox_cookbook, scenario, scenario_in},
 };
 
 /// The host as the contract's story wants it.
@@ -108,7 +108,7 @@ async fn a_strangers_machine_of_that_name_is_not_touched() {
         world.expect(issue, "could not be made");
         world.expect(issue, "can be approved again");
         world.after(TimeDelta::hours(1)).await;
-        assert_eq!(world.host.machines(), [stranger.clone()]);
+        assert_eq!(world.host.machines(), std::slice::from_ref(&stranger));
         approve(world, issue).await;
         world.expect(issue, "Approved by carol");
         let news = world.expect(issue, "is up.");
@@ -278,7 +278,7 @@ async fn a_machine_that_is_back_goes_on_after_unhold() {
         world.after(TimeDelta::hours(1)).await;
         world.expect(issue, "is not on its provider any more");
         world.says("alice", issue, "@innkeeper release").await;
-        world.expect(issue, "it is on hold");
+        world.expect(issue, "is on hold: the machine is not");
         world.host.put_machine(machine);
         world.says("carol", issue, "@innkeeper unhold").await;
         world.expect(issue, "not on hold any more");
@@ -314,11 +314,11 @@ async fn a_stray_machine_with_our_mark_is_reported_and_left_alone() {
         let strays = |world: &World| {
             world.practice.engine.inspection().providers[&"libvirt".into()].strays.clone()
         };
-        assert_eq!(strays(world), [stray.name.clone()]);
+        assert_eq!(strays(world), std::slice::from_ref(&stray.name));
         world.until(|world| world.host.power_of("sandbox-1").is_none()).await;
         while world.next_comment(issue).is_some() {}
-        assert_eq!(strays(world), [stray.name.clone()]);
-        assert_eq!(world.host.machines(), [stray.clone()]);
+        assert_eq!(strays(world), std::slice::from_ref(&stray.name));
+        assert_eq!(world.host.machines(), std::slice::from_ref(&stray));
         world.host.remove("old-one");
         world.after(TimeDelta::hours(1)).await;
         assert!(strays(world).is_empty());
@@ -330,14 +330,14 @@ async fn a_stray_machine_with_our_mark_is_reported_and_left_alone() {
 async fn two_hosts_keep_their_machines_apart() {
     let scene = Scene {
         hosts: &["libvirt", "second"],
-        cookbooks: cookbooks(&[("provider = \"libvirt\"", "provider = \"second\"")]),
+        cookbooks: sandbox_cookbook(&[("provider = \"libvirt\"", "provider = \"second\"")]),
         ..Scene::default()
     };
     scenario_in(scene, async |world: &mut World| {
         let stranger = world.host.put("sandbox-1", None);
         world.host.fail(Call::List, Fails::Before);
         let issue = world.handed_over(&[]).await;
-        assert_eq!(world.host.machines(), [stranger.clone()]);
+        assert_eq!(world.host.machines(), std::slice::from_ref(&stranger));
         let second = world.hosts[1].clone();
         assert_eq!(second.power_of("sandbox-1"), Some(Power::On), "names are per host");
         world.after(TimeDelta::hours(1)).await;

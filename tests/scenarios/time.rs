@@ -1,6 +1,7 @@
 //! Clocks, calendars, sleep: nothing is ever stopped or destroyed unannounced.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::join_all;
 use innkeeper::{
     ports::{clock::Clock as _, provider::Power},
     rehearsal::{Fault, IssueKey, Trouble},
@@ -192,15 +193,11 @@ async fn two_replicas_that_sweep_and_work_at_once_do_things_once() {
             (world.practice.engine.clone(), world.practice.another_engine("other").unwrap());
         while !world.leases().await.is_empty() {
             world.clock.advance(HOUR);
-            let sweeps = tokio::join!(one.sweep(), two.sweep(), one.sweep(), two.poll());
-            sweeps.0.unwrap();
-            sweeps.1.unwrap();
-            sweeps.2.unwrap();
-            sweeps.3.unwrap();
-            let turns = tokio::join!(one.settle(500), two.settle(500), two.settle(500));
-            turns.0.unwrap();
-            turns.1.unwrap();
-            turns.2.unwrap();
+            let sweeps = join_all([one.sweep(), two.sweep(), one.sweep()]);
+            let (swept, polled) = tokio::join!(sweeps, two.poll());
+            assert!(swept.iter().all(Result::is_ok) && polled.is_ok());
+            let settled = join_all([one.settle(500), two.settle(500), two.settle(500)]).await;
+            assert!(settled.iter().all(Result::is_ok), "{settled:?}");
             world.practice.tick().await.unwrap();
         }
         let comments = read_all(world, issue);

@@ -24,7 +24,7 @@ use crate::host::Host;
 pub(crate) const PROJECT_PATH: &str = "tpo/tpa/team";
 
 /// The longest a scenario may take, in real time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// When scenarios begin: a Monday morning.
 const BEGIN: &str = "2026-11-30T08:00:00Z";
@@ -51,6 +51,15 @@ pub(crate) async fn scenario(story: impl AsyncFnOnce(&mut World)) {
 /// The same with other settings.
 pub(crate) async fn scenario_with(adjust: fn(&mut Settings), story: impl AsyncFnOnce(&mut World)) {
     scenario_in(Scene { adjust, ..Scene::default() }, story).await;
+}
+
+/// The same with other settings and cookbooks.
+pub(crate) async fn scenario_with_cookbooks(
+    cookbooks: Cookbooks,
+    adjust: fn(&mut Settings),
+    story: impl AsyncFnOnce(&mut World),
+) {
+    scenario_in(Scene { cookbooks, adjust, ..Scene::default() }, story).await;
 }
 
 /// The same in another scene.
@@ -97,7 +106,7 @@ impl Default for Scene {
 impl Scene {
     /// Short leases, so that a whole life fits into a working week.
     pub(crate) fn brief() -> Self {
-        let cookbooks = cookbooks(&[
+        let cookbooks = sandbox_cookbook(&[
             ("default    = \"14d\"", "default    = \"2d\""),
             ("warn       = [\"7d\", \"1d\"]", "warn       = [\"1d\"]"),
             ("min_notice = \"24h\"", "min_notice = \"4h\""),
@@ -108,16 +117,14 @@ impl Scene {
     }
 }
 
-/// The shipped cookbooks with some of the sandbox's text replaced.
-pub(crate) fn cookbooks(replace: &[(&str, &str)]) -> Cookbooks {
-    let mut sandbox = include_str!("../../policies/sandbox.toml").to_owned();
-    for (old, new) in replace {
-        assert!(sandbox.contains(old), "sandbox.toml does not say {old}");
-        sandbox = sandbox.replace(old, new);
+/// The shipped sandbox cookbook, each first text replaced by the second.
+pub(crate) fn sandbox_cookbook(changes: &[(&str, &str)]) -> Cookbooks {
+    let mut text = include_str!("../../policies/sandbox.toml").to_owned();
+    for (old, new) in changes {
+        assert!(text.contains(old), "the cookbook does not say {old:?}");
+        text = text.replace(old, new);
     }
-    let vm = include_str!("../../policies/vm.toml").to_owned();
-    let files = [("sandbox.toml".to_owned(), sandbox), ("vm.toml".to_owned(), vm)];
-    cookbook::load::files(&files).unwrap()
+    cookbook::load::files(&[("sandbox.toml".to_owned(), text)]).unwrap()
 }
 
 impl World {
@@ -193,6 +200,24 @@ impl World {
         self.settle().await;
     }
 
+    /// What the bot says to a comment, all of it.
+    pub(crate) async fn answer(&mut self, user: &str, issue: IssueKey, text: &str) -> String {
+        self.says(user, issue, text).await;
+        let mut answer = String::new();
+        while let Some(comment) = self.next_comment(issue) {
+            answer.push_str(&comment);
+            answer.push('\n');
+        }
+        answer
+    }
+
+    /// Somebody changes answers of the request, and Innkeeper has seen it.
+    pub(crate) async fn edited(&self, user: &str, issue: IssueKey, extra: &[(&str, &str)]) {
+        let text = Self::sandbox(extra);
+        self.practice.rehearsal.edit_description(user, issue, &text).unwrap();
+        self.settle().await;
+    }
+
     // --- what is there
 
     pub(crate) fn issue(&self, issue: IssueKey) -> IssueSnapshot {
@@ -221,8 +246,7 @@ impl World {
     /// The digest an approval has to name now.
     pub(crate) fn digest(&self, issue: IssueKey) -> String {
         let sticky = self.sticky(issue);
-        let rest = sticky.split("approve ").nth(1).expect("nothing asks for approval");
-        rest.chars().take_while(char::is_ascii_hexdigit).collect()
+        hex_after(&sticky, "approve ")
     }
 
     /// The bot's next comment that was not read, without its marker.
@@ -324,7 +348,7 @@ impl World {
         }
         let issues = self.practice.rehearsal.issues();
         for issue in &issues {
-            while let Some(comment) = self.next_comment(issue.key) {
+            if let Some(comment) = self.next_comment(issue.key) {
                 self.print();
                 panic!("nobody read: {comment}");
             }
@@ -369,11 +393,18 @@ impl World {
     }
 }
 
+/// The hexadecimal digits that follow these words.
+#[track_caller]
+pub(crate) fn hex_after(text: &str, words: &str) -> String {
+    let rest = text.split(words).nth(1).unwrap_or_else(|| panic!("no {words:?} in: {text}"));
+    rest.chars().take_while(char::is_ascii_hexdigit).collect()
+}
+
 /// No quick action, no reference, and no mention but of people we mean.
 fn assert_harmless(body: &str) {
     let (_, actions) = quick_actions::extract(body);
     assert!(actions.is_empty(), "a quick action in: {body}");
-    let people = ["alice", "bob", "carol", "dan", "mallory"];
+    let people = ["alice", "alicia", "bob", "carol", "dan", "mallory", "mallory2"];
     for name in references::mentions(body) {
         assert!(people.contains(&name.as_str()), "{name} is mentioned in: {body}");
     }

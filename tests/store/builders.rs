@@ -8,6 +8,7 @@ use innkeeper::{
         UserId,
     },
     lease::{Deadline, Lease, State, Step, lifecycle::Effect},
+    policy::Verdict,
     ports::{
         provider::{MachineKey, MachineOrder, Power},
         store::{Actor, AuditNote, Change, Delivery, Store, Versioned},
@@ -68,7 +69,7 @@ pub(crate) fn request(number: u64) -> Request {
         description: Digest::of("description"),
         policy_version: Digest::of("policy"),
         reading: Reading { fields: [].into(), violations: Vec::new() },
-        verdict: read(json!({"violations": []})),
+        verdict: Verdict::unjudged("sandbox".into(), Digest::of("policy"), person()),
         approvals: Vec::new(),
         accepted: false,
         leases: Vec::new(),

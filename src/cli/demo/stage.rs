@@ -57,6 +57,7 @@ impl Stage {
             name: ProviderName::from("libvirt"),
             uri: URI.to_owned(),
             stop_timeout: Duration::from_secs(10),
+            call_timeout: Duration::from_mins(1),
             default_network: Some("default".to_owned()),
             default_pool: None,
         }));

@@ -26,7 +26,7 @@ const PATIENCE: TimeDelta = TimeDelta::days(60);
 /// Plays the story.
 pub(super) async fn tell(stage: &Stage) -> anyhow::Result<()> {
     let began = Instant::now();
-    let mut story = Story::new(stage).await?;
+    let mut story = Story::new(stage)?;
     story.file_with_two_mistakes().await?;
     story.mend().await?;
     story.approve().await?;
@@ -35,8 +35,8 @@ pub(super) async fn tell(stage: &Stage) -> anyhow::Result<()> {
     story.stop().await?;
     story.restore().await?;
     story.destroy().await?;
-    story.say("");
-    story.say(&format!(
+    output::line("");
+    output::line(format!(
         "{} {} steps, all seen through the forge's API and libvirt's listing, in {:.1} s.",
         story.paint.green("Done:"),
         story.step,
@@ -62,7 +62,7 @@ struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    async fn new(stage: &'a Stage) -> anyhow::Result<Self> {
+    fn new(stage: &'a Stage) -> anyhow::Result<Self> {
         let base = stage.forge_url();
         let person = |user| Person::new(base, user);
         Ok(Self {
@@ -177,7 +177,7 @@ impl<'a> Story<'a> {
         self.seen("libvirt lists it as stopped", power == Some(false))?;
         self.has_label("innkeeper::expired").await?;
         self.stage.start_from_outside(&self.machine)?;
-        self.say("  (somebody starts it on the host, behind Innkeeper's back)");
+        output::line("  (somebody starts it on the host, behind Innkeeper's back)");
         self.pass(TimeDelta::hours(1)).await?;
         self.tell_comments().await?;
         let power = self.power()?;
@@ -264,9 +264,9 @@ impl<'a> Story<'a> {
             let body = note.body.lines().filter(|line| !line.starts_with("<!--"));
             let mut lines = body.filter(|line| !line.trim().is_empty());
             let name = self.paint.bold(&format!("{:>10}:", note.author));
-            self.say(&format!("  {name} {}", lines.next().unwrap_or_default()));
+            output::line(format!("  {name} {}", lines.next().unwrap_or_default()));
             for line in lines.take(4) {
-                self.say(&self.paint.dim(&format!("              {line}")));
+                output::line(self.paint.dim(&format!("              {line}")));
             }
         }
         self.told = notes.len();
@@ -300,18 +300,14 @@ impl<'a> Story<'a> {
 
     fn chapter(&mut self, title: &str) {
         let now = self.stage.now().format("%a %Y-%m-%d %H:%M UTC");
-        self.say("");
-        self.say(&format!("{} {}", self.paint.bold(title), self.paint.dim(&format!("[{now}]"))));
+        output::line("");
+        output::line(format!("{} {}", self.paint.bold(title), self.paint.dim(&format!("[{now}]"))));
     }
 
     fn seen(&mut self, what: &str, is_so: bool) -> anyhow::Result<()> {
         ensure!(is_so, "this was expected and not seen: {what}");
         self.step += 1;
-        self.say(&format!("  {} {what}", self.paint.green("seen")));
+        output::line(format!("  {} {what}", self.paint.green("seen")));
         Ok(())
-    }
-
-    fn say(&self, text: &str) {
-        output::line(text);
     }
 }

@@ -1,11 +1,14 @@
 //! `approve`, `reject`, `accept`: deciding about a request.
 
+use std::collections::BTreeSet;
+
 use super::Order;
 use crate::{
     engine::{
         Engine,
         draft::{Draft, Of, person},
     },
+    identity::LeaseId,
     notice::Reply,
     policy::Need,
     ports::store::CommitError,
@@ -34,18 +37,17 @@ impl Engine {
                 State::Approved | State::Fulfilled => "this request was approved already.",
                 _ => "this request is closed; it is judged again when the issue is reopened.",
             };
-            draft.reply(order.key, Reply::NotApprovable { why: why.to_owned() });
+            draft.reply(&order.key, Reply::NotApprovable { why: why.to_owned() });
             return Ok(());
         }
         let Some(digest) = request.verdict.digest() else { return Ok(()) };
         match named {
             None => {
-                draft.reply(order.key, Reply::ApproveWhich { digest: digest.short() });
+                draft.reply(&order.key, Reply::ApproveWhich { digest: digest.short() });
                 return Ok(());
             }
             Some(given) if !digest.is_named_by(given) => {
-                let reply = Reply::ApproveStale { given: given.to_owned(), digest: digest.short() };
-                draft.reply(order.key, reply);
+                draft.stale(order, given, &digest);
                 return Ok(());
             }
             Some(_) => {}
@@ -58,7 +60,7 @@ impl Engine {
         let for_oneself = by.id == request.author.id || request.verdict.owner.id == by.id;
         if for_oneself && !own {
             let why = "nobody approves their own request; somebody else who may has to.";
-            draft.reply(order.key, Reply::NotApprovable { why: why.to_owned() });
+            draft.reply(&order.key, Reply::NotApprovable { why: why.to_owned() });
             return Ok(());
         }
         if request.approvals.iter().any(|approval| approval.by.id == by.id) {
@@ -70,7 +72,8 @@ impl Engine {
         let of = Of { digest: Some(digest), authority: authority.clone(), lease: None };
         draft.audit(person(&approval.by), "approve", of);
         draft.request_mut().approvals.push(approval.clone());
-        if self.is_complete(draft, count) {
+        self.drop_lapsed(draft, order).await?;
+        if Self::is_complete(draft, count) {
             let cookbook = order.cookbook;
             if let Some(cookbook) = cookbook {
                 self.grant(order.desk, draft, cookbook, Some((&approval, authority))).await?;
@@ -82,19 +85,46 @@ impl Engine {
             have: draft.request.value.approvals.len(),
             need: count,
             machines: Vec::new(),
+            acceptance_by: request
+                .verdict
+                .acceptance_needed
+                .filter(|_| !request.accepted)
+                .map(|owner| owner.username),
         };
-        draft.reply(order.key, reply);
+        draft.reply(&order.key, reply);
+        Ok(())
+    }
+
+    /// Drops approvals by people who may not approve any more. It is asked
+    /// whenever the last word needed might have been said.
+    async fn drop_lapsed(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+    ) -> Result<(), CommitError> {
+        for approval in draft.request.value.approvals.clone() {
+            let by = approval.by;
+            if by.id == order.by().id || self.rights(draft, order.cookbook, &by).await?.decides() {
+                continue;
+            }
+            draft.request_mut().approvals.retain(|other| other.by.id != by.id);
+            let of = Of { digest: Some(approval.digest), ..Of::default() };
+            draft.audit(person(&by), "approval-lapsed", of);
+            let what =
+                format!("`{}` may not approve any more, so that approval is dropped.", by.username);
+            draft.reply(&format!("{}:lapsed:{}", order.key, by.id), Reply::Done { what });
+        }
         Ok(())
     }
 
     /// Whether everyone needed has agreed.
-    fn is_complete(&self, draft: &Draft<'_>, count: usize) -> bool {
+    fn is_complete(draft: &Draft<'_>, count: usize) -> bool {
         let request = &draft.request.value;
         let accepted = request.accepted || request.verdict.acceptance_needed.is_none();
         accepted && request.approvals.len() >= count
     }
 
-    pub(super) fn reject(&self, draft: &mut Draft<'_>, order: &Order<'_>, reason: String) {
+    pub(super) fn reject(draft: &mut Draft<'_>, order: &Order<'_>, reason: String) {
         if !order.rights.decides() {
             draft.refuse(order, &["approvers", "sysadmins"]);
             return;
@@ -111,7 +141,7 @@ impl Engine {
             "reject",
             Of { digest, authority: order.rights.authority(), lease: None },
         );
-        draft.reply(order.key, Reply::Rejected { by: by.username, reason });
+        draft.reply(&order.key, Reply::Rejected { by: by.username, reason });
     }
 
     /// The named owner agrees to answer for the machine, or a transfer's new
@@ -120,9 +150,10 @@ impl Engine {
         &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
+        named: Option<&str>,
     ) -> Result<(), CommitError> {
         let by = order.by().clone();
-        if self.accept_transfer(draft, order) {
+        if Self::accept_transfer(draft, order) {
             return Ok(());
         }
         let request = draft.request.value.clone();
@@ -139,39 +170,61 @@ impl Engine {
             }
         }
         let digest = request.verdict.digest();
+        if let (Some(given), Some(digest)) = (named, &digest)
+            && !digest.is_named_by(given)
+        {
+            draft.stale(order, given, digest);
+            return Ok(());
+        }
         draft.request_mut().accepted = true;
         draft.audit(person(&by), "accept", Of { digest, ..Of::default() });
         let count = match &request.verdict.needs {
             Need::Approval { count, .. } => *count,
             Need::Nothing => 0,
         };
-        if self.is_complete(draft, count)
-            && let (Some(cookbook), Some(last)) = (order.cookbook, request.approvals.last())
+        self.drop_lapsed(draft, order).await?;
+        let last = draft.request.value.approvals.last().cloned();
+        if Self::is_complete(draft, count)
+            && let (Some(cookbook), Some(last)) = (order.cookbook, last)
         {
-            return self.grant(order.desk, draft, cookbook, Some((last, None))).await;
+            return self.grant(order.desk, draft, cookbook, Some((&last, None))).await;
         }
         draft.done(order, format!("`{}` agrees to own it.", by.username));
         Ok(())
     }
 
-    /// Whether the order accepted a transfer.
-    fn accept_transfer(&self, draft: &mut Draft<'_>, order: &Order<'_>) -> bool {
+    /// Whether the order accepted transfers: all that were offered to whoever
+    /// gave it, as `transfer` offers all machines of an issue.
+    fn accept_transfer(draft: &mut Draft<'_>, order: &Order<'_>) -> bool {
         let now = draft.now();
-        let by = order.by().id;
-        let asked = draft.request.value.questions.iter().find_map(|question| match question {
-            Question::Transfer { lease, to, at } if to.id == by => {
-                (now - *at <= chrono::TimeDelta::days(7)).then(|| (*lease, to.clone()))
-            }
-            _ => None,
-        });
-        let Some((lease, to)) = asked else { return false };
+        let by = order.by();
+        let asked: BTreeSet<LeaseId> = draft
+            .request
+            .value
+            .questions
+            .iter()
+            .filter_map(|question| match question {
+                Question::Transfer { lease, to, at } if to.id == by.id => {
+                    (now - *at <= chrono::TimeDelta::days(7)).then_some(*lease)
+                }
+                _ => None,
+            })
+            .collect();
+        if asked.is_empty() {
+            return false;
+        }
         draft.request_mut().questions.retain(
-            |question| !matches!(question, Question::Transfer { lease: other, .. } if *other == lease),
+            |question| !matches!(question, Question::Transfer { lease, .. } if asked.contains(lease)),
         );
-        let event = crate::lease::lifecycle::Event::Transfer { to: to.clone() };
-        if draft.lease_event(lease, &event).is_ok() {
-            draft.audit(person(&to), "transfer", Of { lease: Some(lease), ..Of::default() });
-        } else {
+        let event = crate::lease::lifecycle::Event::Transfer { to: by.clone() };
+        let mut taken = false;
+        for lease in asked {
+            if draft.lease_event(lease, &event).is_ok() {
+                draft.audit(person(by), "transfer", Of { lease: Some(lease), ..Of::default() });
+                taken = true;
+            }
+        }
+        if !taken {
             draft.impossible(order, "the machine cannot change hands any more.", None);
         }
         true

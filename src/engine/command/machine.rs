@@ -15,15 +15,24 @@ use crate::{
     request::Question,
 };
 
-/// States in which there is a machine to talk about. A destruction that fails
-/// or waits can still be held.
+/// States in which a machine can be protected. Also while it is being
+/// destroyed: that may be failing, or wait for just this.
 const WITH_MACHINE: [State; 5] =
     [State::Adopted, State::Provisioning, State::Active, State::Expired, State::Destroying];
+
+/// States in which something may still happen by itself.
+const NOT_ENDED: [State; 6] = [
+    State::Adopted,
+    State::Provisioning,
+    State::Active,
+    State::Expired,
+    State::Destroying,
+    State::Destroyed,
+];
 
 impl Engine {
     /// `start`, `stop`, `reboot`: as the cookbook says; sysadmins always.
     pub(super) fn switch(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         command: PowerCommand,
@@ -74,7 +83,7 @@ impl Engine {
                 machine: lease.order.key.name.to_string(),
                 to: to.username.clone(),
             };
-            draft.reply(&format!("{}:{}", order.key, lease.id), reply);
+            draft.reply(&order.about(lease.id).key, reply);
         }
         Ok(())
     }
@@ -99,7 +108,7 @@ impl Engine {
     }
 
     /// Nothing happens by itself, or does so again.
-    pub(super) fn hold(&self, draft: &mut Draft<'_>, order: &Order<'_>, reason: Option<String>) {
+    pub(super) fn hold(draft: &mut Draft<'_>, order: &Order<'_>, reason: Option<String>) {
         let event = match reason {
             Some(reason) => Event::Hold { reason },
             None => Event::Unhold,
@@ -108,12 +117,11 @@ impl Engine {
             Event::Hold { .. } => "is on hold: nothing happens to it by itself.",
             _ => "is not on hold any more; whatever fell due meanwhile is announced again first.",
         };
-        self.as_sysadmin(draft, order, None, &event, what);
+        Self::as_sysadmin(draft, order, (None, NOT_ENDED.as_slice()), &event, what);
     }
 
     /// Never stopped or destroyed by itself, or so again.
     pub(super) fn protect(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         protected: bool,
@@ -124,14 +132,14 @@ impl Engine {
         } else {
             "is not protected any more; whatever fell due meanwhile is announced again first."
         };
-        self.as_sysadmin(draft, order, machine, &Event::Protect(protected), what);
+        let about = (machine, WITH_MACHINE.as_slice());
+        Self::as_sysadmin(draft, order, about, &Event::Protect(protected), what);
     }
 
     fn as_sysadmin(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
-        machine: Option<&MachineName>,
+        (machine, fit): (Option<&MachineName>, &[State]),
         event: &Event,
         what: &str,
     ) {
@@ -139,14 +147,13 @@ impl Engine {
             draft.refuse(order, &["sysadmins"]);
             return;
         }
-        for lease in draft.meant(order, machine, &WITH_MACHINE, None) {
+        for lease in draft.meant(order, machine, fit, None) {
             if draft.lease_event(lease.id, event).is_ok() {
                 let authority = order.rights.authority();
                 let of = Of { lease: Some(lease.id), authority, digest: None };
                 draft.audit(person(order.by()), order.word, of);
-                let key = format!("{}:{}", order.key, lease.id);
                 let what = format!("`{}` {what}", lease.order.key.name);
-                draft.reply(&key, Reply::Done { what });
+                draft.reply(&order.about(lease.id).key, Reply::Done { what });
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::{
         draft::{Draft, Of, person},
     },
     identity::{Digest, MachineName, Timestamp},
-    lease::{Lease, State, lifecycle::Event},
+    lease::{Lease, State, Step, lifecycle::Event},
     notice::Reply,
     request::{Question, value::Term},
 };
@@ -28,21 +28,25 @@ impl Engine {
         let hint = Some("A stopped machine comes back with `restore`.");
         for lease in draft.meant(order, machine, &[State::Active], hint) {
             let Some(deadline) = lease.deadline else {
-                draft.impossible(order, "it has no end.", None);
+                draft.impossible(&order.about(lease.id), "it has no end.", None);
                 continue;
             };
-            let until = self.end_of(by, deadline.at);
-            if until <= deadline.at {
+            // From now if the end has passed, e.g. during a hold.
+            let until = self.end_of(by, deadline.at.max(self.now()));
+            if until <= deadline.at || until <= self.now() {
                 let why = format!(
-                    "it is in use until `{}` already.",
-                    self.calendar.describe(deadline.at, self.now())
+                    "`{}` is in use until `{}` already, and `{}` is not later.",
+                    lease.order.key.name,
+                    self.calendar.describe(deadline.at, self.now()),
+                    self.calendar.absolute(until)
                 );
-                draft.impossible(order, why, Some("An earlier end is chosen with `release`."));
+                let hint = Some("An earlier end is chosen with `release`.");
+                draft.impossible(&order.about(lease.id), why, hint);
                 continue;
             }
             if self.within_budget(draft, order, &lease, until) {
                 let event = Event::Extend { until, by: order.by().clone() };
-                self.move_end(draft, order, &lease, &event, "extend");
+                Self::move_end(draft, order, &lease, &event, "extend");
             }
         }
     }
@@ -65,9 +69,13 @@ impl Engine {
                 (None, Some(latest)) if latest > now => wanted.min(latest),
                 _ => wanted,
             };
+            if until <= now {
+                draft.impossible(order, "that day has passed.", None);
+                continue;
+            }
             if self.within_budget(draft, order, &lease, until) {
                 let event = Event::Restore { until, by: order.by().clone() };
-                self.move_end(draft, order, &lease, &event, "restore");
+                Self::move_end(draft, order, &lease, &event, "restore");
             }
         }
     }
@@ -87,10 +95,15 @@ impl Engine {
         lease: &Lease,
         until: Timestamp,
     ) -> bool {
-        if order.rights.decides() {
+        let owner = draft.is_owner(order, lease.id);
+        // An approver does not go beyond the budget of a machine of their own,
+        // as they do not approve a request of their own.
+        let own = order.cookbook.is_some_and(|cookbook| cookbook.approval.own);
+        let approves = order.rights.approver.is_some() && (own || !owner);
+        if approves || order.rights.sysadmin.is_some() {
             return true;
         }
-        if !draft.is_owner(order, lease.id) {
+        if !owner {
             draft.refuse(order, &["its owner and fallback owners", "approvers", "sysadmins"]);
             return false;
         }
@@ -98,19 +111,23 @@ impl Engine {
         if latest.is_some_and(|latest| until <= latest) {
             return true;
         }
-        let words = |at| self.calendar.describe(at, self.now());
+        let now = self.now();
+        // An end that was reached is no offer.
+        let reached = lease.deadline.filter(|deadline| deadline.step == Step::Stop);
+        let reached = reached.map_or(now, |deadline| deadline.at.max(now));
         let reply = Reply::ExtendBeyondBudget {
             machine: lease.order.key.name.to_string(),
-            latest: latest.map_or_else(|| "now".to_owned(), words),
+            latest: latest
+                .filter(|latest| *latest > reached)
+                .map(|latest| self.calendar.describe(latest, now)),
             approvers: order.cookbook.map(crate::engine::judge::approvers).unwrap_or_default(),
             example: format!("@{} {} 2w", order.desk.own.username, order.word),
         };
-        draft.reply(order.key, reply);
+        draft.reply(&order.about(lease.id).key, reply);
         false
     }
 
     fn move_end(
-        &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         lease: &Lease,
@@ -118,7 +135,8 @@ impl Engine {
         action: &str,
     ) {
         if draft.lease_event(lease.id, event).is_err() {
-            draft.impossible(order, "the machine has moved on meanwhile.", None);
+            let order = order.about(lease.id);
+            draft.impossible(&order, "the machine has moved on meanwhile.", None);
             return;
         }
         let authority = order.rights.authority();
@@ -130,20 +148,10 @@ impl Engine {
     }
 
     /// Ends a lease now. Needs a second command, since nothing brings it back.
-    pub(super) fn release(
-        &self,
-        draft: &mut Draft<'_>,
-        order: &Order<'_>,
-        machine: Option<&MachineName>,
-        confirmation: Option<&str>,
-    ) {
-        if let Some(code) = confirmation {
-            self.confirm_release(draft, order, code);
-            return;
-        }
+    pub(super) fn release(draft: &mut Draft<'_>, order: &Order<'_>, machine: Option<&MachineName>) {
         let fit = [State::Provisioning, State::Active, State::Expired];
         for lease in draft.meant(order, machine, &fit, None) {
-            if !self.may_release(draft, order, &lease) {
+            if !Self::may_release(draft, order, &lease) {
                 return;
             }
             let code = Digest::of(format!("{}:{}", lease.id, order.note.id)).short();
@@ -155,11 +163,18 @@ impl Engine {
                 code,
                 backups: crate::notice::news::in_words(lease.terms.backups),
             };
-            draft.reply(&format!("{}:{}", order.key, lease.id), reply);
+            draft.reply(&order.about(lease.id).key, reply);
         }
     }
 
-    fn confirm_release(&self, draft: &mut Draft<'_>, order: &Order<'_>, given: &str) {
+    /// Ends the lease that the question was about; a machine that is named as
+    /// well has to be that one.
+    pub(super) fn confirm_release(
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+        machine: Option<&MachineName>,
+        given: &str,
+    ) {
         let now = draft.now();
         let asked = draft.request.value.questions.iter().find_map(|question| match question {
             Question::Release { lease, code, at }
@@ -169,38 +184,54 @@ impl Engine {
             }
             _ => None,
         });
-        let lease = asked.and_then(|id| draft.leases.iter().find(|lease| lease.value.id == id));
-        let Some(lease) = lease.map(|lease| lease.value.clone()) else {
+        let lease = draft
+            .leases
+            .iter()
+            .map(|lease| &lease.value)
+            .filter(|lease| machine.is_none_or(|name| *name == lease.order.key.name))
+            .find(|lease| asked == Some(lease.id));
+        let Some(lease) = lease.cloned() else {
             let hint = Some("Say `release` again to be asked again.");
-            draft.impossible(order, "no open question has this code.", hint);
+            let why = match machine {
+                Some(name) => format!("no open question about `{name}` has this code."),
+                None => "no open question has this code.".to_owned(),
+            };
+            draft.impossible(order, why, hint);
             return;
         };
-        if !self.may_release(draft, order, &lease) {
+        if !Self::may_release(draft, order, &lease) {
             return;
         }
         draft.request_mut().questions.retain(
             |question| !matches!(question, Question::Release { lease: other, .. } if *other == lease.id),
         );
+        if lease.state == State::Provisioning {
+            // Nobody waits for it any more. An illegal event says that others
+            // of the request's machines are in use.
+            let _ = draft.request_event(crate::request::lifecycle::Event::Settled);
+        }
         let event = Event::Release { by: order.by().clone() };
-        self.move_end(draft, order, &lease, &event, "release");
+        Self::move_end(draft, order, &lease, &event, "release");
     }
 
-    fn may_release(&self, draft: &mut Draft<'_>, order: &Order<'_>, lease: &Lease) -> bool {
+    fn may_release(draft: &mut Draft<'_>, order: &Order<'_>, lease: &Lease) -> bool {
         let may = order.rights.sysadmin.is_some() || draft.is_owner(order, lease.id);
         if !may {
             draft.refuse(order, &["its owner and fallback owners", "sysadmins"]);
             return false;
         }
         if lease.protected {
+            let why = format!("`{}` is protected.", lease.order.key.name);
             let hint = Some("A sysadmin can `unprotect` it first.");
-            draft.impossible(order, "it is protected.", hint);
+            draft.impossible(&order.about(lease.id), why, hint);
             return false;
         }
         if let Some(why) = &lease.hold
             && order.rights.sysadmin.is_none()
         {
             let hint = Some("A sysadmin can `unhold` or `release` it.");
-            draft.impossible(order, format!("it is on hold: {why}."), hint);
+            let why = format!("`{}` is on hold: {why}.", lease.order.key.name);
+            draft.impossible(&order.about(lease.id), why, hint);
             return false;
         }
         true

@@ -11,7 +11,7 @@ use crate::{
         Digest, ForgeName, IssueNumber, IssueRef, LeaseId, MachineName, NoteId, Person, ProjectId,
         Timestamp, UserId,
     },
-    lease::{Announcement, Lease, State, Step, warning},
+    lease::{Announcement, Deadline, Lease, State, Step, warning},
     ports::provider::{MachineKey, MachineOrder, Power},
     quantity::{Delay, Lifetime, Mebibytes, Vcpus},
     request::{WaitsOn, value::Term},
@@ -443,4 +443,58 @@ fn check(before: &Lease, play: &Play) {
         let first = told.iter().map(|said| said.delivered_at).min().unwrap();
         assert!(play.now - first >= TimeDelta::hours(24));
     }
+}
+
+fn active_until(deadline: &str, set_at: Timestamp) -> Lease {
+    let deadline = Deadline { step: Step::Stop, at: at(deadline), set_at, not_before: None };
+    Lease {
+        state: State::Active,
+        handed_over: Some(set_at),
+        deadline: Some(deadline),
+        power: Power::On,
+        ..lease()
+    }
+}
+
+#[test]
+fn a_machine_that_vanished_stays_off_hold_once_a_person_decided_to_go_on() {
+    let calendar = calendar();
+    let active = active_until("2027-03-01T10:00:00Z", start());
+    let (held, _) = step(&active, &Event::Vanished, start(), &calendar).unwrap();
+    assert!(held.hold.is_some());
+    let (going, _) = step(&held, &Event::Unhold, start(), &calendar).unwrap();
+    let (again, told) = step(&going, &Event::Vanished, start(), &calendar).unwrap();
+    assert_eq!((again.hold, told), (None, vec![]));
+    let seen = Event::Seen { power: Power::On, addresses: vec![] };
+    let (back, _) = step(&going, &seen, start(), &calendar).unwrap();
+    assert_eq!(back.trouble, None);
+    let (held, _) = step(&back, &Event::Vanished, start(), &calendar).unwrap();
+    assert!(held.hold.is_some());
+}
+
+#[test]
+fn a_warning_nobody_got_is_ordered_again_after_unhold() {
+    let calendar = calendar();
+    let active = active_until("2027-02-01T10:00:00Z", start());
+    let warned = at("2027-01-25T10:00:00Z");
+    let (ordered, _) = step(&active, &Event::Tick, warned, &calendar).unwrap();
+    assert_eq!(ordered.ordered.len(), 1);
+    let later = warned + TimeDelta::days(7);
+    let (held, _) = step(&ordered, &Event::Tick, later, &calendar).unwrap();
+    assert!(held.hold.is_some());
+    let (going, _) = step(&held, &Event::Unhold, later, &calendar).unwrap();
+    let (after, _) = step(&going, &Event::Tick, later, &calendar).unwrap();
+    assert_eq!(after.hold, None, "{after:?}");
+}
+
+#[test]
+fn a_deadline_without_warnings_that_nobody_was_told_of_ends_with_a_person() {
+    let calendar = calendar();
+    let mut gone = active_until("2027-02-01T10:00:00Z", start());
+    gone.state = State::Destroyed;
+    gone.deadline = gone.deadline.map(|d| Deadline { step: Step::DropBackups, ..d });
+    let late = at("2027-02-09T10:00:00Z");
+    let (held, effects) = step(&gone, &Event::Tick, late, &calendar).unwrap();
+    assert_eq!((held.waits_on, effects), (WaitsOn::Sysadmin, vec![]));
+    assert!(held.hold.is_some());
 }

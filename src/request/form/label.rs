@@ -78,8 +78,9 @@ fn fold(text: &str) -> String {
     let plain = tidy(text).to_lowercase().replace(['\u{2018}', '\u{2019}'], "'");
     let plain =
         plain.replace(['\u{201c}', '\u{201d}'], "\"").replace(['\u{2010}', '\u{2011}'], "-");
-    let marks =
-        |character: char| matches!(character, ':' | '*' | '_' | '#' | '?' | '.' | '!' | '`');
+    let marks = |character: char| {
+        matches!(character, ':' | '*' | '_' | '#' | '?' | '.' | '!' | '`' | '"' | '\'')
+    };
     plain.trim_matches(|character: char| marks(character) || character == ' ').to_owned()
 }
 
@@ -124,6 +125,7 @@ mod tests {
             assert!(folded == "who's the owner" || folded == "who 's", "{folded}");
         }
         assert_eq!(fold("Fall\u{2011}back **"), "fall-back");
+        assert_eq!(fold("\u{201c}I understand\u{201d}:"), "i understand");
     }
 
     #[test]

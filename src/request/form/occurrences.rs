@@ -108,12 +108,18 @@ fn without_own_label(index: usize, form: &Form<'_>, pieces: &[Piece]) -> Vec<Pie
         for piece in &mut pieces {
             if let PieceKind::Line(text) | PieceKind::Item(text) | PieceKind::Task { text, .. } =
                 &mut piece.kind
-                && let Some((label, value)) = pairs::split_label(text)
-                && form.names.field(&Label::new(label)) == Some(index)
+                && let Some(value) = value_behind(index, form, text)
             {
-                *text = value.to_owned();
+                *text = value;
             }
         }
     }
     pieces
+}
+
+fn value_behind(index: usize, form: &Form<'_>, text: &str) -> Option<String> {
+    let mut sides = pairs::sides(text);
+    let (_, value) =
+        sides.find(|(label, _)| form.names.field(&Label::new(label)) == Some(index))?;
+    Some(value.to_owned())
 }

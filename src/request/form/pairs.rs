@@ -11,9 +11,18 @@ use crate::{
     request::document::{Piece, PieceKind},
 };
 
-/// `Memory: 4 GiB` as its two sides.
-pub(super) fn split_label(text: &str) -> Option<(&str, &str)> {
-    text.split_once([':', '\u{ff1a}']).map(|(label, value)| (label.trim(), value.trim()))
+/// So many marks of a line are tried as the end of its label.
+const MAX_MARKS: usize = 4;
+
+/// The ways to see two sides in `Memory: 4 GiB` or `Who decides? @alice`. A
+/// label may itself hold a mark.
+pub(super) fn sides(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let marks = text.match_indices([':', '\u{ff1a}', '?']).take(MAX_MARKS);
+    marks.map(|(at, mark)| {
+        let (label, rest) = text.split_at(at);
+        let value = rest.strip_prefix(mark).unwrap_or(rest).trim_start_matches([':', ' ']);
+        (label.trim(), value.trim())
+    })
 }
 
 /// Reads `Label: value` in lines, items, tasks and rows.
@@ -77,7 +86,7 @@ impl Open {
         };
         let task = matches!(piece.kind, PieceKind::Task { .. }).then(|| piece.kind.clone());
         let boxed = |index: usize| form.fields.get(index).filter(|field| blank::is_box(field));
-        if let Some((before, after)) = split_label(text) {
+        for (before, after) in sides(text) {
             let label = Label::new(before);
             if let Some(index) = form.names.field(&label) {
                 let tick = task.filter(|_| after.is_empty() && boxed(index).is_some());
@@ -113,5 +122,22 @@ impl Open {
         let fresh = !self.has_value && self.pieces.is_empty();
         let contiguous = !piece.begins_block && (is_text || !self.has_value);
         self.is_line && !another && (fresh || contiguous)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sides;
+
+    #[test]
+    fn every_mark_may_be_the_end_of_the_label() {
+        let read = |text| sides(text).collect::<Vec<_>>();
+        assert_eq!(read("Memory: 4 GiB"), [("Memory", "4 GiB")]);
+        assert_eq!(read("Who decides? @bob"), [("Who decides", "@bob")]);
+        assert_eq!(read("Quota: memory: 8"), [("Quota", "memory: 8"), ("Quota: memory", "8")]);
+        assert_eq!(read("Name\u{ff1a}web"), [("Name", "web")]);
+        assert_eq!(read("no mark"), []);
+        assert_eq!(read("Why?: because"), [("Why", "because"), ("Why?", "because")]);
+        assert_eq!(read(&"?:".repeat(90)).len(), 4);
     }
 }

@@ -34,6 +34,14 @@ pub enum ParseDateError {
         /// With the month first.
         month_first: NaiveDate,
     },
+    /// It fits only the order that was not asked for.
+    #[error("`{written}` does not fit the order of day and month that is asked for")]
+    OtherOrder {
+        /// The text.
+        written: String,
+        /// With the other order.
+        meant: NaiveDate,
+    },
     /// A day no month has.
     #[error("`{0}` does not exist in the calendar")]
     NoSuchDay(String),
@@ -58,6 +66,10 @@ pub(super) fn refusal(error: ParseDateError) -> Problem {
         ParseDateError::Ambiguous { day_first, month_first, .. } => {
             let hint = format!("Write `{day_first}` or `{month_first}`.");
             Problem::new(ViolationCode::AmbiguousDate, error).hint(hint)
+        }
+        ParseDateError::OtherOrder { meant, .. } => {
+            let hint = format!("If you mean {}, write `{meant}`.", meant.format("%-d %B %Y"));
+            Problem::unreadable(error).hint(hint)
         }
         _ => Problem::unreadable(error),
     }
@@ -174,9 +186,15 @@ fn numeric(
     let day_first = || day_of(year, two, one, written);
     let month_first = || day_of(year, one, two, written);
     // Nobody writes points with the month first.
+    let other_order = |result: Result<NaiveDate, ParseDateError>, error| {
+        let written = written.to_owned();
+        result.map_or(Err(error), |meant| Err(ParseDateError::OtherOrder { written, meant }))
+    };
     match if separator == '.' { Some(DateOrder::DayFirst) } else { order } {
-        Some(DateOrder::DayFirst) => day_first(),
-        Some(DateOrder::MonthFirst) => month_first(),
+        Some(DateOrder::DayFirst) => day_first().or_else(|error| other_order(month_first(), error)),
+        Some(DateOrder::MonthFirst) => {
+            month_first().or_else(|error| other_order(day_first(), error))
+        }
         None => match (day_first(), month_first()) {
             (Ok(day_first), Ok(month_first)) if day_first != month_first => {
                 Err(ParseDateError::Ambiguous {
@@ -241,6 +259,22 @@ mod tests {
         assert_eq!(parse("03/04/2027", Some(DateOrder::DayFirst)).ok(), april);
         assert_eq!(parse("04/03/2027", Some(DateOrder::MonthFirst)).ok(), april);
         assert_eq!(parse("04/04/2027", None).ok(), NaiveDate::from_ymd_opt(2027, 4, 4));
+    }
+
+    #[test]
+    fn the_order_that_was_not_asked_for_is_refused_with_what_was_meant() {
+        let other = |text: &str| Error::OtherOrder {
+            written: text.to_owned(),
+            meant: NaiveDate::from_ymd_opt(2027, 12, 31).unwrap(),
+        };
+        let read = |text, order| parse(text, Some(order)).unwrap_err();
+        assert_eq!(read("31/12/2027", DateOrder::MonthFirst), other("31/12/2027"));
+        assert_eq!(read("12/31/2027", DateOrder::DayFirst), other("12/31/2027"));
+        assert_eq!(parse("12.31.2027", None), Err(other("12.31.2027")));
+        assert_eq!(
+            read("31/02/2027", DateOrder::MonthFirst),
+            Error::NoSuchDay("31/02/2027".into())
+        );
     }
 
     #[test]

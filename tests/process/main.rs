@@ -1,0 +1,17 @@
+//! The real program, started as an operator starts it: `serve`, `check`,
+//! `status` and `template`, seen from outside. Everything is on 127.0.0.1 and
+//! in folders that go away.
+
+#![expect(clippy::unwrap_used, reason = "this is a test")]
+
+mod check;
+mod forge;
+mod hostile;
+mod house;
+mod payloads;
+mod real_forms;
+mod refusals;
+mod restart;
+mod serve;
+mod status;
+mod templates;

@@ -196,7 +196,7 @@ async fn two_replicas_that_sweep_and_work_at_once_do_things_once() {
             let sweeps = join_all([one.sweep(), two.sweep(), one.sweep()]);
             let (swept, polled) = tokio::join!(sweeps, two.poll());
             assert!(swept.iter().all(Result::is_ok) && polled.is_ok());
-            let settled = join_all([one.settle(500), two.settle(500), two.settle(500)]).await;
+            let settled = join_all(vec![one.settle(500), two.settle(500), two.settle(500)]).await;
             assert!(settled.iter().all(Result::is_ok), "{settled:?}");
             world.practice.tick().await.unwrap();
         }

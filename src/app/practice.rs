@@ -96,7 +96,17 @@ pub struct Practice {
     pub web: WebState,
     /// Where the HTTP side listens.
     pub web_address: std::net::SocketAddr,
+    blueprint: Blueprint,
     stop: Option<oneshot::Sender<()>>,
+}
+
+/// What engines are made of, besides the store.
+struct Blueprint {
+    gitlab_url: String,
+    clock: Arc<dyn Clock>,
+    providers: Vec<Arc<dyn Provider>>,
+    cookbooks: Cookbooks,
+    adjust: fn(&mut Settings),
 }
 
 impl Practice {
@@ -114,7 +124,10 @@ impl Practice {
         let rehearsal = Rehearsal::start(listener, world, Arc::clone(&clock), options)?;
 
         let store = open_store(&folder).await?;
-        let engine = engine(rehearsal.base_url(), &clock, &store, providers, cookbooks, adjust)?;
+        let gitlab_url = rehearsal.base_url().to_owned();
+        let blueprint =
+            Blueprint { gitlab_url, clock: Arc::clone(&clock), providers, cookbooks, adjust };
+        let engine = blueprint.engine(&store, "practice")?;
         let secret = WebhookSecret::parse(&SecretString::from(WEBHOOK_SECRET))?;
         let hooks: Arc<dyn Hooks> =
             Arc::new(GitLabHooks::new(BTreeMap::from([(ProjectId(PROJECT), secret)])));
@@ -133,7 +146,17 @@ impl Practice {
         tokio::spawn(web::serve(web_listener, router, async {
             let _ = stopped.await;
         }));
-        Ok(Self { rehearsal, engine, store, web, web_address, stop: Some(stop) })
+        Ok(Self { rehearsal, engine, store, web, web_address, blueprint, stop: Some(stop) })
+    }
+
+    /// Another engine over the same store, forge and providers: a replica, or
+    /// what comes after a crash.
+    ///
+    /// # Errors
+    ///
+    /// As [`Practice::start`].
+    pub fn another_engine(&self, holder: &str) -> anyhow::Result<Arc<Engine>> {
+        self.blueprint.engine(&self.store, holder)
     }
 
     /// Lets everything that is due happen: hooks are delivered, looks taken,
@@ -199,51 +222,51 @@ async fn open_store(folder: &Path) -> anyhow::Result<Arc<dyn Store>> {
     Ok(Arc::new(store))
 }
 
-fn engine(
-    gitlab_url: &str,
-    clock: &Arc<dyn Clock>,
-    store: &Arc<dyn Store>,
-    providers: Vec<Arc<dyn Provider>>,
-    cookbooks: Cookbooks,
-    adjust: fn(&mut Settings),
-) -> anyhow::Result<Arc<Engine>> {
-    let name = ForgeName::from(FORGE);
-    let settings = GitLabSettings {
-        url: Url::parse(gitlab_url).context("the rehearsal has no address")?,
-        token: SecretString::from(token(BOT)),
-        ca_pem: None,
-        approver_levels: DEFAULT_APPROVER_LEVELS.to_vec(),
-        timeout: Duration::from_secs(5),
-    };
-    let gitlab: Arc<dyn Forge> = Arc::new(GitLab::new(name.clone(), settings, Arc::clone(clock))?);
-    let providers: BTreeMap<ProviderName, Arc<dyn Provider>> =
-        providers.into_iter().map(|provider| (provider.name().clone(), provider)).collect();
-    let mut settings = Settings {
-        projects: vec![engine::Project {
-            forge: name.clone(),
-            id: ProjectId(PROJECT),
-            cookbooks: None,
-        }],
-        sysadmins: vec![Principal::Group("tpo/tpa".to_owned())],
-        automatic_approval: false,
-        protected_names: Vec::new(),
-        labels: Labels::default(),
-        destroys_per_day: 10,
-        creations_per_day: 20,
-        outage_after: TimeDelta::minutes(90),
-        claim: TimeDelta::minutes(2),
-        holder: "practice".to_owned(),
-    };
-    adjust(&mut settings);
-    let ports = Ports {
-        store: Arc::clone(store),
-        forges: BTreeMap::from([(name, gitlab)]),
-        providers,
-        clock: Arc::clone(clock),
-        entropy: Arc::new(SystemEntropy),
-    };
-    let calendar = Calendar::from_parts("Europe/Berlin", holidays())?;
-    Ok(Arc::new(Engine::new(ports, settings, calendar, Renderer::new(None)?, cookbooks)))
+impl Blueprint {
+    fn engine(&self, store: &Arc<dyn Store>, holder: &str) -> anyhow::Result<Arc<Engine>> {
+        let name = ForgeName::from(FORGE);
+        let settings = GitLabSettings {
+            url: Url::parse(&self.gitlab_url).context("the rehearsal has no address")?,
+            token: SecretString::from(token(BOT)),
+            ca_pem: None,
+            approver_levels: DEFAULT_APPROVER_LEVELS.to_vec(),
+            timeout: Duration::from_secs(5),
+        };
+        let gitlab: Arc<dyn Forge> =
+            Arc::new(GitLab::new(name.clone(), settings, Arc::clone(&self.clock))?);
+        let providers: BTreeMap<ProviderName, Arc<dyn Provider>> = self
+            .providers
+            .iter()
+            .map(|provider| (provider.name().clone(), Arc::clone(provider)))
+            .collect();
+        let mut settings = Settings {
+            projects: vec![engine::Project {
+                forge: name.clone(),
+                id: ProjectId(PROJECT),
+                cookbooks: None,
+            }],
+            sysadmins: vec![Principal::Group("tpo/tpa".to_owned())],
+            automatic_approval: false,
+            protected_names: Vec::new(),
+            labels: Labels::default(),
+            destroys_per_day: 10,
+            creations_per_day: 20,
+            outage_after: TimeDelta::minutes(90),
+            claim: TimeDelta::minutes(2),
+            holder: holder.to_owned(),
+        };
+        (self.adjust)(&mut settings);
+        let ports = Ports {
+            store: Arc::clone(store),
+            forges: BTreeMap::from([(name, gitlab)]),
+            providers,
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        let calendar = Calendar::from_parts("Europe/Berlin", holidays())?;
+        let renderer = Renderer::new(None)?;
+        Ok(Arc::new(Engine::new(ports, settings, calendar, renderer, self.cookbooks.clone())))
+    }
 }
 
 fn holidays() -> impl Iterator<Item = NaiveDate> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     effect::Task,
-    identity::{LeaseId, NoteId, RequestId},
+    identity::{LeaseId, NoteId, RequestId, Timestamp},
     lease::{
         Lease, State,
         lifecycle::{self, Effect, Event, News, Topic},
@@ -93,7 +93,9 @@ impl Engine {
         let Some((mut draft, lease)) = self.draft_of_lease(lease).await? else {
             return self.drop_effect(effect).await;
         };
-        let Some(news) = current(news, &lease) else { return self.drop_effect(effect).await };
+        let Some(news) = current(news, &lease).filter(|news| !is_said(effect, news, &lease)) else {
+            return self.drop_effect(effect).await;
+        };
         let bot = self.own_account(&lease.issue.forge).await?.username;
         let named = self.named_now(&lease).await?;
         let context = LeaseNews::of(&named, &news, &bot, self.now(), &self.calendar);
@@ -171,6 +173,10 @@ impl Engine {
         if !step.fits(lease.state) {
             return self.drop_effect(effect).await;
         }
+        if let Some(due) = self.working_hours(effect, step) {
+            let why = "it waits for the next working hours";
+            return Ok(self.store().postpone_effect(effect, due, why).await?);
+        }
         if let Some(why) = self.held_back(&lease, step).await? {
             self.show_trouble(&mut draft, id, &why, false).await?;
             let due = self.now() + LIMITED_AGAIN;
@@ -193,6 +199,17 @@ impl Engine {
         );
         follow_request(&mut draft);
         self.finish(effect, draft).await
+    }
+
+    /// When a step that was to be taken in working hours, and could not, may
+    /// be tried again; nothing if that is now. What somebody ordered outside
+    /// of them, by a release, is done whenever it can be.
+    fn working_hours(&self, effect: &ClaimedEffect, step: &Effect) -> Option<Timestamp> {
+        let destructive = matches!(step, Effect::Stop | Effect::Destroy | Effect::DropBackups);
+        let now = self.now();
+        let waits =
+            destructive && self.calendar.may_act(effect.ordered_at) && !self.calendar.may_act(now);
+        waits.then(|| self.calendar.next_acting_time(now))
     }
 
     /// Why a step must not be taken now, if it must not.
@@ -400,6 +417,16 @@ fn current(news: &News, lease: &Lease) -> Option<News> {
     // The deadline moved before this could be said: say what holds now.
     let same_step = news.announces.map(|(step, _)| step) == deadline.map(|(step, _)| step);
     same_step.then(|| News { topic: news.topic.clone(), announces: deadline })
+}
+
+/// Whether another warning of the same deadline was delivered since this one
+/// was ordered: several that waited for a forge to come back are one.
+fn is_said(effect: &ClaimedEffect, news: &News, lease: &Lease) -> bool {
+    matches!(news.topic, Topic::Warning { .. })
+        && lease.announcements.iter().any(|said| {
+            news.announces == Some((said.step, said.deadline))
+                && said.delivered_at >= effect.ordered_at
+        })
 }
 
 async fn take_step(

@@ -6,13 +6,18 @@ use chrono::TimeDelta;
 
 use super::Engine;
 use crate::{
-    identity::Timestamp,
+    identity::{ForgeName, Timestamp},
     lease::{Lease, lifecycle::Event, warning},
     ports::{PortError, store::Versioned},
 };
 
 /// The moment this process, or any replica, was last known to work.
 pub const HEARTBEAT: &str = "heartbeat";
+
+/// The moment a forge last answered a poll.
+pub(super) fn forge_moment(forge: &ForgeName) -> String {
+    format!("forge:{forge}")
+}
 
 /// When the clock was first seen to have moved back.
 const CLOCK_BACK: &str = "clock-back";
@@ -52,6 +57,31 @@ impl Engine {
             }
         }
         self.store().set_moment(what, now).await
+    }
+
+    /// While a forge is away nobody can be heard there, so nothing falls due.
+    pub(super) async fn wait_for_forges(
+        &self,
+        leases: &[Versioned<Lease>],
+    ) -> Result<(), PortError> {
+        let now = self.now();
+        for forge in self.ports.forges.keys() {
+            let last = self.store().moment(&forge_moment(forge)).await?;
+            if last.is_none_or(|last| now - last <= self.settings.outage_after) {
+                continue;
+            }
+            let due = |lease: &Lease| {
+                lease.deadline.is_some_and(|deadline| {
+                    deadline.at.max(deadline.not_before.unwrap_or(deadline.at)) <= now
+                })
+            };
+            for lease in leases.iter().map(|lease| &lease.value) {
+                if lease.issue.forge == *forge && due(lease) {
+                    self.postpone(lease, now).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A clock that moved back stops all destruction until it has caught up, or

@@ -39,7 +39,7 @@ impl Engine {
             }
         }
         for forge in answered {
-            self.alive(&format!("forge:{forge}"), &leases).await?;
+            self.alive(&super::outage::forge_moment(&forge), &leases).await?;
         }
         Ok(found)
     }

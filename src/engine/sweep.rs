@@ -50,6 +50,7 @@ impl Engine {
         if self.clock_moved_back().await? {
             return Ok(SweepReport::default());
         }
+        self.wait_for_forges(&leases).await?;
         self.inspect(&leases).await?;
         self.store().forget_bodies(self.now() - BODIES).await?;
         let due = self.store().due_leases(self.now(), BATCH).await?;

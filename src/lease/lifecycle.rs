@@ -284,6 +284,8 @@ impl Life<'_> {
                 self.effects.push(Effect::Start);
             }
             (State::Provisioning | State::Active | State::Expired, Event::Release { .. }) => {
+                // Whoever may release it has decided about the hold as well.
+                self.lease.hold = None;
                 self.destroy();
             }
             (State::Active, Event::Switch { command, .. }) => self.effects.push(match command {
@@ -293,13 +295,12 @@ impl Life<'_> {
             }),
             (State::Active, Event::Started) => self.started(),
             (State::Active, Event::Rebooted) => {
-                self.lease.power = Power::On;
                 self.lease.trouble = None;
+                self.switched(Power::On);
                 self.tell(Topic::Switched(PowerCommand::Reboot));
             }
             (State::Active, Event::Stopped) => {
-                self.lease.power = Power::Off;
-                self.trouble_is_over();
+                self.switched(Power::Off);
                 self.tell(Topic::Switched(PowerCommand::Stop));
             }
             (State::Expired, Event::Stopped) => self.stopped(),
@@ -373,6 +374,10 @@ impl Life<'_> {
             self.wait_on(WaitsOn::Sysadmin);
             return false;
         }
+        if warning::is_missed(&self.lease, &deadline, self.now) {
+            self.renew(deadline.step);
+            return false;
+        }
         let due = warning::due(&self.lease, &deadline, self.now);
         for lead in &due {
             self.lease.ordered.push(OrderedWarning {
@@ -390,10 +395,16 @@ impl Life<'_> {
             && self.calendar.may_act(self.now)
     }
 
-    fn started(&mut self) {
-        self.lease.power = Power::On;
-        self.lease.trouble = None;
+    /// A switch was done; whatever stood in its way is over.
+    fn switched(&mut self, power: Power) {
+        self.lease.power = power;
+        self.trouble_is_over();
         self.wait_on(WaitsOn::Nobody);
+    }
+
+    fn started(&mut self) {
+        self.lease.trouble = None;
+        self.switched(Power::On);
         let announced = self.lease.deadline.is_some_and(|deadline| {
             self.lease.announcements.iter().any(|said| {
                 (said.step, said.deadline) == (deadline.step, deadline.at)
@@ -496,13 +507,20 @@ impl Life<'_> {
     /// A step that fell due while nothing happened by itself must not be taken
     /// the moment things happen again: people get the full notice once more.
     fn give_notice(&mut self) {
-        if let Some(deadline) = self.lease.deadline {
-            let earliest = self.calendar.after(self.now, self.lease.terms.min_notice);
-            if deadline.at < earliest {
-                self.set_deadline(deadline.step, earliest);
-                self.tell_deadline(Topic::Warning { lead: self.lease.terms.min_notice });
-            }
+        let Some(deadline) = self.lease.deadline else { return };
+        if deadline.at < self.calendar.after(self.now, self.lease.terms.min_notice) {
+            self.renew(deadline.step);
         }
+    }
+
+    /// The deadline cannot be kept: another one that leaves the full notice.
+    fn renew(&mut self, step: Step) {
+        let at = self.calendar.after(self.now, self.lease.terms.min_notice);
+        self.set_deadline(step, at);
+        let minutes = u32::try_from((at - self.now).num_minutes()).unwrap_or(u32::MAX);
+        let lead = Delay::new(minutes).unwrap_or(Delay::MAX);
+        self.lease.ordered.push(OrderedWarning { step, deadline: at, lead, at: self.now });
+        self.tell_deadline(Topic::Warning { lead });
     }
 
     fn announced(&mut self, announcement: Announcement) -> Option<()> {

@@ -75,39 +75,55 @@ pub fn clear_to_act(lease: &Lease, deadline: &Deadline, now: Timestamp) -> Resul
     if now < time {
         return Err(NotYet::Early { until: time });
     }
+    let until = last_delivery(lease, deadline)? + lease.terms.min_notice.span();
+    if now < until { Err(NotYet::ShortNotice { until }) } else { Ok(()) }
+}
+
+/// Whether `deadline` has come without everything that had to be said before
+/// it. What is said from now on would name a moment that is past, so it needs
+/// another deadline.
+#[must_use]
+pub fn is_missed(lease: &Lease, deadline: &Deadline, now: Timestamp) -> bool {
+    now >= deadline.at && last_delivery(lease, deadline).is_err()
+}
+
+/// When the last of the announcement and the warnings was delivered.
+fn last_delivery(lease: &Lease, deadline: &Deadline) -> Result<Timestamp, NotYet> {
     let mut last = delivered_since(lease, deadline, deadline.set_at).ok_or(NotYet::Unannounced)?;
     for lead in leads(&lease.terms, deadline) {
         let delivered = delivered_since(lease, deadline, deadline.at - lead.span())
             .ok_or(NotYet::Unwarned { lead })?;
         last = last.max(delivered);
     }
-    let until = last + lease.terms.min_notice.span();
-    if now < until { Err(NotYet::ShortNotice { until }) } else { Ok(()) }
+    Ok(last)
 }
 
-/// Whether a warning of this deadline was ordered so long ago that it must be
-/// taken for undeliverable.
+/// Whether a warning was ordered so long ago, and nothing delivered since,
+/// that it must be taken for undeliverable. The deadline may have been missed
+/// and moved meanwhile.
 #[must_use]
 pub fn is_undeliverable(lease: &Lease, deadline: &Deadline, now: Timestamp) -> bool {
     // A deadline without warnings has only its announcement.
     let unannounced = now - deadline.at.max(deadline.set_at) >= UNDELIVERABLE_AFTER
         && delivered_since(lease, deadline, deadline.set_at).is_none();
     unannounced
-        || lease.ordered.iter().any(|ordered| {
-            (ordered.step, ordered.deadline) == (deadline.step, deadline.at)
-                && now - ordered.at >= UNDELIVERABLE_AFTER
-                && delivered_since(lease, deadline, ordered.at).is_none()
-        })
+        || lease
+            .ordered
+            .iter()
+            .any(|ordered| now - ordered.at >= UNDELIVERABLE_AFTER && !is_delivered(lease, ordered))
+}
+
+/// Whether anything about a deadline was delivered since this was ordered.
+fn is_delivered(lease: &Lease, ordered: &OrderedWarning) -> bool {
+    lease.announcements.iter().any(|said| said.delivered_at >= ordered.at)
 }
 
 /// Forgets warnings that were ordered and never delivered, so that they are
 /// ordered again: a person decided to go on.
 pub fn forget_undelivered(lease: &mut Lease) {
-    let Some(deadline) = lease.deadline else { return };
-    let ordered = std::mem::take(&mut lease.ordered);
-    let delivered =
-        |warning: &OrderedWarning| delivered_since(lease, &deadline, warning.at).is_some();
-    lease.ordered = ordered.into_iter().filter(delivered).collect();
+    let mut ordered = std::mem::take(&mut lease.ordered);
+    ordered.retain(|ordered| is_delivered(lease, ordered));
+    lease.ordered = ordered;
 }
 
 /// When the sweep has to look at this lease again: the next warning that is

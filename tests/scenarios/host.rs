@@ -49,6 +49,24 @@ struct Inside {
     next_uuid: u128,
 }
 
+impl Inside {
+    /// The machine with this key, if there is one. Name, lease and UUID must
+    /// all agree.
+    fn own(&self, key: &MachineKey, doing: &str) -> Result<Option<&Machine>, PortError> {
+        let named = self.machines.get(&key.name);
+        let found = named.or_else(|| self.machines.values().find(|m| m.lease == Some(key.lease)));
+        let Some(machine) = found else { return Ok(None) };
+        let ours = machine.name == key.name
+            && machine.lease == Some(key.lease)
+            && key.uuid.is_none_or(|uuid| uuid == machine.uuid);
+        if ours {
+            return Ok(Some(machine));
+        }
+        Err(PortError::give_up(doing, format!("{} is somebody else's machine", machine.name))
+            .advice(format!("see whose machine `{}` is", machine.name)))
+    }
+}
+
 /// A host with machines on it.
 pub(crate) struct Host {
     name: ProviderName,
@@ -91,17 +109,25 @@ impl Host {
     }
 
     /// Somebody else's machine, or one with our mark.
-    pub(crate) fn put(&self, name: &str, lease: Option<LeaseId>) {
-        let mut inside = self.lock();
-        let machine = Machine {
-            name: name.into(),
-            uuid: Uuid::from_u128(0xff00_0000 + inside.next_uuid),
-            lease,
-            power: Power::On,
-            addresses: vec![],
+    pub(crate) fn put(&self, name: &str, lease: Option<LeaseId>) -> Machine {
+        let machine = {
+            let mut inside = self.lock();
+            inside.next_uuid += 1;
+            Machine {
+                name: name.into(),
+                uuid: Uuid::from_u128(0xff00_0000 + inside.next_uuid),
+                lease,
+                power: Power::On,
+                addresses: vec![],
+            }
         };
-        inside.next_uuid += 1;
-        inside.machines.insert(name.into(), machine);
+        self.put_machine(machine.clone());
+        machine
+    }
+
+    /// Puts a machine there as it is.
+    pub(crate) fn put_machine(&self, machine: Machine) {
+        self.lock().machines.insert(machine.name.clone(), machine);
     }
 
     /// How often such a call took effect on a machine.
@@ -135,12 +161,7 @@ impl Host {
             Some(Fails::ForGood) => return Err(PortError::give_up(doing, "the host refuses")),
             _ => {}
         }
-        if let Some(machine) = inside.machines.get(&key.name)
-            && (machine.lease != Some(key.lease)
-                || key.uuid.is_some_and(|uuid| uuid != machine.uuid))
-        {
-            return Err(PortError::give_up(doing, "it is somebody else's machine"));
-        }
+        inside.own(key, &doing)?;
         deed(&mut inside)?;
         inside.log.push((call, key.name.clone()));
         match fails {
@@ -194,16 +215,8 @@ impl Provider for Host {
     }
 
     async fn find(&self, key: &MachineKey) -> Result<Option<Machine>, PortError> {
-        let machine = self.lock().machines.get(&key.name).cloned();
-        match machine {
-            Some(machine)
-                if machine.lease != Some(key.lease)
-                    || key.uuid.is_some_and(|uuid| uuid != machine.uuid) =>
-            {
-                Err(PortError::give_up("find it", "it is somebody else's machine"))
-            }
-            found => Ok(found),
-        }
+        let doing = format!("find {}", key.name);
+        Ok(self.lock().own(key, &doing)?.cloned())
     }
 
     async fn list(&self) -> Result<Vec<Machine>, PortError> {

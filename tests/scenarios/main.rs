@@ -9,7 +9,13 @@
 
 mod approval;
 mod commands;
+mod crash;
+mod faults;
 mod host;
 mod issue_life;
 mod life;
+#[path = "../common/provider_contract.rs"]
+mod provider_contract;
+mod provider_faults;
+mod time;
 mod world;

@@ -32,7 +32,10 @@ const BEGIN: &str = "2026-11-30T08:00:00Z";
 /// Everything a scenario acts on.
 pub(crate) struct World {
     pub(crate) practice: Practice,
+    /// The first host; cookbooks place machines on it unless told otherwise.
     pub(crate) host: Arc<Host>,
+    /// All of them.
+    pub(crate) hosts: Vec<Arc<Host>>,
     pub(crate) clock: Arc<MovableClock>,
     /// How many of the bot's comments were read, per issue.
     read: std::collections::BTreeMap<u64, usize>,
@@ -47,7 +50,7 @@ pub(crate) async fn scenario(story: impl AsyncFnOnce(&mut World)) {
 
 /// The same with other settings.
 pub(crate) async fn scenario_with(adjust: fn(&mut Settings), story: impl AsyncFnOnce(&mut World)) {
-    scenario_with_cookbooks(cookbook::load::embedded(), adjust, story).await;
+    scenario_in(Scene { adjust, ..Scene::default() }, story).await;
 }
 
 /// The same with other settings and cookbooks.
@@ -56,7 +59,12 @@ pub(crate) async fn scenario_with_cookbooks(
     adjust: fn(&mut Settings),
     story: impl AsyncFnOnce(&mut World),
 ) {
-    let mut world = World::new(cookbooks, adjust).await;
+    scenario_in(Scene { cookbooks, adjust, ..Scene::default() }, story).await;
+}
+
+/// The same in another scene.
+pub(crate) async fn scenario_in(scene: Scene, story: impl AsyncFnOnce(&mut World)) {
+    let mut world = World::new(scene).await;
     let played = AssertUnwindSafe(tokio::time::timeout(PATIENCE, story(&mut world)));
     match played.catch_unwind().await {
         Ok(Ok(())) => world.finish().await,
@@ -71,6 +79,44 @@ pub(crate) async fn scenario_with_cookbooks(
     }
 }
 
+/// The same with short leases: two days, a day of grace, a day of backups.
+pub(crate) async fn brief(story: impl AsyncFnOnce(&mut World)) {
+    scenario_in(Scene::brief(), story).await;
+}
+
+/// What a world begins with.
+pub(crate) struct Scene {
+    pub(crate) begin: &'static str,
+    pub(crate) hosts: &'static [&'static str],
+    pub(crate) cookbooks: Cookbooks,
+    pub(crate) adjust: fn(&mut Settings),
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self {
+            begin: BEGIN,
+            hosts: &["libvirt"],
+            cookbooks: cookbook::load::embedded(),
+            adjust: |_| {},
+        }
+    }
+}
+
+impl Scene {
+    /// Short leases, so that a whole life fits into a working week.
+    pub(crate) fn brief() -> Self {
+        let cookbooks = sandbox_cookbook(&[
+            ("default    = \"14d\"", "default    = \"2d\""),
+            ("warn       = [\"7d\", \"1d\"]", "warn       = [\"1d\"]"),
+            ("min_notice = \"24h\"", "min_notice = \"4h\""),
+            ("grace      = \"3d\"", "grace      = \"1d\""),
+            ("backups    = \"30d\"", "backups    = \"1d\""),
+        ]);
+        Self { cookbooks, ..Self::default() }
+    }
+}
+
 /// The shipped sandbox cookbook, each first text replaced by the second.
 pub(crate) fn sandbox_cookbook(changes: &[(&str, &str)]) -> Cookbooks {
     let mut text = include_str!("../../policies/sandbox.toml").to_owned();
@@ -82,24 +128,26 @@ pub(crate) fn sandbox_cookbook(changes: &[(&str, &str)]) -> Cookbooks {
 }
 
 impl World {
-    async fn new(cookbooks: Cookbooks, adjust: fn(&mut Settings)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(MovableClock::starting(BEGIN.parse().unwrap(), false));
-        let host = Arc::new(Host::new("libvirt"));
+    pub(crate) async fn new(scene: Scene) -> Self {
+        // In memory where that is possible: these stories are not about disks.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let clock = Arc::new(MovableClock::starting(scene.begin.parse().unwrap(), false));
+        let hosts: Vec<_> = scene.hosts.iter().map(|name| Arc::new(Host::new(name))).collect();
         let practice = Practice::start(Setup {
             clock: clock.clone(),
-            providers: vec![host.clone() as Arc<dyn Provider>],
-            cookbooks,
+            providers: hosts.iter().map(|host| host.clone() as Arc<dyn Provider>).collect(),
+            cookbooks: scene.cookbooks,
             folder: folder.path().to_owned(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             options: Options::default(),
-            adjust,
+            adjust: scene.adjust,
         })
         .await
         .unwrap();
         let world = Self {
             practice,
-            host,
+            host: hosts[0].clone(),
+            hosts,
             clock,
             read: std::collections::BTreeMap::new(),
             _folder: folder,
@@ -262,6 +310,17 @@ impl World {
             .unwrap();
     }
 
+    /// The process dies; another one takes over what is stored.
+    pub(crate) fn crash_and_restart(&mut self) {
+        self.practice.engine = self.practice.another_engine("restarted").unwrap();
+    }
+
+    /// Time passes in one step, as after a short nap.
+    pub(crate) async fn step(&self, time: TimeDelta) {
+        self.clock.advance(time);
+        self.practice.tick().await.unwrap();
+    }
+
     /// Nothing runs for that long: no sweep, no look.
     pub(crate) fn asleep(&self, time: TimeDelta) {
         self.clock.advance(time);
@@ -282,7 +341,7 @@ impl World {
     // --- the end
 
     /// Nothing is left over, and nothing that was said could act.
-    async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self) {
         // Whatever waits for a back-off gets the time it needs.
         for _ in 0..3 {
             self.after(TimeDelta::hours(1)).await;
@@ -301,10 +360,10 @@ impl World {
         assert_eq!(figures.effects_pending, 0, "effects are left over");
         assert_eq!(figures.effects_buried, 0, "effects were given up: {:?}", figures.buried);
         assert_eq!(figures.looks_waiting, 0, "issues still want a look");
-        assert!(!self.host.has_plans(), "a planned failure never struck");
+        assert!(self.hosts.iter().all(|host| !host.has_plans()), "a planned failure never struck");
         assert_eq!(self.practice.rehearsal.faults_ahead(), 0, "a planned fault never struck");
         let leases = self.leases().await;
-        for machine in self.host.machines() {
+        for machine in self.hosts.iter().flat_map(|host| host.machines()) {
             let Some(id) = machine.lease else { continue };
             let lease = leases.iter().find(|lease| lease.id == id);
             assert!(

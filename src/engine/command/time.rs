@@ -224,7 +224,16 @@ impl Engine {
             let why = format!("`{}` is protected.", lease.order.key.name);
             let hint = Some("A sysadmin can `unprotect` it first.");
             draft.impossible(&order.about(lease.id), why, hint);
+            return false;
         }
-        !lease.protected
+        if let Some(why) = &lease.hold
+            && order.rights.sysadmin.is_none()
+        {
+            let hint = Some("A sysadmin can `unhold` or `release` it.");
+            let why = format!("`{}` is on hold: {why}.", lease.order.key.name);
+            draft.impossible(&order.about(lease.id), why, hint);
+            return false;
+        }
+        true
     }
 }

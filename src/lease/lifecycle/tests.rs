@@ -267,30 +267,31 @@ fn nothing_is_stopped_while_no_comment_can_be_delivered() {
 }
 
 #[test]
-fn a_warning_that_came_late_moves_the_stop_by_the_promised_notice() {
+fn a_deadline_that_came_without_its_warning_moves_by_the_promised_notice() {
     let mut play = Play::active();
     let deadline = play.lease.deadline.unwrap().at;
     while play.now < deadline - TimeDelta::days(3) {
         play.wait(1);
     }
     play.forge = false;
-    while play.now < deadline - TimeDelta::hours(20) {
+    while play.now < deadline + TimeDelta::hours(2) {
         play.wait(1);
     }
-    // The last warning is lost for good; the sweep orders it once, and the
-    // engine delivers it when the forge is back, two hours after the deadline.
-    play.wait(22);
-    play.forge = true;
+    let moved = play.lease.deadline.unwrap();
+    assert!(moved.at >= deadline + TimeDelta::hours(24));
+    // What was said of the old one does not count for it.
     let news = News {
         topic: Topic::Warning { lead: delay("24h") },
         announces: Some((Step::Stop, deadline)),
     };
-    let event = announcement(&play.lease, &news, NoteId(99), play.now).unwrap();
-    play.meet(&event);
-    play.wait(23);
-    assert_eq!(play.lease.state, State::Active);
+    assert_eq!(announcement(&play.lease, &news, NoteId(99), play.now), None);
+    play.forge = true;
+    while play.now < moved.at {
+        play.wait(1);
+    }
+    assert_eq!(play.lease.state, State::Active, "that of the new one was lost as well");
     play.wait_until(State::Expired);
-    assert!(play.now >= deadline + TimeDelta::hours(26));
+    assert!(play.now >= moved.at + TimeDelta::hours(24));
 }
 
 #[test]

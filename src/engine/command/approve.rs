@@ -136,6 +136,10 @@ impl Engine {
         }
         let by = order.by().clone();
         let digest = draft.request.value.verdict.digest();
+        // Reopened unchanged, it has the same digest: whoever approved before
+        // somebody said no has to say so anew.
+        draft.request_mut().approvals.clear();
+        draft.request_mut().accepted = false;
         draft.audit(
             person(&by),
             "reject",

@@ -177,7 +177,7 @@ impl Engine {
             let why = "it waits for the next working hours";
             return Ok(self.store().postpone_effect(effect, due, why).await?);
         }
-        if let Some(why) = self.held_back(&lease, step).await? {
+        if let Some(why) = self.held_back(effect, &lease, step).await? {
             self.show_trouble(&mut draft, id, &why, false).await?;
             let due = self.now() + LIMITED_AGAIN;
             return Ok(self.store().postpone_effect(effect, due, &why).await?);
@@ -213,10 +213,16 @@ impl Engine {
     }
 
     /// Why a step must not be taken now, if it must not.
-    async fn held_back(&self, lease: &Lease, step: &Effect) -> Result<Option<String>, PortError> {
+    async fn held_back(
+        &self,
+        effect: &ClaimedEffect,
+        lease: &Lease,
+        step: &Effect,
+    ) -> Result<Option<String>, PortError> {
         let day = self.now() - TimeDelta::hours(24);
         let limit = |kind, most: u64, what: &'static str| async move {
-            let done = self.store().finished_since(kind, day).await?;
+            let finished = self.store().finished_since(kind, day).await?;
+            let done = finished + self.store().running_before(kind, effect).await?;
             let reached = done >= most;
             Ok::<_, PortError>(reached.then(|| {
                 format!("{done} machines were {what} within 24 hours, which is the limit; a sysadmin may raise it, else it goes on by itself")

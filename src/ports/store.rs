@@ -129,6 +129,14 @@ pub trait Store: Send + Sync {
     /// after `since`, across all replicas.
     async fn finished_since(&self, kind: EffectKind, since: Timestamp) -> Result<u64, PortError>;
 
+    /// How many tasks of this kind that were ordered before this one are being
+    /// performed: they come first when a day's limit is counted.
+    async fn running_before(
+        &self,
+        kind: EffectKind,
+        effect: &ClaimedEffect,
+    ) -> Result<u64, PortError>;
+
     // --- the scheduler's memory
 
     /// Takes a named lock until `until`, unless another holder has it. The

@@ -235,6 +235,15 @@ impl Store for Sqlite {
         self.try_revive(lanes, now).await.doing("revive tasks")
     }
 
+    async fn running_before(
+        &self,
+        kind: EffectKind,
+        effect: &ClaimedEffect,
+    ) -> Result<u64, PortError> {
+        let running = effects::running_before(&self.readers, kind, effect).await;
+        running.doing("count running tasks")
+    }
+
     async fn finished_since(&self, kind: EffectKind, since: Timestamp) -> Result<u64, PortError> {
         effects::finished_since(&self.readers, kind, since).await.doing("count finished tasks")
     }

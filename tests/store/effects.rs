@@ -182,7 +182,12 @@ pub(crate) async fn finished_tasks_are_counted_by_kind_and_time(store: &dyn Stor
     }
     for seconds in [10, 20, 30, 40] {
         let next = claim(store, seconds).await.unwrap();
+        let later = ClaimedEffect { id: next.id + 1, ..next.clone() };
+        let kind = EffectKind::of(&next.task);
+        assert_eq!(store.running_before(kind, &next).await.unwrap(), 0, "not counting itself");
+        assert_eq!(store.running_before(kind, &later).await.unwrap(), 1);
         finish(store, &next, seconds).await;
+        assert_eq!(store.running_before(kind, &later).await.unwrap(), 0);
     }
     let count = async |kind, seconds| store.finished_since(kind, at(seconds)).await.unwrap();
     assert_eq!(count(EffectKind::Create, 0).await, 1);

@@ -168,6 +168,23 @@ pub(super) async fn revive(
 pub(super) const FINISHED_SINCE: &str =
     "SELECT COUNT(*) FROM effects WHERE kind = $1 AND finished_at >= $2";
 
+/// How many of this kind with a lower number are claimed, be it by somebody
+/// who has died: what they did is not known yet.
+pub(super) async fn running_before(
+    database: impl SqliteExecutor<'_>,
+    kind: EffectKind,
+    effect: &ClaimedEffect,
+) -> sqlx::Result<u64> {
+    sqlx::query_scalar(
+        "SELECT COUNT(*) FROM effects WHERE state = 'running' AND kind = $1 AND id < $2",
+    )
+    .bind(kind.word())
+    .bind(i64::try_from(effect.id).unwrap_or(i64::MAX))
+    .fetch_one(database)
+    .await
+    .map(to_count)
+}
+
 /// How many of this kind were finished at `since` or later.
 pub(super) async fn finished_since(
     database: impl SqliteExecutor<'_>,

@@ -453,3 +453,33 @@ async fn one_machine_a_day_is_made_and_the_others_wait_visibly() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn workers_at_once_do_not_pass_the_limit_of_the_day() {
+    let scene = Scene { adjust: |settings| settings.creations_per_day = 1, ..Scene::default() };
+    scenario_in(scene, async |world: &mut World| {
+        let mut issues = Vec::new();
+        for _ in 0..3 {
+            // Each first try fails, so that all three are due at the same time.
+            world.host.fail(Call::Create, Fails::Before);
+            let issue = world.filed(&[]).await;
+            let approve = format!("@innkeeper approve {}", world.digest(issue));
+            world.says("carol", issue, &approve).await;
+            issues.push(issue);
+        }
+        assert_eq!(world.host.machines().len(), 0);
+        world.asleep(TimeDelta::minutes(1));
+        let engine = &world.practice.engine;
+        for turn in join_all((0..4).map(|_| engine.turn())).await {
+            turn.unwrap();
+        }
+        world.settle().await;
+        assert_eq!(world.host.machines().len(), 1);
+        world.until(|world| world.host.machines().len() == 3).await;
+        world.after(HOUR).await;
+        for issue in issues {
+            assert_eq!(count(&read_all(world, issue), "is up."), 1);
+        }
+    })
+    .await;
+}

@@ -10,7 +10,10 @@ use crate::{
         lifecycle::{self as lease_life, IllegalEvent},
     },
     notice::Reply,
-    ports::store::{Actor, AuditNote, Change, ClaimedEffect, CommitError, Versioned},
+    ports::{
+        PortError,
+        store::{Actor, AuditNote, Change, ClaimedEffect, CommitError, Versioned},
+    },
     request::{Request, WaitsOn, lifecycle as request_life},
 };
 
@@ -25,6 +28,18 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
+    /// A stored request with its leases as they are now.
+    pub(super) async fn of(
+        engine: &'a Engine,
+        request: Versioned<Request>,
+    ) -> Result<Self, PortError> {
+        let mut leases = Vec::with_capacity(request.value.leases.len());
+        for id in &request.value.leases {
+            leases.extend(engine.store().lease(*id).await?);
+        }
+        Ok(Self::new(engine, request, leases))
+    }
+
     pub(super) fn new(
         engine: &'a Engine,
         request: Versioned<Request>,

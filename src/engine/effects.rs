@@ -390,11 +390,7 @@ impl Engine {
 
     pub(super) async fn draft_of(&self, id: RequestId) -> Result<Option<Draft<'_>>, PortError> {
         let Some(request) = self.store().request(id).await? else { return Ok(None) };
-        let mut leases = Vec::with_capacity(request.value.leases.len());
-        for id in &request.value.leases {
-            leases.extend(self.store().lease(*id).await?);
-        }
-        Ok(Some(Draft::new(self, request, leases)))
+        Ok(Some(Draft::of(self, request).await?))
     }
 
     pub(super) async fn draft_of_lease(

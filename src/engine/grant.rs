@@ -124,13 +124,6 @@ impl Engine {
         names.extend(live.into_iter().map(|lease| lease.value.order.key.name.to_string()));
         Ok(names)
     }
-
-    /// When a lease's grant or extension would end at the latest by its
-    /// owner's word alone.
-    pub(super) fn budget_end(&self, lease: &Lease) -> Option<crate::identity::Timestamp> {
-        // The end is moved to a working day; the same is granted to the budget.
-        lease.handed_over.map(|from| self.calendar.expiry(from, lease.terms.total))
-    }
 }
 
 /// The host name asked for, or one made of cookbook and issue number; several

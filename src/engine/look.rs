@@ -116,11 +116,7 @@ impl Engine {
     ) -> Result<Option<Draft<'a>>, PortError> {
         let issue = &desk.issue;
         if let Some(request) = self.store().request_on(&issue.reference).await? {
-            let mut leases = Vec::with_capacity(request.value.leases.len());
-            for id in &request.value.leases {
-                leases.extend(self.store().lease(*id).await?);
-            }
-            return Ok(Some(Draft::new(self, request, leases)));
+            return Ok(Some(Draft::of(self, request).await?));
         }
         if !issue.open || issue.author.id == desk.own.id {
             return Ok(None);

@@ -36,7 +36,7 @@ fn inert(text: &str, out: &mut String) {
         let before_space = characters.peek().is_none_or(|next| next.is_whitespace());
         match character {
             '\n' | '\r' | '\t' => out.push(' '),
-            _ if character.is_control() || is_invisible(character) => continue,
+            _ if character.is_control() || safe::is_invisible(character) => continue,
             // Mentions, references, commit ranges, autolinks: filters look for
             // the sign followed by a word.
             '@' | '#' | '!' | '~' | '%' | '&' | '$' | '^' => {
@@ -74,14 +74,6 @@ fn ends_in_hex_digits(text: &str, count: usize) -> bool {
     tail.clone().count() == count
         && tail.clone().all(|character| character.is_ascii_hexdigit())
         && tail.clone().any(|character| character.is_ascii_digit())
-}
-
-/// Characters that hide or reorder what is read.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{00ad}'
-    )
 }
 
 #[cfg(test)]

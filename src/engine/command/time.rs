@@ -87,6 +87,11 @@ impl Engine {
         }
     }
 
+    /// The latest end that the owner's word alone can give a lease.
+    fn budget_end(&self, lease: &Lease) -> Option<Timestamp> {
+        lease.handed_over.map(|from| self.calendar.expiry(from, lease.terms.total))
+    }
+
     /// Whether this end is the asker's to choose; answers when it is not.
     fn within_budget(
         &self,

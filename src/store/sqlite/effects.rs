@@ -179,7 +179,7 @@ pub(super) async fn running_before(
         "SELECT COUNT(*) FROM effects WHERE state = 'running' AND kind = $1 AND id < $2",
     )
     .bind(kind.word())
-    .bind(i64::try_from(effect.id).unwrap_or(i64::MAX))
+    .bind(effect.id.cast_signed())
     .fetch_one(database)
     .await
     .map(to_count)

@@ -10,8 +10,11 @@ pub mod diagnostic;
 pub mod issue_template;
 pub mod load;
 
+use std::collections::BTreeMap;
+
 use crate::{
     identity::{CookbookName, Digest, FieldName, ProviderName},
+    machine::{Bandwidth, ExtraDisk, Firmware, Shape},
     policy::expression::Expression,
     quantity::{Delay, Lifetime, Mebibytes, Vcpus},
     request::value::Value,
@@ -60,7 +63,7 @@ pub struct Cookbook {
     /// Where and how its machines are made.
     pub placement: Placement,
     /// What owners may do themselves besides extend, restore and release.
-    pub commands: Vec<PowerCommand>,
+    pub commands: Vec<MachineCommand>,
 }
 
 impl Cookbook {
@@ -264,20 +267,40 @@ pub struct Approval {
 /// Where and how machines are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// The provider's name in the configuration.
-    pub provider: ProviderName,
+    /// The providers' names in the configuration, at least one. A machine is
+    /// made where most memory is free.
+    pub providers: Vec<ProviderName>,
     /// Base image or operating system, in the provider's own words.
     pub image: Option<String>,
     /// Network, in the provider's own words.
     pub network: Option<String>,
     /// Storage class: `plain` or `drbd` on Ganeti, a pool on libvirt.
     pub storage: Option<String>,
-    /// Used when the form does not ask.
-    pub vcpus: Vcpus,
-    /// Used when the form does not ask.
-    pub memory: Mebibytes,
-    /// Used when the form does not ask.
-    pub disk: Mebibytes,
+    /// Used for what the form does not ask.
+    pub shape: Shape,
+    /// Disks besides the root disk.
+    pub more_disks: Vec<ExtraDisk>,
+    /// How machines start.
+    pub firmware: Firmware,
+    /// What their network cards may carry.
+    pub bandwidth: Bandwidth,
+    /// For the installer of the operating system, in its own words.
+    pub parameters: BTreeMap<String, String>,
+    /// The account the requester's keys are for.
+    pub login: String,
+    /// Whether a machine's disks are kept as its backup when it is destroyed.
+    pub keep_disks: bool,
+}
+
+/// A command about a machine that a cookbook may leave to its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MachineCommand {
+    /// Switch it.
+    Power(PowerCommand),
+    /// Install its system anew.
+    Rebuild,
+    /// Give it another size, within the form's limits.
+    Resize,
 }
 
 /// A command on a running machine that a cookbook may leave to its owner.

@@ -14,6 +14,7 @@ mod command;
 mod draft;
 mod effects;
 mod grant;
+mod hooks;
 mod inspect;
 mod intake;
 mod judge;
@@ -21,6 +22,7 @@ mod look;
 mod outage;
 mod poll;
 mod rights;
+mod room;
 mod sweep;
 mod view;
 
@@ -41,6 +43,7 @@ use crate::{
         PortError, Verdict,
         clock::{Clock, Entropy},
         forge::Forge,
+        hooks::HookRunner,
         provider::Provider,
         store::Store,
     },
@@ -54,6 +57,8 @@ pub struct Ports {
     pub forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
     /// The providers by name.
     pub providers: BTreeMap<ProviderName, Arc<dyn Provider>>,
+    /// The operator's hooks.
+    pub hooks: Arc<dyn HookRunner>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -254,7 +259,7 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::days(1);
 fn back_off(failures: u32, verdict: Verdict) -> TimeDelta {
     let seconds = 1_i64.checked_shl(failures.min(10)).unwrap_or(600).min(600);
     let asked = match verdict {
-        Verdict::Retry { after: Some(after) } => {
+        Verdict::Retry { after: Some(after) } | Verdict::Underway { after } => {
             TimeDelta::from_std(after).unwrap_or(TimeDelta::zero())
         }
         _ => TimeDelta::zero(),

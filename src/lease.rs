@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cookbook::Terms,
+    hook,
     identity::{
         CookbookName, Digest, IssueRef, LeaseId, NoteId, Person, ProviderName, RequestId, Timestamp,
     },
-    ports::provider::{MachineOrder, Power},
+    machine::{Keep, MachineOrder, Power},
     quantity::Delay,
     request::{WaitsOn, value::Term},
 };
@@ -44,6 +45,8 @@ pub struct Lease {
     /// What the machine is. Name and host were chosen before the first call
     /// and are never chosen again.
     pub order: MachineOrder,
+    /// What stays of it when it is destroyed.
+    pub keep: Keep,
     /// Where it stands.
     pub state: State,
     /// Whom it waits on, so that turnaround can be told.
@@ -68,8 +71,14 @@ pub struct Lease {
     pub protected: bool,
     /// Addresses the provider gave.
     pub addresses: Vec<String>,
+    /// The fingerprints of its SSH host keys, as far as we gave them to it.
+    pub host_keys: Vec<String>,
+    /// How far a step that takes long has got, for the view.
+    pub progress: Option<String>,
     /// What is going wrong at the moment, for the view and the dashboard.
     pub trouble: Option<String>,
+    /// What became of the operator's hooks.
+    pub hooks: Vec<hook::Run>,
 }
 
 /// Where a lease stands. Power is an attribute of its own.

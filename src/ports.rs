@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod forge;
+pub mod hooks;
 pub mod intake;
 pub mod provider;
 pub mod store;
@@ -40,6 +41,15 @@ pub enum Verdict {
         /// How long the other side asked us to wait.
         after: Option<Duration>,
     },
+    /// No failure: it has begun, and the same call goes on with it. `doing`
+    /// and cause say how far it got.
+    Underway {
+        /// When to ask again.
+        after: Duration,
+    },
+    /// There is no room for it now. Nothing of it is left; the same call may
+    /// succeed once something else is gone.
+    Full,
     /// The thing acted on is not there: a deleted note, a moved issue.
     Missing,
     /// The same call will fail again: bad credentials, no such image, a name
@@ -59,6 +69,29 @@ impl PortError {
             advice: None,
             cause: cause.into(),
         }
+    }
+
+    /// Not done yet: the same call goes on with it after that time. `progress`
+    /// says how far it got, in a few words.
+    pub fn underway(
+        doing: impl Into<String>,
+        progress: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+        after: Duration,
+    ) -> Self {
+        Self {
+            doing: doing.into(),
+            verdict: Verdict::Underway { after },
+            advice: None,
+            cause: progress.into(),
+        }
+    }
+
+    /// There is no room for it now.
+    pub fn full(
+        doing: impl Into<String>,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { doing: doing.into(), verdict: Verdict::Full, advice: None, cause: cause.into() }
     }
 
     /// A failure that will not pass by itself.

@@ -59,6 +59,8 @@ pub struct Request {
     pub accepted: bool,
     /// Its machines, in the order they were asked for.
     pub leases: Vec<LeaseId>,
+    /// What there is too little of to make them now; a hint for approvers.
+    pub shortage: Option<String>,
     /// Our comment that is edited in place, once posted.
     pub sticky: Option<NoteId>,
     /// Questions we asked that wait for a second command.

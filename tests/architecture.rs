@@ -41,15 +41,16 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
     ("schedule", Core, &["calendar", "identity"]),
     // What a cookbook, a request and a rule are is one idea in three modules:
     // rules are about requests, requests are read by cookbooks, which hold rules.
-    ("cookbook", Core, &["identity", "policy", "quantity", "request"]),
+    ("cookbook", Core, &["identity", "machine", "policy", "quantity", "request"]),
     ("request", Core, &["cookbook", "identity", "policy", "quantity", "violation"]),
     ("policy", Core, &["cookbook", "identity", "quantity", "request", "violation"]),
     ("command", Core, &["cookbook", "identity", "quantity", "request"]),
-    // Only the data of a machine, not the trait of who makes it.
+    ("machine", Core, &["identity", "quantity"]),
+    ("hook", Core, &["identity"]),
     (
         "lease",
         Core,
-        &["calendar", "cookbook", "identity", "ports::provider", "quantity", "request"],
+        &["calendar", "cookbook", "hook", "identity", "machine", "quantity", "request"],
     ),
     ("effect", Core, &["identity", "lease", "notice", "request"]),
     ("notice", Core, &["calendar", "cookbook", "identity", "lease", "quantity"]),

@@ -10,10 +10,8 @@ use std::{sync::Arc, time::Duration};
 
 use innkeeper::{
     identity::{LeaseId, MachineName},
-    ports::{
-        Verdict,
-        provider::{MachineKey, MachineOrder, Power, Provider},
-    },
+    machine::{Keep, MachineKey, MachineOrder, Power},
+    ports::{Verdict, provider::Provider},
     provider::libvirt::{Libvirt, Settings},
     quantity::Mebibytes,
 };
@@ -113,7 +111,7 @@ async fn the_disk_goes_with_the_machine_even_after_the_machine_went_alone() {
         if removed_by_hand {
             host.remove(&order.key.name);
         }
-        provider.destroy(&order.key).await.unwrap();
+        provider.destroy(&order.key, Keep::Nothing).await.unwrap();
         assert_eq!(host.volumes(order.key.lease).len(), 0);
     }
     assert_eq!(host.volumes(neighbour.key.lease).len(), 1);
@@ -177,7 +175,7 @@ async fn what_would_keep_a_definition_goes_with_it() {
     let snapshot = "<domainsnapshot><name>before</name></domainsnapshot>";
     domain.create_snapshot_xml(snapshot, 0).unwrap();
     domain.managed_save(0).unwrap();
-    provider.destroy(&order.key).await.unwrap();
+    provider.destroy(&order.key, Keep::Nothing).await.unwrap();
     assert_eq!(listed(&*provider, order.key.lease).await, []);
 }
 
@@ -189,7 +187,7 @@ async fn a_machine_that_was_undefined_while_it_ran_is_destroyed() {
     provider.create(&order).await.unwrap();
     host.0.lookup_domain_by_name("transient-0").unwrap().undefine().unwrap();
     assert_eq!(power(&*provider, &order.key).await, Some(Power::On));
-    provider.destroy(&order.key).await.unwrap();
+    provider.destroy(&order.key, Keep::Nothing).await.unwrap();
     assert_eq!(listed(&*provider, order.key.lease).await, []);
     assert_eq!(host.volumes(order.key.lease).len(), 0);
 }
@@ -205,7 +203,7 @@ async fn a_disk_in_a_stopped_pool_is_not_forgotten() {
     provider.create(&order).await.unwrap();
 
     pool.destroy().unwrap();
-    let error = provider.destroy(&order.key).await.unwrap_err();
+    let error = provider.destroy(&order.key, Keep::Nothing).await.unwrap_err();
     assert!(error.advice.as_deref().unwrap().contains("virsh pool-start second"));
     assert_eq!(power(&provider, &order.key).await, Some(Power::On), "nothing was touched");
     assert!(provider.create(&contract::order("stopped-pool", 1)).await.is_err());
@@ -243,7 +241,8 @@ async fn a_full_pool_leaves_nothing_behind_and_may_pass() {
     let provider = TestHost::provider(Some("vg0"));
     let fits = order("volume-group", 0);
     let disk = Mebibytes::new(1024 * 1024).unwrap();
-    let too_large = MachineOrder { disk, ..order("volume-group", 1) };
+    let mut too_large = order("volume-group", 1);
+    too_large.shape.disk = disk;
 
     provider.create(&fits).await.unwrap();
     let error = provider.create(&too_large).await.unwrap_err();

@@ -103,6 +103,7 @@ CREATE TABLE effects (
     task          TEXT    NOT NULL,
     state         TEXT    NOT NULL CHECK (state IN ('pending', 'running', 'buried', 'done')),
     attempts      INTEGER NOT NULL DEFAULT 0,
+    begun         INTEGER NOT NULL DEFAULT 0 CHECK (begun IN (0, 1)),
     ordered_at    INTEGER NOT NULL,
     due           INTEGER NOT NULL,
     claimed_until INTEGER,

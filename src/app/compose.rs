@@ -25,6 +25,7 @@ use crate::{
     ports::{
         clock::{Clock, Entropy as _},
         forge::Forge,
+        hooks::NoHooks,
         intake::Hooks,
         provider::Provider,
         store::Store,
@@ -45,6 +46,7 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
     let providers = providers(config)?;
     check_placements(&cookbooks, &providers)?;
     let ports = Ports {
+        hooks: Arc::new(NoHooks),
         store: open_store(config).await?,
         forges: forges(config, &clock)?,
         providers,
@@ -198,8 +200,10 @@ fn check_placements(
     providers: &BTreeMap<ProviderName, Arc<dyn Provider>>,
 ) -> anyhow::Result<()> {
     for cookbook in &cookbooks.cookbooks {
-        let provider = &cookbook.placement.provider;
-        if !providers.contains_key(provider) {
+        for provider in &cookbook.placement.providers {
+            if providers.contains_key(provider) {
+                continue;
+            }
             let known: Vec<&str> = providers.keys().map(ProviderName::as_str).collect();
             bail!(
                 "cookbook `{}` places machines on provider `{provider}`, which is not configured; there is: {}",

@@ -28,7 +28,8 @@ use crate::{
     identity::{ForgeName, ProjectId, ProviderName},
     notice::render::Renderer,
     ports::{
-        PortError, clock::Clock, forge::Forge, intake::Hooks, provider::Provider, store::Store,
+        PortError, clock::Clock, forge::Forge, hooks::HookRunner, intake::Hooks,
+        provider::Provider, store::Store,
     },
     rehearsal::{Group, Hook, Level, Membership, Options, Project, Rehearsal, User, World},
     store::sqlite::Sqlite,
@@ -72,6 +73,8 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// The providers; the cookbooks' placements name them.
     pub providers: Vec<Arc<dyn Provider>>,
+    /// The operator's hooks.
+    pub hook_runner: Arc<dyn HookRunner>,
     /// The policies.
     pub cookbooks: Cookbooks,
     /// Where the store's file is.
@@ -105,6 +108,7 @@ struct Blueprint {
     gitlab_url: String,
     clock: Arc<dyn Clock>,
     providers: Vec<Arc<dyn Provider>>,
+    hook_runner: Arc<dyn HookRunner>,
     cookbooks: Cookbooks,
     adjust: fn(&mut Settings),
 }
@@ -116,7 +120,8 @@ impl Practice {
     ///
     /// When something cannot be started; each error says what.
     pub async fn start(setup: Setup) -> anyhow::Result<Self> {
-        let Setup { clock, providers, cookbooks, folder, listener, options, adjust } = setup;
+        let Setup { clock, providers, hook_runner, cookbooks, folder, listener, options, adjust } =
+            setup;
         let web_listener = TcpListener::bind("127.0.0.1:0").await.context("could not listen")?;
         let web_address = web_listener.local_addr()?;
         let hook = format!("http://{web_address}/webhooks/{FORGE}");
@@ -125,8 +130,14 @@ impl Practice {
 
         let store = open_store(&folder).await?;
         let gitlab_url = rehearsal.base_url().to_owned();
-        let blueprint =
-            Blueprint { gitlab_url, clock: Arc::clone(&clock), providers, cookbooks, adjust };
+        let blueprint = Blueprint {
+            gitlab_url,
+            clock: Arc::clone(&clock),
+            providers,
+            hook_runner,
+            cookbooks,
+            adjust,
+        };
         let engine = blueprint.engine(&store, "practice")?;
         let secret = WebhookSecret::parse(&SecretString::from(WEBHOOK_SECRET))?;
         let hooks: Arc<dyn Hooks> =
@@ -260,6 +271,7 @@ impl Blueprint {
             store: Arc::clone(store),
             forges: BTreeMap::from([(name, gitlab)]),
             providers,
+            hooks: Arc::clone(&self.hook_runner),
             clock: Arc::clone(&self.clock),
             entropy: Arc::new(SystemEntropy),
         };

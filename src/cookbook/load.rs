@@ -12,7 +12,9 @@
 //! | `[[rule]]` | `id`, `require`, `message`, `hint`, `field` |
 //! | `[eligible]` | `by`; without the section anyone who can file an issue may ask |
 //! | `[approval]` | `by`, `count` (1), `own` (false), `unless` (never) |
-//! | `[placement]` | `provider`, `image`, `network`, `storage` or `disk_template`, `vcpus` (1), `memory` (`1 GiB`), `disk` (`10 GiB`) |
+//! | `[placement]` | `provider` (one, or a list to choose from by free memory), `image`, `network`, `storage` or `disk_template`, `vcpus` (1), `memory` (`1 GiB`), `disk` (`10 GiB`), `more_disks` (none; `["100 GiB", "1 TiB in hdd"]`), `firmware` (`bios`), `login` (`root`), `keep_disks` (false) |
+//! | `[placement.bandwidth]` | `inbound`, `outbound` (no limit; `"100 MiB"` a second) |
+//! | `[placement.parameters]` | any, for the operating system's installer |
 //! | `[commands]` | `allow` (none) |
 //!
 //! `require` and `unless` are conditions over the names of
@@ -20,6 +22,7 @@
 
 mod default;
 mod field;
+mod placement;
 mod reader;
 mod sections;
 mod terms;
@@ -221,7 +224,7 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
     let approval = top
         .table("approval", "[approval]")
         .map(|table| sections::approval(&table, schema.as_ref()));
-    let placement = top.table("placement", "[placement]").map(|table| sections::placement(&table));
+    let placement = top.table("placement", "[placement]").map(|table| placement::read(&table));
     let commands = top.table("commands", "[commands]").map(|table| sections::commands(&table));
     top.finish();
 

@@ -2,11 +2,14 @@
 //! before it is performed, and its outcome is stored together with what
 //! follows from it; a crash in between repeats an idempotent call.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use super::{
     Engine, back_off,
     draft::{Draft, Of},
+    hooks::{When, know_machine},
     look::Desk,
 };
 use crate::{
@@ -39,6 +42,9 @@ const MISSING_PATIENCE: TimeDelta = TimeDelta::days(1);
 
 /// How long between two tries of something that will not pass by itself.
 const REFUSED_AGAIN: TimeDelta = TimeDelta::minutes(15);
+
+/// How long a machine that found no room waits before it is tried again.
+const FULL_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
 /// How long a step waits when the day's limit is reached.
 const LIMITED_AGAIN: TimeDelta = TimeDelta::minutes(30);
@@ -182,14 +188,28 @@ impl Engine {
             let due = self.now() + LIMITED_AGAIN;
             return Ok(self.store().postpone_effect(effect, due, &why).await?);
         }
+        if self.hook_ran(effect, &mut draft, &lease, step, When::Before).await? {
+            return Ok(());
+        }
         let provider = self.provider(&lease.provider)?;
         let event = match take_step(provider, &lease, step).await {
-            Ok(event) => event,
+            Ok(event) => {
+                let known = know_machine(&mut draft, &lease, &event);
+                if self.hook_ran(effect, &mut draft, &known, step, When::After).await? {
+                    return Ok(());
+                }
+                event
+            }
             Err(error) => match self.refused(provider, &lease, step, &error).await? {
                 Some(event) => event,
                 None => return Err(error.into()),
             },
         };
+        if lease.progress.is_some()
+            && let Some(lease) = draft.lease_mut(id)
+        {
+            lease.progress = None;
+        }
         draft.lease_event(id, &event).map_err(PortError::bug("take a provider's answer"))?;
         let action = audit_word(&event);
         draft.audit(
@@ -271,7 +291,7 @@ impl Engine {
         error: &PortError,
     ) -> Result<Option<Event>, PortError> {
         match (error.verdict, step) {
-            (Verdict::Retry { .. }, _) => Ok(None),
+            (Verdict::Retry { .. } | Verdict::Underway { .. } | Verdict::Full, _) => Ok(None),
             (_, Effect::Create) => {
                 tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be made");
                 let reason = error.advice.clone().unwrap_or_else(|| error.chain());
@@ -293,6 +313,11 @@ impl Engine {
     // --- outcomes
 
     async fn failed(&self, effect: &ClaimedEffect, error: &PortError) -> Result<(), PortError> {
+        match error.verdict {
+            Verdict::Underway { after } => return self.goes_on(effect, error, after).await,
+            Verdict::Full => return self.waits_for_room(effect, error).await,
+            Verdict::Retry { .. } | Verdict::Missing | Verdict::GiveUp => {}
+        }
         let chain = error.chain();
         tracing::warn!(
             effect = effect.id, key = effect.key, attempts = effect.attempts, error = %chain,
@@ -304,14 +329,14 @@ impl Engine {
         let hopeless = match error.verdict {
             Verdict::Missing => is_comment && now - effect.ordered_at >= MISSING_PATIENCE,
             Verdict::GiveUp => is_comment && now - effect.ordered_at >= COMMENT_PATIENCE,
-            Verdict::Retry { .. } => false,
+            _ => false,
         };
         if hopeless {
             return self.store().bury_effect(effect, now, &chain).await;
         }
         let wait = match error.verdict {
-            Verdict::Retry { .. } => back_off(effect.attempts, error.verdict),
             Verdict::Missing | Verdict::GiveUp => REFUSED_AGAIN,
+            _ => back_off(effect.attempts, error.verdict),
         };
         if let Task::Lease(lease, step) = &effect.task {
             let given_up = !matches!(error.verdict, Verdict::Retry { .. });
@@ -320,6 +345,53 @@ impl Engine {
             }
         }
         self.store().postpone_effect(effect, now + wait, &chain).await
+    }
+
+    /// A step that takes long has begun: how far it got is shown, and it goes
+    /// on in a while.
+    async fn goes_on(
+        &self,
+        effect: &ClaimedEffect,
+        error: &PortError,
+        after: Duration,
+    ) -> Result<(), PortError> {
+        let progress = error.cause.to_string();
+        if let Task::Lease(id, _) = &effect.task
+            && let Some((mut draft, lease)) = self.draft_of_lease(*id).await?
+            && lease.progress.as_ref() != Some(&progress)
+        {
+            if let Some(lease) = draft.lease_mut(*id) {
+                lease.progress = Some(progress.clone());
+                lease.trouble = None;
+            }
+            draft.look_again();
+            Self::shown(draft.commit().await)?;
+        }
+        let due = self.now() + TimeDelta::from_std(after).unwrap_or(FULL_AGAIN);
+        self.store().pause_effect(effect, due, &progress).await
+    }
+
+    /// There is no room: the machine waits for it, visibly.
+    async fn waits_for_room(
+        &self,
+        effect: &ClaimedEffect,
+        error: &PortError,
+    ) -> Result<(), PortError> {
+        let why = format!("it waits for room: {}", error.cause);
+        if let Task::Lease(id, _) = &effect.task
+            && let Some((mut draft, _)) = self.draft_of_lease(*id).await?
+        {
+            Self::shown(self.show_trouble(&mut draft, *id, &why, false).await)?;
+        }
+        self.store().postpone_effect(effect, self.now() + FULL_AGAIN, &why).await
+    }
+
+    /// Somebody else changed the lease meanwhile: it is shown the next time.
+    fn shown(outcome: Result<(), CommitError>) -> Result<(), PortError> {
+        match outcome {
+            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Err(CommitError::Port(error)) => Err(error),
+        }
     }
 
     /// Shows on the issue that a step on a machine keeps failing.
@@ -339,11 +411,7 @@ impl Engine {
             };
             draft.reply(&format!("trouble:{}", effect.id), reply);
         }
-        match self.show_trouble(&mut draft, lease, &why, given_up).await {
-            // It is shown at the next failure then.
-            Ok(()) | Err(CommitError::Conflict) => Ok(()),
-            Err(CommitError::Port(error)) => Err(error),
-        }
+        Self::shown(self.show_trouble(&mut draft, lease, &why, given_up).await)
     }
 
     async fn show_trouble(
@@ -440,12 +508,16 @@ async fn take_step(
     match step {
         Effect::Create => {
             let machine = provider.create(&lease.order).await?;
-            Ok(Event::Created { uuid: machine.uuid, addresses: machine.addresses })
+            Ok(Event::Created {
+                uuid: machine.uuid,
+                addresses: machine.addresses,
+                host_keys: machine.host_keys,
+            })
         }
         Effect::Start => provider.start(key).await.map(|()| Event::Started),
         Effect::Stop | Effect::SwitchOff => provider.stop(key).await.map(|()| Event::Stopped),
         Effect::Reboot => provider.reboot(key).await.map(|()| Event::Rebooted),
-        Effect::Destroy => provider.destroy(key).await.map(|()| Event::Destroyed),
+        Effect::Destroy => provider.destroy(key, lease.keep).await.map(|()| Event::Destroyed),
         Effect::DropBackups => provider.drop_backups(key).await.map(|()| Event::BackupsDropped),
         Effect::Tell(_) => Err(PortError::give_up("take a step", "news are no step")),
     }

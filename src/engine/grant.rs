@@ -12,13 +12,13 @@ use crate::{
     cookbook::Cookbook,
     identity::{LeaseId, MachineName, Person},
     lease::{Lease, State, lifecycle::Effect},
+    machine::{Keep, MachineKey, MachineOrder, Power, Shape},
     notice::Reply,
     ports::{
         PortError,
-        provider::{MachineKey, MachineOrder, Power},
         store::{Actor, CommitError},
     },
-    request::{Approval, WaitsOn, lifecycle::Event, spec::Spec, value::Term},
+    request::{Approval, Request, WaitsOn, lifecycle::Event, spec::Spec, value::Term},
 };
 
 impl Engine {
@@ -44,17 +44,16 @@ impl Engine {
             let name = choose_name(&request.issue, cookbook, spec, index, id, &taken);
             taken.insert(name.to_string());
             machines.push(name.to_string());
+            let granted = spec.term().unwrap_or(Term::For(cookbook.lifetime.default));
+            let key = MachineKey { lease: id, name, uuid: None };
             let order = MachineOrder {
-                key: MachineKey { lease: id, name, uuid: None },
-                vcpus: spec.vcpus().unwrap_or(cookbook.placement.vcpus),
-                memory: spec.memory().unwrap_or(cookbook.placement.memory),
-                disk: spec.disk().unwrap_or(cookbook.placement.disk),
-                image: cookbook.placement.image.clone(),
-                network: cookbook.placement.network.clone(),
-                storage: cookbook.placement.storage.clone(),
                 ssh_keys: ssh_keys.clone(),
                 owner: owner.username.clone(),
+                message_of_the_day: self.message_of_the_day(&request, &owner, granted),
+                ..order(key, cookbook, spec)
             };
+            let ahead: Vec<&MachineOrder> = draft.leases.iter().map(|l| &l.value.order).collect();
+            let provider = self.place(&cookbook.placement.providers, &order, &ahead).await?;
             let lease = Lease {
                 id,
                 request: Some(request.id),
@@ -65,13 +64,14 @@ impl Engine {
                 terms: cookbook.lifetime.clone(),
                 owner: owner.clone(),
                 fallback: verdict.fallback.clone(),
-                provider: cookbook.placement.provider.clone(),
+                provider,
                 order,
+                keep: if cookbook.placement.keep_disks { Keep::Disks } else { Keep::Nothing },
                 state: State::Provisioning,
                 waits_on: WaitsOn::Provider,
                 waits_since: draft.now(),
                 power: Power::Unknown,
-                granted: spec.term().unwrap_or(Term::For(cookbook.lifetime.default)),
+                granted,
                 handed_over: None,
                 deadline: None,
                 announcements: Vec::new(),
@@ -79,7 +79,10 @@ impl Engine {
                 hold: None,
                 protected: false,
                 addresses: Vec::new(),
+                host_keys: Vec::new(),
+                progress: None,
                 trouble: None,
+                hooks: Vec::new(),
             };
             draft.add_lease(lease, Effect::Create);
         }
@@ -116,13 +119,52 @@ impl Engine {
         self.forge(&desk.reference().forge)?.ssh_keys(owner.id).await
     }
 
+    /// What whoever logs in is told. The day is that of the grant: extensions
+    /// are on the issue.
+    fn message_of_the_day(&self, request: &Request, owner: &Person, granted: Term) -> String {
+        let until = match granted {
+            Term::For(lifetime) => self.calendar.expiry(self.now(), lifetime),
+            Term::Until(day) => self.calendar.expiry_on(day),
+        };
+        format!(
+            "This machine is for {} until {}, unless that was changed on\n{}",
+            owner.username,
+            self.calendar.due_date(until),
+            request.web_url,
+        )
+    }
+
     async fn names_in_use(&self, cookbook: &Cookbook) -> Result<BTreeSet<String>, PortError> {
-        let mut names: BTreeSet<String> =
-            self.inspection().names_on(&cookbook.placement.provider).collect();
+        let mut names: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
         names.extend(self.settings.protected_names.iter().cloned());
         let live = self.store().live_leases().await?;
         names.extend(live.into_iter().map(|lease| lease.value.order.key.name.to_string()));
         Ok(names)
+    }
+}
+
+/// A machine as the form asks for it, and as the cookbook has it otherwise.
+pub(super) fn order(key: MachineKey, cookbook: &Cookbook, spec: &Spec) -> MachineOrder {
+    let placement = cookbook.placement.clone();
+    MachineOrder {
+        key,
+        shape: Shape {
+            vcpus: spec.vcpus().unwrap_or(placement.shape.vcpus),
+            memory: spec.memory().unwrap_or(placement.shape.memory),
+            disk: spec.disk().unwrap_or(placement.shape.disk),
+        },
+        more_disks: placement.more_disks,
+        image: placement.image,
+        network: placement.network,
+        storage: placement.storage,
+        firmware: placement.firmware,
+        bandwidth: placement.bandwidth,
+        parameters: placement.parameters,
+        login: placement.login,
+        ssh_keys: Vec::new(),
+        owner: String::new(),
+        message_of_the_day: String::new(),
+        rebuild: 0,
     }
 }
 

@@ -1,7 +1,10 @@
 //! Comparing providers with leases: what was switched or removed behind our
 //! back, and machines of ours that no lease knows.
 
-use std::{collections::BTreeMap, sync::PoisonError};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+};
 
 use serde::Serialize;
 
@@ -9,9 +12,10 @@ use super::Engine;
 use crate::{
     identity::{LeaseId, MachineName, ProviderName, Timestamp},
     lease::{Lease, State, lifecycle::Event},
+    machine::{Capacity, Machine},
     ports::{
         PortError,
-        provider::{Machine, Provider},
+        provider::Provider,
         store::{CommitError, Versioned},
     },
 };
@@ -32,6 +36,9 @@ pub struct Inspected {
     pub error: Option<String>,
     /// All its machines.
     pub machines: Vec<MachineName>,
+    /// What it has left, when it last said.
+    #[serde(skip)]
+    pub capacity: Option<Capacity>,
     /// Machines that carry our mark but belong to no living lease. Reported,
     /// never touched: the store may be older than they are.
     pub strays: Vec<MachineName>,
@@ -41,10 +48,10 @@ pub struct Inspected {
 const RACES: usize = 4;
 
 impl Inspection {
-    /// The names of all machines on a provider.
-    pub fn names_on(&self, provider: &ProviderName) -> impl Iterator<Item = String> {
-        let machines = self.providers.get(provider).map(|found| found.machines.clone());
-        machines.unwrap_or_default().into_iter().map(|name| name.to_string())
+    /// The names of all machines on these providers.
+    pub(super) fn names_on(&self, providers: &[ProviderName]) -> BTreeSet<String> {
+        let found = providers.iter().filter_map(|provider| self.providers.get(provider));
+        found.flat_map(|found| &found.machines).map(ToString::to_string).collect()
     }
 }
 
@@ -94,7 +101,9 @@ impl Engine {
             tracing::error!(provider = %name, machine = %stray, "a machine carries our mark but has no living lease");
         }
         let machines = machines.into_iter().map(|machine| machine.name).collect();
-        Ok((name, Inspected { error: None, machines, strays }))
+        // Only a hint for people: the provider itself refuses what does not fit.
+        let capacity = provider.capacity().await.ok();
+        Ok((name, Inspected { error: None, machines, capacity, strays }))
     }
 
     async fn compare(

@@ -63,6 +63,13 @@ impl Engine {
             request.reading = reading;
             request.verdict = verdict;
         }
+        let shortage = match &draft.request.value.verdict.spec {
+            Some(spec) if draft.leases.is_empty() => self.shortage(cookbook, spec).await?,
+            _ => None,
+        };
+        if draft.request.value.shortage != shortage {
+            draft.request_mut().shortage = shortage;
+        }
         // A newer policy voids an approval only if it is worse for the requester.
         let worse = before.policy_version != version
             && draft.request.value.verdict.is_worse_than(&before.verdict);
@@ -163,20 +170,20 @@ impl Engine {
         owner: &Person,
     ) -> Result<(Usage, BTreeSet<String>), PortError> {
         let mut usage = Usage::default();
-        let mut taken: BTreeSet<String> =
-            self.inspection().names_on(&cookbook.placement.provider).collect();
+        let mut taken: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
         for lease in self.store().live_leases().await?.into_iter().map(|lease| lease.value) {
             if !lease.state.has_machine() || lease.state == State::Ended {
                 continue;
             }
             taken.insert(lease.order.key.name.to_string());
-            usage.provider_leases += u64::from(lease.provider == cookbook.placement.provider);
+            usage.provider_leases +=
+                u64::from(cookbook.placement.providers.contains(&lease.provider));
             usage.cookbook_leases += u64::from(lease.cookbook == cookbook.name);
             if lease.owner.id == owner.id {
                 usage.owner_leases += 1;
-                usage.owner_vcpus += u64::from(lease.order.vcpus.get());
-                usage.owner_memory += lease.order.memory.get();
-                usage.owner_disk += lease.order.disk.get();
+                usage.owner_vcpus += u64::from(lease.order.shape.vcpus.get());
+                usage.owner_memory += lease.order.shape.memory.get();
+                usage.owner_disk += lease.order.shape.disk.get();
             }
         }
         for request in self.store().open_requests().await?.into_iter().map(|request| request.value)

@@ -169,6 +169,7 @@ impl Engine {
             approvals: Vec::new(),
             accepted: false,
             leases: Vec::new(),
+            shortage: None,
             sticky: None,
             questions: Vec::new(),
             seen_open: true,

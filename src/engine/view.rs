@@ -8,16 +8,18 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, draft::Draft, judge::approvers, look::Desk};
 use crate::{
     cookbook::{Cookbook, Cookbooks},
+    hook,
     identity::NoteId,
     lease::{Lease, State, Step},
+    machine::Power,
     notice::{
         MachineEnd, Reply,
         markdown::Markdown,
         marker::Marker,
-        sticky::{AnswerLine, MachineLine, Phase, Problem, Sticky},
+        sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
     },
     policy::Need,
-    ports::{PortError, Verdict, forge::IssueUpdate, provider::Power, store::CommitError},
+    ports::{PortError, Verdict, forge::IssueUpdate, store::CommitError},
     request::lifecycle::State as RequestState,
     violation::Violation,
 };
@@ -259,6 +261,7 @@ impl Engine {
                 .as_ref()
                 .filter(|_| !request.accepted)
                 .map(|person| person.username.clone()),
+            shortage: request.shortage.clone(),
             machines: draft.leases.iter().map(|lease| self.machine_line(&lease.value)).collect(),
             ends: draft
                 .leases
@@ -283,7 +286,9 @@ impl Engine {
             }),
             held: lease.hold.clone(),
             protected: lease.protected,
+            progress: lease.progress.clone(),
             trouble: lease.trouble.clone(),
+            hooks: lease.hooks.iter().map(hook_line).collect(),
         }
     }
 
@@ -337,6 +342,15 @@ pub(super) fn step_in_words(step: Step) -> &'static str {
         Step::Stop => "stopped",
         Step::Destroy => "disks destroyed",
         Step::DropBackups => "backups dropped",
+    }
+}
+
+fn hook_line(run: &hook::Run) -> HookLine {
+    HookLine {
+        title: run.title.clone(),
+        done: run.outcome == hook::Outcome::Done,
+        by_hand: run.outcome == hook::Outcome::LeftToPeople,
+        said: run.said.clone(),
     }
 }
 

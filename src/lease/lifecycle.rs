@@ -33,8 +33,9 @@ use super::{Announcement, Deadline, Lease, OrderedWarning, State, Step, warning}
 use crate::{
     calendar::Calendar,
     cookbook::PowerCommand,
+    hook,
     identity::{NoteId, Person, Timestamp},
-    ports::provider::Power,
+    machine::Power,
     quantity::Delay,
     request::{WaitsOn, value::Term},
 };
@@ -49,6 +50,8 @@ pub enum Event {
         uuid: Uuid,
         /// Addresses the provider gave it.
         addresses: Vec<String>,
+        /// Fingerprints of the SSH host keys it was given.
+        host_keys: Vec<String>,
     },
     /// The provider will not make it, now or later.
     CreationFailed {
@@ -244,8 +247,8 @@ impl Life<'_> {
     /// `None`: the event cannot follow.
     fn take(&mut self, event: &Event) -> Option<()> {
         match (self.lease.state, event) {
-            (State::Provisioning, Event::Created { uuid, addresses }) => {
-                self.hand_over(*uuid, addresses);
+            (State::Provisioning, Event::Created { uuid, addresses, host_keys }) => {
+                self.hand_over(*uuid, addresses, host_keys);
             }
             (State::Provisioning, Event::CreationFailed { reason }) => {
                 self.lease.trouble = Some(reason.clone());
@@ -279,6 +282,8 @@ impl Life<'_> {
             }
             (State::Expired, Event::Restore { until, .. }) => {
                 self.enter(State::Active, WaitsOn::Provider);
+                // They are run again when it is stopped again.
+                self.lease.hooks.retain(|run| run.point != hook::Point::PreStop);
                 self.lease.power = Power::Unknown;
                 self.set_deadline(Step::Stop, *until);
                 self.effects.push(Effect::Start);
@@ -346,9 +351,10 @@ impl Life<'_> {
         Some(())
     }
 
-    fn hand_over(&mut self, uuid: Uuid, addresses: &[String]) {
+    fn hand_over(&mut self, uuid: Uuid, addresses: &[String], host_keys: &[String]) {
         self.lease.order.key.uuid = Some(uuid);
         self.lease.addresses = addresses.to_vec();
+        self.lease.host_keys = host_keys.to_vec();
         self.lease.power = Power::On;
         self.lease.handed_over = Some(self.now);
         self.lease.trouble = None;

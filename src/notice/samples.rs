@@ -45,7 +45,9 @@ pub fn stickies() -> Vec<Sticky> {
         next: Some(format!("stopped {UNTIL}")),
         held: None,
         protected: false,
+        progress: None,
         trouble: None,
+        hooks: Vec::new(),
     };
     vec![
         Sticky {

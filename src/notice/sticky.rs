@@ -32,6 +32,8 @@ pub struct Sticky {
     pub approvals_needed: usize,
     /// Who must first agree to own it.
     pub acceptance_by: Option<String>,
+    /// What there is too little of to make the machines now.
+    pub shortage: Option<String>,
     /// The machines.
     pub machines: Vec<MachineLine>,
     /// Machines with a deadline, for the reminder how to extend.
@@ -105,6 +107,23 @@ pub struct MachineLine {
     pub held: Option<String>,
     /// Never stopped or destroyed by itself.
     pub protected: bool,
+    /// How far a step that takes long has got.
+    pub progress: Option<String>,
     /// What is going wrong.
     pub trouble: Option<String>,
+    /// What the operator's hooks did, and what is left to do by hand.
+    pub hooks: Vec<HookLine>,
+}
+
+/// What became of one of the operator's hooks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HookLine {
+    /// What it does.
+    pub title: String,
+    /// Whether it is done.
+    pub done: bool,
+    /// Whether a person has to do it.
+    pub by_hand: bool,
+    /// What it said last.
+    pub said: String,
 }

@@ -15,9 +15,9 @@ use crate::{
 pub(super) fn of(cookbook: &Cookbook, reading: &Reading, cast: &Cast, facts: &Facts) -> Values {
     let mut values = Values::absent(&Schema::of(&cookbook.fields));
     let placement = &cookbook.placement;
-    values.set("request.memory", Datum::Number(placement.memory.get()));
-    values.set("request.disk", Datum::Number(placement.disk.get()));
-    values.set("request.vcpus", Datum::Number(placement.vcpus.get().into()));
+    values.set("request.memory", Datum::Number(placement.shape.memory.get()));
+    values.set("request.disk", Datum::Number(placement.shape.disk.get()));
+    values.set("request.vcpus", Datum::Number(placement.shape.vcpus.get().into()));
     values.set("request.count", Datum::Number(1));
     let mut days = i64::from(cookbook.lifetime.default.days());
     for field in &cookbook.fields {

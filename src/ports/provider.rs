@@ -1,13 +1,13 @@
 //! The provider: where machines are.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use serde::Serialize;
 
 use super::PortError;
 use crate::{
-    identity::{LeaseId, MachineName, ProviderName},
-    quantity::{Mebibytes, Vcpus},
+    cookbook::Placement,
+    identity::{CookbookName, ProviderName},
+    machine::{Capacity, Keep, Machine, MachineKey, MachineOrder},
 };
 
 /// A provider of machines, in the field's words.
@@ -16,17 +16,23 @@ use crate::{
 /// was lost, leaves the same machine and returns the same answer. A machine is
 /// touched only when name, lease id in its metadata and (once known) UUID all
 /// agree; otherwise the call is refused with `GiveUp`.
+///
+/// What takes longer than one call may, ends in
+/// [`Underway`](super::Verdict::Underway): the same call made again goes on
+/// with it, however many processes died in between.
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// The name the operator gave it.
     fn name(&self) -> &ProviderName;
 
-    /// Makes the machine and switches it on. If a machine of this lease is
-    /// there already, completes it.
+    /// Makes the machine, switches it on, and waits until it can be used. If a
+    /// machine of this lease is there already, completes it.
     ///
     /// # Errors
     ///
-    /// `GiveUp` when the name belongs to a machine that is not this lease's.
+    /// `GiveUp` when the name belongs to a machine that is not this lease's,
+    /// or what it should be made of is not there. `Full` when there is no room
+    /// for it now; nothing of it is left then.
     async fn create(&self, order: &MachineOrder) -> Result<Machine, PortError>;
 
     /// The machine of this lease, if there is one.
@@ -57,71 +63,103 @@ pub trait Provider: Send + Sync {
     /// `Missing` when it is not there.
     async fn reboot(&self, machine: &MachineKey) -> Result<(), PortError>;
 
-    /// Removes it with its disks, and verifies that it is gone. A machine that
-    /// is not there is fine.
-    async fn destroy(&self, machine: &MachineKey) -> Result<(), PortError>;
+    /// Brings processors, memory and root disk to what the order says. A
+    /// machine that runs is shut down for it if need be, and runs again
+    /// afterwards. Disks only grow.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` when it is not there; `Full` when there is no room; `GiveUp`
+    /// when the disk would have to shrink.
+    async fn resize(&self, order: &MachineOrder) -> Result<(), PortError>;
+
+    /// Installs the system anew on an empty root disk, unless that was done
+    /// for the order's [`rebuild`](MachineOrder::rebuild) count already. The
+    /// machine keeps its name, addresses and further disks, and runs afterwards.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` when it is not there.
+    async fn rebuild(&self, order: &MachineOrder) -> Result<Machine, PortError>;
+
+    /// Removes it, with its disks unless they are to be kept, and verifies
+    /// that it is gone. A machine that is not there is fine.
+    ///
+    /// # Errors
+    ///
+    /// `GiveUp` when the disks are to be kept and this provider cannot.
+    async fn destroy(&self, machine: &MachineKey, keep: Keep) -> Result<(), PortError>;
 
     /// Removes what was kept of it after its destruction. Nothing kept is fine.
     async fn drop_backups(&self, machine: &MachineKey) -> Result<(), PortError>;
+
+    /// Writes the lease into the metadata of a machine that has none: from
+    /// then on it is ours. Name and UUID (which must be known) have to agree;
+    /// one that holds this very lease is fine.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` when it is not there; `GiveUp` when it is another, or
+    /// belongs to another lease.
+    async fn adopt(&self, machine: &MachineKey) -> Result<(), PortError>;
+
+    /// What it has left.
+    async fn capacity(&self) -> Result<Capacity, PortError>;
+
+    /// Looks whether everything is as it has to be: that it can be reached,
+    /// what we may do there, what the cookbooks want of it. Never fails: what
+    /// cannot be found out is a finding.
+    async fn examine(&self, wanted: &[Wanted]) -> Vec<Finding>;
 }
 
-/// Which machine is meant. All parts must agree before it is touched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MachineKey {
-    /// The lease whose machine it is.
-    pub lease: LeaseId,
-    /// Its name on the provider.
-    pub name: MachineName,
-    /// The provider's own id for it, once it has told us.
-    pub uuid: Option<Uuid>,
+/// What a cookbook wants of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which cookbook.
+    pub cookbook: CookbookName,
+    /// What it wants.
+    pub placement: Placement,
 }
 
-/// A machine to be made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MachineOrder {
-    /// Which machine it will be. Its UUID is proposed, where the provider lets us.
-    pub key: MachineKey,
-    /// Virtual processors.
-    pub vcpus: Vcpus,
-    /// Memory.
-    pub memory: Mebibytes,
-    /// Size of the root disk.
-    pub disk: Mebibytes,
-    /// Base image or operating system, in the provider's words.
-    pub image: Option<String>,
-    /// Network, in the provider's words.
-    pub network: Option<String>,
-    /// Storage class, in the provider's words.
-    pub storage: Option<String>,
-    /// SSH public keys that may log in.
-    pub ssh_keys: Vec<String>,
-    /// Who it is for, shown in its description.
-    pub owner: String,
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How it is.
+    pub grade: Grade,
+    /// What was found, as a sentence.
+    pub what: String,
+    /// What to do about it.
+    pub advice: Option<String>,
 }
 
-/// A machine as the provider shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
-    /// Its name.
-    pub name: MachineName,
-    /// The provider's own id for it.
-    pub uuid: Uuid,
-    /// The lease id found in its metadata; `None` if it is not ours.
-    pub lease: Option<LeaseId>,
-    /// Whether it runs.
-    pub power: Power,
-    /// Addresses the provider or its DHCP gave it, never what the guest claims.
-    pub addresses: Vec<String>,
-}
-
-/// Whether a machine runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How well something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Power {
-    /// It runs.
-    On,
-    /// It does not.
-    Off,
-    /// Nobody could tell.
-    Unknown,
+pub enum Grade {
+    /// As it should be.
+    Good,
+    /// It works, but somebody should look.
+    Doubtful,
+    /// It does not work.
+    Bad,
+}
+
+impl Finding {
+    /// As it should be.
+    #[must_use]
+    pub fn good(what: impl Into<String>) -> Self {
+        Self { grade: Grade::Good, what: what.into(), advice: None }
+    }
+
+    /// It works, but somebody should look.
+    #[must_use]
+    pub fn doubtful(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { grade: Grade::Doubtful, what: what.into(), advice: Some(advice.into()) }
+    }
+
+    /// It does not work.
+    #[must_use]
+    pub fn bad(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { grade: Grade::Bad, what: what.into(), advice: Some(advice.into()) }
+    }
 }

@@ -112,6 +112,15 @@ pub trait Store: Send + Sync {
         error: &str,
     ) -> Result<(), PortError>;
 
+    /// The task has begun and goes on at `due`; until it is finished it counts
+    /// as running. Nothing if the claim was lost.
+    async fn pause_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        progress: &str,
+    ) -> Result<(), PortError>;
+
     /// The task will not succeed by itself: it is kept for a person and no
     /// longer blocks its lane. Nothing if the claim was lost.
     async fn bury_effect(
@@ -130,7 +139,7 @@ pub trait Store: Send + Sync {
     async fn finished_since(&self, kind: EffectKind, since: Timestamp) -> Result<u64, PortError>;
 
     /// How many tasks of this kind that were ordered before this one are being
-    /// performed: they come first when a day's limit is counted.
+    /// performed, between two turns included: they come first when a day's limit is counted.
     async fn running_before(
         &self,
         kind: EffectKind,

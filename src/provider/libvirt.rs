@@ -25,9 +25,10 @@ use virt::connect::Connect;
 use self::{failure::Failure, host::Host, machine::Defaults};
 use crate::{
     identity::ProviderName,
+    machine::{Capacity, Keep, Machine, MachineKey, MachineOrder},
     ports::{
         PortError,
-        provider::{Machine, MachineKey, MachineOrder, Provider},
+        provider::{Finding, Provider, Wanted},
     },
 };
 
@@ -153,7 +154,27 @@ impl Provider for Libvirt {
         self.touch("reboot", machine, machine::reboot).await
     }
 
-    async fn destroy(&self, machine: &MachineKey) -> Result<(), PortError> {
+    async fn resize(&self, order: &MachineOrder) -> Result<(), PortError> {
+        Err(PortError::give_up(format!("resize machine {}", order.key.name), "not offered"))
+    }
+
+    async fn rebuild(&self, order: &MachineOrder) -> Result<Machine, PortError> {
+        Err(PortError::give_up(format!("rebuild machine {}", order.key.name), "not offered"))
+    }
+
+    async fn adopt(&self, machine: &MachineKey) -> Result<(), PortError> {
+        Err(PortError::give_up(format!("adopt machine {}", machine.name), "not offered"))
+    }
+
+    async fn capacity(&self) -> Result<Capacity, PortError> {
+        Err(PortError::give_up("measure the room", "not offered"))
+    }
+
+    async fn examine(&self, _wanted: &[Wanted]) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    async fn destroy(&self, machine: &MachineKey, _keep: Keep) -> Result<(), PortError> {
         self.touch("destroy", machine, machine::destroy).await
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     cookbook::{Approval, Cookbook, Field, FieldKind, Placement, Terms},
+    machine::{Bandwidth, Firmware, Shape},
     quantity::{Delay, Lifetime, Mebibytes, Vcpus},
     request::value::Value,
 };
@@ -27,13 +28,17 @@ pub(crate) fn cookbook(fields: Vec<Field>) -> Cookbook {
         eligible: Vec::new(),
         approval: Approval { by: Vec::new(), count: 1, own: false, unless: None },
         placement: Placement {
-            provider: "kvm1".into(),
+            providers: vec!["kvm1".into()],
             image: None,
             network: None,
             storage: None,
-            vcpus: Vcpus::MIN,
-            memory: size("1 GiB"),
-            disk: size("10 GiB"),
+            shape: Shape { vcpus: Vcpus::MIN, memory: size("1 GiB"), disk: size("10 GiB") },
+            more_disks: Vec::new(),
+            firmware: Firmware::Bios,
+            bandwidth: Bandwidth::default(),
+            parameters: std::collections::BTreeMap::new(),
+            login: "root".to_owned(),
+            keep_disks: false,
         },
         commands: Vec::new(),
     }

@@ -222,6 +222,15 @@ impl Store for Sqlite {
         effects::postpone(&self.writer, effect, due, error).await.doing("postpone a task")
     }
 
+    async fn pause_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        progress: &str,
+    ) -> Result<(), PortError> {
+        effects::pause(&self.writer, effect, due, progress).await.doing("postpone a task")
+    }
+
     async fn bury_effect(
         &self,
         effect: &ClaimedEffect,

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use futures::future::join_all;
 use innkeeper::{
     identity::{LeaseId, MachineName},
-    ports::{
-        PortError, Verdict,
-        provider::{Machine, MachineKey, MachineOrder, Power, Provider},
-    },
+    machine::{Keep, Machine, MachineKey, MachineOrder, Power, Shape},
+    ports::{PortError, Verdict, provider::Provider},
     quantity::{Mebibytes, Vcpus},
 };
 use uuid::Uuid;
+
+use self::patient::Patient;
+
+#[path = "patient.rs"]
+mod patient;
 
 /// What happens behind the provider's back.
 pub(crate) trait Outside: Sync {
@@ -26,7 +29,7 @@ pub(crate) trait Outside: Sync {
 
 /// The whole story. Every provider has to come through it.
 pub(crate) async fn contract(provider: Arc<dyn Provider>, outside: &dyn Outside) {
-    let provider = &*provider;
+    let provider = &Patient(provider);
     a_created_machine_runs_and_is_listed(provider).await;
     creating_again_is_the_same_machine(provider).await;
     replicas_creating_at_once_make_one_machine(provider, outside).await;
@@ -39,6 +42,10 @@ pub(crate) async fn contract(provider: Arc<dyn Provider>, outside: &dyn Outside)
     a_renamed_machine_is_left_alone(provider, outside).await;
     many_machines_at_once_do_not_get_mixed_up(provider).await;
     what_one_replica_made_another_destroys(provider, outside).await;
+    a_machine_is_resized_once_however_often_it_is_asked(provider).await;
+    a_machine_is_rebuilt_once_for_each_count(provider).await;
+    a_stranger_is_adopted_and_then_ours(provider, outside).await;
+    the_room_is_measured(provider).await;
 }
 
 async fn a_created_machine_runs_and_is_listed(provider: &dyn Provider) {
@@ -51,10 +58,8 @@ async fn a_created_machine_runs_and_is_listed(provider: &dyn Provider) {
     assert_eq!(provider.find(&order.key).await.unwrap(), Some(made.clone()));
     assert_eq!(provider.find(&known(&order, &made)).await.unwrap(), Some(made.clone()));
     let listed = listed(provider, order.key.lease).await;
-    let without_addresses = Machine { addresses: Vec::new(), ..made };
-    let found: Vec<_> =
-        listed.into_iter().map(|machine| Machine { addresses: Vec::new(), ..machine }).collect();
-    assert_eq!(found, [without_addresses]);
+    let found: Vec<_> = listed.iter().map(|machine| (&machine.name, machine.uuid)).collect();
+    assert_eq!(found, [(&made.name, made.uuid)]);
 }
 
 async fn creating_again_is_the_same_machine(provider: &dyn Provider) {
@@ -72,7 +77,7 @@ async fn replicas_creating_at_once_make_one_machine(
 ) {
     for number in 0..10 {
         let order = order("raced", number);
-        let other = outside.replica();
+        let other = Patient(outside.replica());
         let (one, two) = tokio::join!(provider.create(&order), other.create(&order));
         assert_eq!(one.unwrap().uuid, two.unwrap().uuid);
         assert_eq!(listed(provider, order.key.lease).await.len(), 1);
@@ -114,11 +119,11 @@ async fn power_can_be_switched_repeatedly(provider: &dyn Provider) {
 
 async fn destroying_again_is_fine(provider: &dyn Provider) {
     let order = order("destroyed", 0);
-    provider.destroy(&order.key).await.unwrap();
+    provider.destroy(&order.key, Keep::Nothing).await.unwrap();
     provider.drop_backups(&order.key).await.unwrap();
     let key = known(&order, &provider.create(&order).await.unwrap());
     for _ in 0..2 {
-        provider.destroy(&key).await.unwrap();
+        provider.destroy(&key, Keep::Nothing).await.unwrap();
         assert_eq!(provider.find(&key).await.unwrap(), None);
         assert_eq!(listed(provider, order.key.lease).await, []);
     }
@@ -127,7 +132,7 @@ async fn destroying_again_is_fine(provider: &dyn Provider) {
     }
     provider.create(&order).await.unwrap();
     provider.stop(&order.key).await.unwrap();
-    provider.destroy(&order.key).await.unwrap();
+    provider.destroy(&order.key, Keep::Nothing).await.unwrap();
     assert_eq!(listed(provider, order.key.lease).await, [], "destroyed while it was off");
 }
 
@@ -139,7 +144,7 @@ async fn what_was_removed_behind_our_back_is_gone(provider: &dyn Provider, outsi
     assert_eq!(provider.start(key).await.unwrap_err().verdict, Verdict::Missing);
     assert_eq!(provider.reboot(key).await.unwrap_err().verdict, Verdict::Missing);
     provider.stop(key).await.unwrap();
-    provider.destroy(key).await.unwrap();
+    provider.destroy(key, Keep::Nothing).await.unwrap();
 }
 
 async fn strangers_are_left_alone(provider: &dyn Provider, outside: &dyn Outside) {
@@ -150,15 +155,9 @@ async fn strangers_are_left_alone(provider: &dyn Provider, outside: &dyn Outside
         outside.define(&order.key.name, uuid, lease);
         refused(provider, &order, "it is not ours").await;
 
-        let expected = Machine {
-            name: order.key.name.clone(),
-            uuid,
-            lease,
-            power: Power::Off,
-            addresses: Vec::new(),
-        };
         let all = provider.list().await.unwrap();
-        assert!(all.contains(&expected), "it is shown as it is: {all:?}");
+        let shown = all.iter().find(|machine| machine.name == order.key.name).unwrap();
+        assert_eq!((shown.lease, shown.power), (lease, Power::Off), "it is shown as it is");
         assert_eq!(listed(provider, order.key.lease).await, []);
     }
 }
@@ -193,7 +192,9 @@ async fn many_machines_at_once_do_not_get_mixed_up(provider: &dyn Provider) {
     }
     let (odd, even): (Vec<_>, Vec<_>) =
         orders.iter().enumerate().partition(|(number, _)| number % 2 == 1);
-    for gone in join_all(odd.iter().map(|(_, order)| provider.destroy(&order.key))).await {
+    for gone in
+        join_all(odd.iter().map(|(_, order)| provider.destroy(&order.key, Keep::Nothing))).await
+    {
         gone.unwrap();
     }
     for (_, order) in odd {
@@ -207,8 +208,85 @@ async fn many_machines_at_once_do_not_get_mixed_up(provider: &dyn Provider) {
 async fn what_one_replica_made_another_destroys(provider: &dyn Provider, outside: &dyn Outside) {
     let order = order("handed-on", 0);
     let key = known(&order, &provider.create(&order).await.unwrap());
-    outside.replica().destroy(&key).await.unwrap();
+    Patient(outside.replica()).destroy(&key, Keep::Nothing).await.unwrap();
     assert_eq!(provider.find(&key).await.unwrap(), None);
+}
+
+async fn a_machine_is_resized_once_however_often_it_is_asked(provider: &dyn Provider) {
+    let mut order = order("resized", 0);
+    let missing = provider.resize(&order).await.unwrap_err();
+    assert_eq!(missing.verdict, Verdict::Missing, "{}", missing.chain());
+    let made = provider.create(&order).await.unwrap();
+    order.key.uuid = Some(made.uuid);
+    order.shape = Shape {
+        vcpus: Vcpus::new(2).unwrap(),
+        memory: Mebibytes::new(768).unwrap(),
+        disk: Mebibytes::new(2048).unwrap(),
+    };
+    for _ in 0..2 {
+        provider.resize(&order).await.unwrap();
+        let found = provider.find(&order.key).await.unwrap().unwrap();
+        assert_eq!((found.uuid, found.power), (made.uuid, Power::On));
+        assert_eq!(found.shape, Some(order.shape));
+    }
+    provider.stop(&order.key).await.unwrap();
+    order.shape.vcpus = Vcpus::new(1).unwrap();
+    provider.resize(&order).await.unwrap();
+    assert_eq!(power(provider, &order.key).await, Some(Power::Off), "it was off and stays so");
+}
+
+async fn a_machine_is_rebuilt_once_for_each_count(provider: &dyn Provider) {
+    let mut order = order("rebuilt", 0);
+    order.rebuild = 1;
+    let missing = provider.rebuild(&order).await.unwrap_err();
+    assert_eq!(missing.verdict, Verdict::Missing, "{}", missing.chain());
+    order.rebuild = 0;
+    let made = provider.create(&order).await.unwrap();
+    order.key.uuid = Some(made.uuid);
+    for count in [1, 1, 2] {
+        order.rebuild = count;
+        let rebuilt = provider.rebuild(&order).await.unwrap();
+        assert_eq!((rebuilt.uuid, rebuilt.lease), (made.uuid, Some(order.key.lease)));
+        assert_eq!(rebuilt.power, Power::On);
+    }
+    assert_eq!(listed(provider, order.key.lease).await.len(), 1);
+}
+
+async fn a_stranger_is_adopted_and_then_ours(provider: &dyn Provider, outside: &dyn Outside) {
+    let mut order = order("adopted", 0);
+    let uuid = Uuid::from_u128(0xad00_7ed0);
+    order.key.uuid = Some(uuid);
+    let missing = provider.adopt(&order.key).await.unwrap_err();
+    assert_eq!(missing.verdict, Verdict::Missing, "{}", missing.chain());
+    outside.define(&order.key.name, uuid, None);
+    let found = provider.list().await.unwrap();
+    let found = found.iter().find(|machine| machine.name == order.key.name).unwrap();
+    order.key.uuid = Some(found.uuid);
+    for _ in 0..2 {
+        provider.adopt(&order.key).await.unwrap();
+        let adopted = provider.find(&order.key).await.unwrap().unwrap();
+        assert_eq!((adopted.uuid, adopted.lease), (found.uuid, Some(order.key.lease)));
+    }
+    let other = MachineKey { lease: lease("adopted", 1), ..order.key.clone() };
+    let refused = provider.adopt(&other).await.unwrap_err();
+    assert_eq!(refused.verdict, Verdict::GiveUp, "{}", refused.chain());
+    let wrong = MachineKey { uuid: Some(Uuid::from_u128(0xdead)), ..order.key.clone() };
+    let refused = provider.adopt(&wrong).await.unwrap_err();
+    assert_eq!(refused.verdict, Verdict::GiveUp, "{}", refused.chain());
+    provider.destroy(&order.key, Keep::Nothing).await.unwrap();
+    assert_eq!(provider.find(&order.key).await.unwrap(), None);
+}
+
+async fn the_room_is_measured(provider: &dyn Provider) {
+    let room = provider.capacity().await.unwrap();
+    assert!(room.largest_memory <= room.memory, "{room:?}");
+    assert!(room.memory >= 512, "{room:?}");
+    let mut huge = order("huge", 0);
+    huge.shape.memory = Mebibytes::MAX;
+    assert!(room.shortage(&huge, &[]).is_some());
+    let full = provider.create(&huge).await.unwrap_err();
+    assert_eq!(full.verdict, Verdict::Full, "{}", full.chain());
+    assert_eq!(listed(provider, huge.key.lease).await, [], "nothing of it is left");
 }
 
 /// Every call on that machine is refused for good, with advice and a reason.
@@ -220,7 +298,7 @@ async fn refused(provider: &dyn Provider, order: &MachineOrder, why: &str) {
         provider.start(key).await.unwrap_err(),
         provider.stop(key).await.unwrap_err(),
         provider.reboot(key).await.unwrap_err(),
-        provider.destroy(key).await.unwrap_err(),
+        provider.destroy(key, Keep::Nothing).await.unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.verdict, Verdict::GiveUp, "{why}: {}", error.chain());
@@ -250,19 +328,15 @@ fn lease(story: &str, number: u8) -> LeaseId {
 }
 
 pub(crate) fn order(story: &str, number: u8) -> MachineOrder {
-    MachineOrder {
-        key: MachineKey {
-            lease: lease(story, number),
-            name: MachineName(format!("{story}-{number}")),
-            uuid: None,
-        },
+    let key = MachineKey {
+        lease: lease(story, number),
+        name: MachineName(format!("{story}-{number}")),
+        uuid: None,
+    };
+    let shape = Shape {
         vcpus: Vcpus::new(1).unwrap(),
         memory: Mebibytes::new(512).unwrap(),
         disk: Mebibytes::new(1024).unwrap(),
-        image: None,
-        network: None,
-        storage: None,
-        ssh_keys: Vec::new(),
-        owner: "alice".into(),
-    }
+    };
+    MachineOrder::plain(key, shape, "alice")
 }

@@ -5,7 +5,7 @@ use innkeeper::{
     app::practice::{CAROL, DAN},
     cookbook::Cookbooks,
     identity::{ForgeName, IssueNumber, IssueRef, ProjectId},
-    ports::provider::Power,
+    machine::Power,
     rehearsal::{IssueKey, Level, Membership},
 };
 

@@ -6,7 +6,7 @@ use innkeeper::{
     cookbook::{Cookbooks, Principal},
     engine::Settings,
     lease::Lease,
-    ports::provider::Power,
+    machine::Power,
     rehearsal::IssueKey,
 };
 

@@ -10,7 +10,7 @@ use std::{
 
 use chrono::TimeDelta;
 use futures::{StreamExt as _, stream};
-use innkeeper::{engine::Turn, ports::provider::Power, rehearsal::IssueKey};
+use innkeeper::{engine::Turn, machine::Power, rehearsal::IssueKey};
 
 use crate::{
     host::Call,

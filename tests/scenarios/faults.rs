@@ -11,7 +11,8 @@ use futures::{StreamExt as _, stream};
 use http::Method;
 use innkeeper::{
     app::practice::{BOT, token},
-    ports::{clock::Clock as _, provider::Power},
+    machine::Power,
+    ports::clock::Clock as _,
     rehearsal::{Fault, IssueKey, Received, Trouble},
 };
 

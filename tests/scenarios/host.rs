@@ -9,9 +9,10 @@ use std::{
 use async_trait::async_trait;
 use innkeeper::{
     identity::{LeaseId, MachineName, ProviderName},
+    machine::{Capacity, Keep, Machine, MachineKey, MachineOrder, Power},
     ports::{
         PortError,
-        provider::{Machine, MachineKey, MachineOrder, Power, Provider},
+        provider::{Finding, Provider, Wanted},
     },
 };
 use uuid::Uuid;
@@ -22,6 +23,8 @@ pub(crate) enum Call {
     Create,
     Start,
     Stop,
+    Resize,
+    Rebuild,
     Destroy,
     DropBackups,
     List,
@@ -47,6 +50,9 @@ struct Inside {
     /// Every call that changed something, in order.
     log: Vec<(Call, MachineName)>,
     next_uuid: u128,
+    /// How often each machine's system was installed anew.
+    builds: BTreeMap<MachineName, u32>,
+    capacity: Capacity,
 }
 
 impl Inside {
@@ -75,7 +81,9 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.into(), inside: Mutex::default() }
+        let capacity = Capacity { memory: 1 << 30, largest_memory: 1 << 30, ..Capacity::default() };
+        let inside = Inside { capacity, ..Inside::default() };
+        Self { name: name.into(), inside: Mutex::new(inside) }
     }
 
     /// The next such call fails in this way; several are failed in order.
@@ -103,6 +111,12 @@ impl Host {
         }
     }
 
+    /// It has that much memory for machines, in MiB.
+    pub(crate) fn has_memory(&self, mebibytes: u64) {
+        self.lock().capacity.memory = mebibytes;
+        self.lock().capacity.largest_memory = mebibytes;
+    }
+
     /// Somebody removes a machine at the host.
     pub(crate) fn remove(&self, name: &str) {
         self.lock().machines.remove(&name.into());
@@ -119,6 +133,8 @@ impl Host {
                 lease,
                 power: Power::On,
                 addresses: vec![],
+                host_keys: vec![],
+                shape: None,
             }
         };
         self.put_machine(machine.clone());
@@ -196,6 +212,13 @@ impl Provider for Host {
         };
         let power = if halfway { Power::Off } else { Power::On };
         self.act(Call::Create, &order.key, |inside| {
+            let known = inside.machines.contains_key(&order.key.name);
+            let used = inside.machines.values().filter_map(|m| m.shape).map(|s| s.memory.get());
+            let left = inside.capacity.memory.saturating_sub(used.sum());
+            if !known && order.shape.memory.get() > left {
+                let why = format!("it needs {}, {left} MiB is free", order.shape.memory);
+                return Err(PortError::full("create it", why));
+            }
             inside.next_uuid += 1;
             let uuid = Uuid::from_u128(inside.next_uuid);
             let machine = inside.machines.entry(order.key.name.clone()).or_insert(Machine {
@@ -204,6 +227,8 @@ impl Provider for Host {
                 lease: Some(order.key.lease),
                 power,
                 addresses: vec!["192.0.2.7".to_owned()],
+                host_keys: vec!["SHA256:abc (ED25519)".to_owned()],
+                shape: Some(order.shape),
             });
             machine.power = power;
             Ok(())
@@ -239,7 +264,58 @@ impl Provider for Host {
         self.set_power(Call::Start, key, Power::On)
     }
 
-    async fn destroy(&self, key: &MachineKey) -> Result<(), PortError> {
+    async fn resize(&self, order: &MachineOrder) -> Result<(), PortError> {
+        self.act(Call::Resize, &order.key, |inside| {
+            match inside.machines.get_mut(&order.key.name) {
+                Some(machine) => machine.shape = Some(order.shape),
+                None => return Err(PortError::missing("resize it", "there is no such machine")),
+            }
+            Ok(())
+        })
+    }
+
+    async fn rebuild(&self, order: &MachineOrder) -> Result<Machine, PortError> {
+        let built = self.lock().builds.get(&order.key.name).copied().unwrap_or(0);
+        if built < order.rebuild {
+            self.act(Call::Rebuild, &order.key, |inside| {
+                inside.builds.insert(order.key.name.clone(), order.rebuild);
+                Ok(())
+            })?;
+        }
+        self.find(&order.key)
+            .await?
+            .ok_or_else(|| PortError::missing("rebuild it", "there is no such machine"))
+    }
+
+    async fn adopt(&self, key: &MachineKey) -> Result<(), PortError> {
+        let mut inside = self.lock();
+        let Some(machine) = inside.machines.get_mut(&key.name) else {
+            return Err(PortError::missing("adopt it", "there is no such machine"));
+        };
+        let free = machine.lease.is_none_or(|lease| lease == key.lease);
+        if !free || Some(machine.uuid) != key.uuid {
+            return Err(PortError::give_up("adopt it", "it is another machine")
+                .advice(format!("see whose machine `{}` is", key.name)));
+        }
+        machine.lease = Some(key.lease);
+        Ok(())
+    }
+
+    async fn capacity(&self) -> Result<Capacity, PortError> {
+        let inside = self.lock();
+        let mut left = inside.capacity.clone();
+        let used: u64 =
+            inside.machines.values().filter_map(|m| m.shape).map(|s| s.memory.get()).sum();
+        left.memory = left.memory.saturating_sub(used);
+        left.largest_memory = left.largest_memory.min(left.memory);
+        Ok(left)
+    }
+
+    async fn examine(&self, _wanted: &[Wanted]) -> Vec<Finding> {
+        vec![Finding::good("It is in memory.")]
+    }
+
+    async fn destroy(&self, key: &MachineKey, _keep: Keep) -> Result<(), PortError> {
         self.act(Call::Destroy, key, |inside| {
             inside.machines.remove(&key.name);
             Ok(())

@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 use innkeeper::{
     app::practice::{ALICE, BOB, MALLORY},
-    ports::provider::Power,
+    machine::Power,
     rehearsal::{IssueKey, references},
 };
 
@@ -200,7 +200,7 @@ async fn an_edit_after_approval_changes_nothing_and_that_is_said_once() {
         world.edited("alice", issue, &[("Memory", "8 GX")]).await;
         world.silent(issue);
         assert_eq!(world.sticky(issue), sticky);
-        assert_eq!(world.leases().await[0].order.memory.get(), 2048);
+        assert_eq!(world.leases().await[0].order.shape.memory.get(), 2048);
     })
     .await;
 }

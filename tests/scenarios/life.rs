@@ -1,7 +1,7 @@
 //! From request to retirement.
 
 use chrono::TimeDelta;
-use innkeeper::ports::provider::Power;
+use innkeeper::machine::Power;
 
 use crate::{
     host::{Call, Fails},

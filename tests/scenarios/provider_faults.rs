@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use innkeeper::{
     identity::{LeaseId, MachineName},
     lease::State,
-    ports::provider::{Machine, Power, Provider},
+    machine::{Machine, Power},
+    ports::provider::Provider,
     rehearsal::IssueKey,
 };
 use uuid::Uuid;
@@ -27,7 +28,15 @@ impl Outside for Shared {
 
     fn define(&self, name: &MachineName, uuid: Uuid, lease: Option<LeaseId>) {
         let (name, power) = (name.clone(), Power::Off);
-        self.0.put_machine(Machine { name, uuid, lease, power, addresses: Vec::new() });
+        self.0.put_machine(Machine {
+            name,
+            uuid,
+            lease,
+            power,
+            addresses: Vec::new(),
+            host_keys: Vec::new(),
+            shape: None,
+        });
     }
 
     fn remove(&self, name: &MachineName) {

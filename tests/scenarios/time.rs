@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use innkeeper::{
-    ports::{clock::Clock as _, provider::Power},
+    machine::Power,
+    ports::clock::Clock as _,
     rehearsal::{Fault, IssueKey, Trouble},
 };
 

@@ -13,7 +13,11 @@ use innkeeper::{
     cookbook::{self, Cookbooks, issue_template},
     engine::Settings,
     lease::Lease,
-    ports::{clock::Clock as _, provider::Provider},
+    ports::{
+        clock::Clock as _,
+        hooks::{HookRunner, NoHooks},
+        provider::Provider,
+    },
     rehearsal::{IssueKey, IssueSnapshot, IssueState, Options, quick_actions, references},
     store::audit_chain,
 };
@@ -88,6 +92,7 @@ pub(crate) async fn brief(story: impl AsyncFnOnce(&mut World)) {
 pub(crate) struct Scene {
     pub(crate) begin: &'static str,
     pub(crate) hosts: &'static [&'static str],
+    pub(crate) hook_runner: Arc<dyn HookRunner>,
     pub(crate) cookbooks: Cookbooks,
     pub(crate) adjust: fn(&mut Settings),
 }
@@ -97,6 +102,7 @@ impl Default for Scene {
         Self {
             begin: BEGIN,
             hosts: &["libvirt"],
+            hook_runner: Arc::new(NoHooks),
             cookbooks: cookbook::load::embedded(),
             adjust: |_| {},
         }
@@ -136,6 +142,7 @@ impl World {
         let practice = Practice::start(Setup {
             clock: clock.clone(),
             providers: hosts.iter().map(|host| host.clone() as Arc<dyn Provider>).collect(),
+            hook_runner: scene.hook_runner,
             cookbooks: scene.cookbooks,
             folder: folder.path().to_owned(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),

@@ -8,11 +8,9 @@ use innkeeper::{
         UserId,
     },
     lease::{Deadline, Lease, State, Step, lifecycle::Effect},
+    machine::{Keep, MachineKey, MachineOrder, Power, Shape},
     policy::Verdict,
-    ports::{
-        provider::{MachineKey, MachineOrder, Power},
-        store::{Actor, AuditNote, Change, Delivery, Store, Versioned},
-    },
+    ports::store::{Actor, AuditNote, Change, Delivery, Store, Versioned},
     request::{Reading, Request, WaitsOn, lifecycle, value::Term},
 };
 use serde::de::DeserializeOwned;
@@ -73,6 +71,7 @@ pub(crate) fn request(number: u64) -> Request {
         approvals: Vec::new(),
         accepted: false,
         leases: Vec::new(),
+        shortage: None,
         sticky: None,
         questions: Vec::new(),
         closing_answered: false,
@@ -100,21 +99,12 @@ pub(crate) fn lease(number: u64) -> Lease {
         owner: person(),
         fallback: Vec::new(),
         provider: "kvm1".into(),
-        order: MachineOrder {
-            key: MachineKey {
-                lease: id,
-                name: format!("guest-{number}").as_str().into(),
-                uuid: None,
-            },
-            vcpus: read(json!(1)),
-            memory: read(json!(1024)),
-            disk: read(json!(1024)),
-            image: None,
-            network: None,
-            storage: None,
-            ssh_keys: Vec::new(),
-            owner: "alice".to_owned(),
-        },
+        order: MachineOrder::plain(
+            MachineKey { lease: id, name: format!("guest-{number}").as_str().into(), uuid: None },
+            Shape { vcpus: read(json!(1)), memory: read(json!(1024)), disk: read(json!(1024)) },
+            "alice",
+        ),
+        keep: Keep::Nothing,
         state: State::Provisioning,
         waits_on: WaitsOn::Provider,
         waits_since: at(0),
@@ -127,7 +117,10 @@ pub(crate) fn lease(number: u64) -> Lease {
         hold: None,
         protected: false,
         addresses: Vec::new(),
+        host_keys: Vec::new(),
+        progress: None,
         trouble: None,
+        hooks: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     },
     cookbook::{self, Cookbooks},
     identity::{ProviderName, Timestamp},
-    ports::{clock::Clock as _, provider::Provider},
+    ports::{clock::Clock as _, hooks::NoHooks, provider::Provider},
     provider::libvirt::{Libvirt, Settings},
     rehearsal::Options,
 };
@@ -65,6 +65,7 @@ impl Stage {
         let practice = Practice::start(Setup {
             clock: clock.clone(),
             providers: vec![provider],
+            hook_runner: Arc::new(NoHooks),
             cookbooks: cookbooks.clone(),
             folder: folder.to_owned(),
             listener,

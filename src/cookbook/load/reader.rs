@@ -240,6 +240,18 @@ impl<'a> Table<'a> {
         None
     }
 
+    /// All keys with their texts, whatever the keys are.
+    pub(super) fn all_texts(&self) -> Vec<(String, String)> {
+        let mut texts = Vec::new();
+        for (key, value) in self.entries {
+            match scalar(value.get_ref()) {
+                Some(text) => texts.push((key.get_ref().as_ref().to_owned(), text)),
+                None => self.wrong_type(key.get_ref().as_ref(), value, "a text in quotes"),
+            }
+        }
+        texts
+    }
+
     /// A table within this one.
     pub(super) fn table(&self, key: &'static str, title: &'static str) -> Option<Table<'a>> {
         let value = self.value(key)?;

@@ -2,10 +2,9 @@
 
 use super::reader::{At, Table};
 use crate::{
-    cookbook::{Approval, Placement, PowerCommand, Principal, Rule, diagnostic::nearest},
-    identity::{FieldName, ProviderName},
+    cookbook::{Approval, MachineCommand, PowerCommand, Principal, Rule, diagnostic::nearest},
+    identity::FieldName,
     policy::expression::Schema,
-    quantity::{Mebibytes, Vcpus},
 };
 
 /// `[[rule]]`. `fields` are the names of the form; `None` when they could not
@@ -118,43 +117,18 @@ fn principals(table: &Table<'_>, example: &str) -> Option<Vec<Principal>> {
     Some(principals)
 }
 
-/// `[placement]`: where and how machines are made.
-pub(super) fn placement(table: &Table<'_>) -> Placement {
-    let provider = table.required("provider", "provider = \"libvirt\"");
-    let image = table.line_of_text("image");
-    let network = table.line_of_text("network");
-    let template = table.line_of_text("disk_template");
-    let storage = table.line_of_text("storage");
-    let vcpus = table.read("vcpus", Vcpus::parse);
-    let memory = table.read("memory", Mebibytes::parse);
-    let disk = table.read("disk", Mebibytes::parse);
-    table.finish();
-    if let (Some(template), Some(_)) = (&template, &storage) {
-        let message = "`disk_template` and `storage` are two words for the same thing";
-        table.file.report_with(&template.span, message, "keep one of them");
-    }
-    let gibibytes = |number: u64| Mebibytes::new(number * 1024).unwrap_or(Mebibytes::MIN);
-    Placement {
-        provider: ProviderName(provider.map(|provider| provider.value).unwrap_or_default()),
-        image: image.map(|image| image.value),
-        network: network.map(|network| network.value),
-        storage: storage.or(template).map(|storage| storage.value),
-        vcpus: vcpus.map_or(Vcpus::MIN, |vcpus| vcpus.value),
-        memory: memory.map_or(gibibytes(1), |memory| memory.value),
-        disk: disk.map_or(gibibytes(10), |disk| disk.value),
-    }
-}
-
 /// `[commands]`: what owners may do themselves.
-pub(super) fn commands(table: &Table<'_>) -> Vec<PowerCommand> {
+pub(super) fn commands(table: &Table<'_>) -> Vec<MachineCommand> {
     let allow = table.read_all("allow", |text| match text {
-        "start" => Ok(PowerCommand::Start),
-        "stop" => Ok(PowerCommand::Stop),
-        "reboot" => Ok(PowerCommand::Reboot),
-        _ => Err(format!("`{text}` is none of `start`, `stop` and `reboot`")),
+        "start" => Ok(MachineCommand::Power(PowerCommand::Start)),
+        "stop" => Ok(MachineCommand::Power(PowerCommand::Stop)),
+        "reboot" => Ok(MachineCommand::Power(PowerCommand::Reboot)),
+        "rebuild" => Ok(MachineCommand::Rebuild),
+        "resize" => Ok(MachineCommand::Resize),
+        _ => Err(format!("`{text}` is none of `start`, `stop`, `reboot`, `rebuild` and `resize`")),
     });
     table.finish();
-    let mut commands: Vec<PowerCommand> =
+    let mut commands: Vec<MachineCommand> =
         allow.map(|allow| allow.value).unwrap_or_default().into_iter().map(|at| at.value).collect();
     commands.sort_unstable();
     commands.dedup();

@@ -52,7 +52,8 @@ fn the_shipped_cookbooks_load() {
     assert_eq!(sandbox.label.as_deref(), Some("sandbox"));
     assert_eq!(sandbox.eligible.len(), 1);
     assert!(sandbox.approval.unless.is_some() && !sandbox.approval.own);
-    assert_eq!(sandbox.commands, [PowerCommand::Start, PowerCommand::Stop, PowerCommand::Reboot]);
+    let power = [PowerCommand::Start, PowerCommand::Stop, PowerCommand::Reboot];
+    assert_eq!(sandbox.commands, power.map(crate::cookbook::MachineCommand::Power));
     let lifetime = sandbox.field("lifetime").unwrap();
     assert_eq!(lifetime.default, Some(Value::Lifetime(sandbox.lifetime.default)));
     assert!(!lifetime.required);
@@ -113,7 +114,7 @@ fn what_is_left_out_gets_its_documented_default() {
     assert_eq!([book.fields[0].required, book.fields[1].required], [true, false]);
     assert_eq!((book.approval.count, book.approval.own), (1, false));
     assert!(book.eligible.is_empty() && book.commands.is_empty() && book.rules.is_empty());
-    assert_eq!(book.placement.memory.get(), 1024);
+    assert_eq!(book.placement.shape.memory.get(), 1024);
 }
 
 #[test]

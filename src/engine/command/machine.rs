@@ -2,7 +2,7 @@
 
 use super::Order;
 use crate::{
-    cookbook::PowerCommand,
+    cookbook::{MachineCommand, PowerCommand},
     effect::NewEffect,
     engine::{
         Engine,
@@ -38,7 +38,9 @@ impl Engine {
         command: PowerCommand,
         machine: Option<&MachineName>,
     ) {
-        let allowed = order.cookbook.is_some_and(|cookbook| cookbook.commands.contains(&command));
+        let allowed = order
+            .cookbook
+            .is_some_and(|cookbook| cookbook.commands.contains(&MachineCommand::Power(command)));
         let hint = Some("A stopped machine whose time is up comes back with `restore`.");
         for lease in draft.meant(order, machine, &[State::Active], hint) {
             let entitled = allowed && (draft.is_owner(order, lease.id) || order.rights.decides());

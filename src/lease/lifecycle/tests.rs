@@ -12,7 +12,7 @@ use crate::{
         Timestamp, UserId,
     },
     lease::{Announcement, Deadline, Lease, State, Step, warning},
-    ports::provider::{MachineKey, MachineOrder, Power},
+    machine::{Keep, MachineKey, MachineOrder, Power, Shape},
     quantity::{Delay, Lifetime, Mebibytes, Vcpus},
     request::{WaitsOn, value::Term},
 };
@@ -63,17 +63,16 @@ fn lease() -> Lease {
         owner: alice(),
         fallback: vec![],
         provider: "kvm".into(),
-        order: MachineOrder {
-            key: MachineKey { lease: id, name: MachineName::from("sandbox-7"), uuid: None },
-            vcpus: Vcpus::new(1).unwrap(),
-            memory: Mebibytes::new(1024).unwrap(),
-            disk: Mebibytes::new(10_240).unwrap(),
-            image: None,
-            network: None,
-            storage: None,
-            ssh_keys: vec![],
-            owner: "alice".into(),
-        },
+        order: MachineOrder::plain(
+            MachineKey { lease: id, name: MachineName::from("sandbox-7"), uuid: None },
+            Shape {
+                vcpus: Vcpus::new(1).unwrap(),
+                memory: Mebibytes::new(1024).unwrap(),
+                disk: Mebibytes::new(10_240).unwrap(),
+            },
+            "alice",
+        ),
+        keep: Keep::Nothing,
         state: State::Provisioning,
         waits_on: WaitsOn::Provider,
         waits_since: start(),
@@ -86,12 +85,19 @@ fn lease() -> Lease {
         hold: None,
         protected: false,
         addresses: vec![],
+        host_keys: vec![],
+        progress: None,
         trouble: None,
+        hooks: vec![],
     }
 }
 
 fn created() -> Event {
-    Event::Created { uuid: uuid::Uuid::from_u128(9), addresses: vec!["192.0.2.7".into()] }
+    Event::Created {
+        uuid: uuid::Uuid::from_u128(9),
+        addresses: vec!["192.0.2.7".into()],
+        host_keys: vec![],
+    }
 }
 
 /// Plays a life: events at moments, with every comment delivered at once.

@@ -9,7 +9,8 @@ use virt::error::ErrorNumber;
 
 use crate::{
     identity::{LeaseId, MachineName},
-    ports::{PortError, provider::MachineKey},
+    machine::MachineKey,
+    ports::PortError,
 };
 
 /// A failed step.

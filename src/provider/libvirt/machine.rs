@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     identity::MachineName,
-    ports::provider::{Machine, MachineKey, MachineOrder, Power},
+    machine::{Machine, MachineKey, MachineOrder, Power},
 };
 
 /// What a cookbook leaves open.
@@ -98,7 +98,7 @@ fn define(connect: &Connect, order: &MachineOrder, defaults: &Defaults) -> Resul
     }
     let network = order.network.as_ref().or(defaults.network.as_ref());
     let disk = match order.storage.as_ref().or(defaults.pool.as_ref()) {
-        Some(pool) => Some(volume::provide(connect, pool, &order.key, order.disk)?),
+        Some(pool) => Some(volume::provide(connect, pool, &order.key, order.shape.disk)?),
         None => None,
     };
     let description = xml::domain(
@@ -247,6 +247,8 @@ fn shown(domain: &Domain, addresses: Addresses) -> Result<Machine, Failure> {
         lease: tag(domain)?.map(|tag| tag.lease),
         power,
         addresses: if ask { leased_addresses(domain) } else { Vec::new() },
+        host_keys: Vec::new(),
+        shape: None,
     })
 }
 

@@ -16,7 +16,7 @@ use super::{
     failure::Failure,
     xml::{self, Disk, Format},
 };
-use crate::{ports::provider::MachineKey, quantity::Mebibytes};
+use crate::{machine::MachineKey, quantity::Mebibytes};
 
 /// The machine's disk in that pool, made if it is not there yet.
 pub(super) fn provide(

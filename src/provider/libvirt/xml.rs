@@ -9,7 +9,7 @@ use std::io;
 use quick_xml::{Writer, events::BytesText};
 use uuid::Uuid;
 
-use crate::{identity::LeaseId, ports::provider::MachineOrder};
+use crate::{identity::LeaseId, machine::MachineOrder};
 
 /// The namespace of our metadata element. Never fetched.
 pub(super) const NAMESPACE: &str = "https://innkeeper.invalid/xmlns/libvirt/1";
@@ -77,8 +77,8 @@ pub(super) fn domain(
                 identity(xml, order, uuid, disk.map(|disk| &*disk.pool))?;
                 xml.create_element("memory")
                     .with_attribute(("unit", "MiB"))
-                    .write_text_content(BytesText::new(&order.memory.get().to_string()))?;
-                text(xml, "vcpu", &order.vcpus.get().to_string())?;
+                    .write_text_content(BytesText::new(&order.shape.memory.get().to_string()))?;
+                text(xml, "vcpu", &order.shape.vcpus.get().to_string())?;
                 boot(xml, hypervisor)?;
                 xml.create_element("features").write_inner_content(|xml| {
                     // Without it the guest never hears that it should shut down.

@@ -107,13 +107,35 @@ pub(super) async fn postpone(
     error: &str,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "UPDATE effects SET state = 'pending', due = $3, claimed_until = NULL, last_error = $4
+        "UPDATE effects SET
+             state = 'pending', begun = 0, due = $3, claimed_until = NULL, last_error = $4
          WHERE id = $1 AND attempts = $2 AND state = 'running'",
     )
     .bind(effect.id.cast_signed())
     .bind(i64::from(effect.attempts))
     .bind(from_time(due))
     .bind(error)
+    .execute(database)
+    .await
+    .map(drop)
+}
+
+/// The task has begun and goes on later.
+pub(super) async fn pause(
+    database: impl SqliteExecutor<'_>,
+    effect: &ClaimedEffect,
+    due: Timestamp,
+    progress: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE effects SET
+             state = 'pending', begun = 1, due = $3, claimed_until = NULL, last_error = $4
+         WHERE id = $1 AND attempts = $2 AND state = 'running'",
+    )
+    .bind(effect.id.cast_signed())
+    .bind(i64::from(effect.attempts))
+    .bind(from_time(due))
+    .bind(progress)
     .execute(database)
     .await
     .map(drop)
@@ -169,14 +191,17 @@ pub(super) const FINISHED_SINCE: &str =
     "SELECT COUNT(*) FROM effects WHERE kind = $1 AND finished_at >= $2";
 
 /// How many of this kind with a lower number are claimed, be it by somebody
-/// who has died: what they did is not known yet.
+/// who has died: what they did is not known yet. Those between two turns have
+/// begun as well.
 pub(super) async fn running_before(
     database: impl SqliteExecutor<'_>,
     kind: EffectKind,
     effect: &ClaimedEffect,
 ) -> sqlx::Result<u64> {
     sqlx::query_scalar(
-        "SELECT COUNT(*) FROM effects WHERE state = 'running' AND kind = $1 AND id < $2",
+        "SELECT COUNT(*) FROM effects
+         WHERE state IN ('pending', 'running') AND (state = 'running' OR begun = 1)
+           AND kind = $1 AND id < $2",
     )
     .bind(kind.word())
     .bind(effect.id.cast_signed())

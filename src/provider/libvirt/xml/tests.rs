@@ -3,24 +3,19 @@ use uuid::Uuid;
 use super::{Disk, Format, Hypervisor, Tag, domain, mac_address, plain, read};
 use crate::{
     identity::LeaseId,
-    ports::provider::{MachineKey, MachineOrder},
+    machine::{MachineKey, MachineOrder, Shape},
     quantity::{Mebibytes, Vcpus},
 };
 
 const LEASE: LeaseId = LeaseId(Uuid::from_u128(0x0123_4567_89ab_4cde_8f01_2345_6789_abcd));
 
 fn order(owner: &str) -> MachineOrder {
-    MachineOrder {
-        key: MachineKey { lease: LEASE, name: "web-1".into(), uuid: None },
+    let shape = Shape {
         vcpus: Vcpus::new(2).unwrap(),
         memory: Mebibytes::new(2048).unwrap(),
         disk: Mebibytes::new(10_240).unwrap(),
-        image: None,
-        network: None,
-        storage: None,
-        ssh_keys: Vec::new(),
-        owner: owner.to_owned(),
-    }
+    };
+    MachineOrder::plain(MachineKey { lease: LEASE, name: "web-1".into(), uuid: None }, shape, owner)
 }
 
 fn kvm() -> Hypervisor {

@@ -10,7 +10,7 @@ packages=(
   libvirt-daemon-system libvirt-clients
   'qemu-system-x86=1:7.2*' 'qemu-system-common=1:7.2*' 'qemu-system-data=1:7.2*'
   'qemu-utils=1:7.2*' 'seabios=1.16.2*' ovmf
-  dnsmasq-base iptables iproute2 procps util-linux openssh-client
+  dnsmasq-base iptables iproute2 procps util-linux openssh-client curl socat
   # A cluster without guests.
   ganeti
   # Building the guest: a disk image without loop devices or mounts.

@@ -79,7 +79,7 @@ C
   mke2fs -q -F -t ext4 -b 4096 -O ^metadata_csum_seed -L rootfs -m 0 \
     -E "offset=$(((efi + 1) << 20)),root_owner=0:0" -d root disk.raw "$((size - efi - 1))M" 2>/dev/null
   printf 'label: dos\nlabel-id: 0x1ee9f00d\nstart=2048, size=%d, type=ef\nstart=%d, type=83, bootable\n' \
-    $((efi * 2048)) $(((efi + 1) * 2048)) | sfdisk -q -w never --no-reread --no-tell-kernel disk.raw
+    $((efi * 2048)) $(((efi + 1) * 2048)) | sfdisk -q -w never -W never --no-reread --no-tell-kernel disk.raw 2>/dev/null
 
   # BIOS: the boot sector reads what follows it, up to the first partition.
   grub-mkimage -O i386-pc -o core.img -c menu.cfg -p /boot/grub biosdisk search search_label $modules

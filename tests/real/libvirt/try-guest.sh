@@ -57,7 +57,8 @@ for firmware in bios efi; do
   cat >"$work/domain.xml" <<C
 <domain type='$kind'>
   <name>try-guest</name><memory unit='MiB'>512</memory><vcpu>1</vcpu>
-  <os $([ $firmware = bios ] || echo "firmware='efi'")><type arch='x86_64' machine='q35'>hvm</type></os>
+  <os $([ $firmware = bios ] || echo "firmware='efi'")><type arch='x86_64' machine='q35'>hvm</type>
+    $([ $firmware = bios ] || echo "<firmware><feature enabled='no' name='secure-boot'/></firmware>")</os>
   <features><acpi/></features>
   <devices>
     <disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='unsafe'/><source file='$work/disk'/><target dev='vda' bus='virtio'/></disk>
@@ -88,7 +89,7 @@ C
   guest 'hostname; cat /etc/motd; cat /proc/partitions' >"$work/seen"
   grep -qx try-guest "$work/seen"
   grep -q "This is \"alice\"'s, until Friday." "$work/seen"
-  grep 'ssh=up' "$work/console" || true
+  grep -o 'READY .*' "$work/console" || true
   for ((tries = 0; tries < 60; tries++)); do
     v qemu-agent-command try-guest '{"execute":"guest-ping"}' >/dev/null 2>&1 && break
     sleep 1

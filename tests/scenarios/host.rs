@@ -41,6 +41,8 @@ pub(crate) enum Fails {
     Halfway,
     /// It will not work later either.
     ForGood,
+    /// It has begun and takes another turn.
+    Slow,
 }
 
 #[derive(Default)]
@@ -173,6 +175,10 @@ impl Host {
         match fails {
             Some(Fails::Before | Fails::Halfway) => {
                 return Err(PortError::retry(doing, "the host does not answer"));
+            }
+            Some(Fails::Slow) => {
+                let after = std::time::Duration::from_secs(2);
+                return Err(PortError::underway(doing, "job 12 is running", after));
             }
             Some(Fails::ForGood) => return Err(PortError::give_up(doing, "the host refuses")),
             _ => {}

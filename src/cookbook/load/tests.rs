@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{embedded, files, folder};
 use crate::{
-    cookbook::{FieldKind, PowerCommand},
+    cookbook::{FieldKind, MachineCommand, PowerCommand},
     identity::CookbookName,
     quantity::Lifetime,
     request::value::Value,
@@ -53,7 +53,9 @@ fn the_shipped_cookbooks_load() {
     assert_eq!(sandbox.eligible.len(), 1);
     assert!(sandbox.approval.unless.is_some() && !sandbox.approval.own);
     let power = [PowerCommand::Start, PowerCommand::Stop, PowerCommand::Reboot];
-    assert_eq!(sandbox.commands, power.map(crate::cookbook::MachineCommand::Power));
+    let [start, stop, reboot] = power.map(MachineCommand::Power);
+    let all = [start, stop, reboot, MachineCommand::Rebuild, MachineCommand::Resize];
+    assert_eq!(sandbox.commands, all);
     let lifetime = sandbox.field("lifetime").unwrap();
     assert_eq!(lifetime.default, Some(Value::Lifetime(sandbox.lifetime.default)));
     assert!(!lifetime.required);

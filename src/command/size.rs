@@ -24,9 +24,14 @@ pub(super) fn read(text: &str) -> Result<(Option<MachineName>, NewSize), String>
     let words: Vec<&str> = text.split([' ', ',', '=']).filter(|word| !word.is_empty()).collect();
     let mut rest = words.as_slice();
     let mut machine = None;
+    // `resize 8 GiB` names no machine called `8`.
+    let amount = |word: &str| word.bytes().next().is_some_and(|first| first.is_ascii_digit());
     if let [first, after @ ..] = rest
         && part(first).is_none()
     {
+        if amount(first) && after.first().is_none_or(|next| part(next).is_none()) {
+            return Err(USAGE.to_owned());
+        }
         machine = Some(machine_name(first).ok_or(USAGE)?);
         rest = after;
     }
@@ -106,6 +111,8 @@ mod tests {
         for (text, expected) in [
             ("", "Say what is to change"),
             ("web-1", "Say what is to change"),
+            ("8 GiB", "Say what is to change"),
+            ("8g", "Say what is to change"),
             ("memory", "`memory`:"),
             ("memory 8", "`memory`:"),
             ("memory much", "`memory`:"),

@@ -125,7 +125,10 @@ async fn deciding_and_bringing_back_are_for_whom_the_table_says() {
 
 #[tokio::test]
 async fn owners_switch_only_what_the_cookbook_leaves_to_them() {
-    let cookbooks = sandbox_cookbook(&[("[\"start\", \"stop\", \"reboot\"]", "[\"reboot\"]")]);
+    let cookbooks = sandbox_cookbook(&[(
+        "[\"start\", \"stop\", \"reboot\", \"rebuild\", \"resize\"]",
+        "[\"reboot\"]",
+    )]);
     scenario_with_cookbooks(cookbooks, carol_alone, async |world: &mut World| {
         let issue = world.handed_over(&[]).await;
         for who in ["alice", "bob", "dan", "mallory"] {
@@ -165,8 +168,8 @@ async fn what_is_not_understood_is_answered_with_what_would_be() {
             ("retry all", "It takes nothing behind it."),
             ("release now please", "Only the name of a machine may follow."),
             ("release confirm", "The code from my question is missing"),
-            ("resize 8 GiB", "`resize`"),
-            ("rebuild", "`rebuild`"),
+            ("resize 8 GiB", "Say what is to change: `memory`, `vcpus` or `disk`"),
+            ("rebuild from scratch", "Only the name of a machine may follow."),
         ] {
             let said = world.answer("carol", issue, &format!("@innkeeper {command}")).await;
             assert!(said.starts_with("That was not understood: "), "{command}: {said}");

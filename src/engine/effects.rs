@@ -294,6 +294,11 @@ impl Engine {
         error: &PortError,
     ) -> Result<Option<Event>, PortError> {
         match (error.verdict, step) {
+            // Waiting for it would hold up whatever else is wanted of the machine.
+            (Verdict::Full, Effect::Resize(_)) => {
+                let reason = format!("there is no room for it: {}", error.cause);
+                Ok(Some(Event::ResizeRefused { reason }))
+            }
             (Verdict::Retry { .. } | Verdict::Underway { .. } | Verdict::Full, _) => Ok(None),
             (_, Effect::Create) => {
                 tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be made");

@@ -87,6 +87,20 @@ async fn a_resize_the_host_refuses_leaves_the_machine_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_resize_that_finds_no_room_does_not_hold_up_the_machine() {
+    scenario(async |world: &mut World| {
+        world.host.has_memory(4 * 1024);
+        let issue = world.handed_over(&[]).await;
+        let answer = world.answer("alice", issue, "@innkeeper resize memory 5 GiB").await;
+        assert!(answer.contains("there is no room for it: it needs 5 GiB"), "{answer}");
+        let answer = world.answer("alice", issue, "@innkeeper reboot").await;
+        assert!(answer.contains("was restarted"), "{answer}");
+        assert_eq!(memory(world).await, 2048);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_rebuild_is_asked_back_and_done_once_whatever_gets_lost() {
     scenario(async |world: &mut World| {
         let issue = world.handed_over(&[]).await;

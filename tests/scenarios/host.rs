@@ -272,6 +272,13 @@ impl Provider for Host {
 
     async fn resize(&self, order: &MachineOrder) -> Result<(), PortError> {
         self.act(Call::Resize, &order.key, |inside| {
+            let others = inside.machines.values().filter(|machine| machine.name != order.key.name);
+            let used: u64 = others.filter_map(|m| m.shape).map(|s| s.memory.get()).sum();
+            let left = inside.capacity.memory.saturating_sub(used);
+            if order.shape.memory.get() > left {
+                let why = format!("it needs {}, {left} MiB is free", order.shape.memory);
+                return Err(PortError::full("resize it", why));
+            }
             match inside.machines.get_mut(&order.key.name) {
                 Some(machine) => machine.shape = Some(order.shape),
                 None => return Err(PortError::missing("resize it", "there is no such machine")),

@@ -8,6 +8,7 @@
 #![expect(clippy::print_stderr, reason = "a story that fails tells how far it came")]
 
 mod approval;
+mod changes;
 mod commands;
 mod crash;
 mod faults;
@@ -17,5 +18,6 @@ mod life;
 #[path = "../common/provider_contract.rs"]
 mod provider_contract;
 mod provider_faults;
+mod room;
 mod time;
 mod world;

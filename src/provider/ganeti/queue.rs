@@ -29,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// When to look for a job whose number was lost with the answer. The queue
 /// shows it a moment late.
 const LOOK_AGAIN: [Duration; 3] =
-    [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2)];
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1)];
 
 /// A job that nobody asked about for so long was given up; what is asked now is
 /// something new.

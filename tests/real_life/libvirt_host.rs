@@ -90,9 +90,12 @@ impl Host {
         Path::new(&told("INNKEEPER_LIBVIRT_IN_NET")).with_file_name("lib").join(own)
     }
 
-    /// Machines and volumes that were not there before.
-    pub(crate) fn new_things(&self) -> BTreeSet<String> {
-        everything().difference(&self.before).cloned().collect()
+    /// Machines and volumes that were not there before: a machine by its name,
+    /// a volume by what its name ends in.
+    pub(crate) fn new_kinds(&self) -> Vec<String> {
+        let new = everything();
+        let new = new.difference(&self.before);
+        new.filter_map(|name| name.rsplit('.').next()).map(str::to_owned).collect()
     }
 
     /// What was there before is there as it was, and nothing else.

@@ -127,10 +127,18 @@ impl World {
     /// Carol approves what is asked for. What follows has only begun.
     pub(crate) fn approve(&self, issue: IssueKey) {
         let sticky = self.sticky(issue);
-        let digest = sticky.split("approve ").nth(1).expect("it can be approved");
-        let digest: String = digest.chars().take_while(char::is_ascii_hexdigit).collect();
-        let text = format!("@innkeeper approve {digest}");
+        let text = format!("@innkeeper approve {}", hex_after(&sticky, "approve "));
         self.practice.rehearsal.comment("carol", issue, &text).unwrap();
+    }
+
+    /// Alice gives it back, and says so twice.
+    pub(crate) async fn released(&self, issue: IssueKey) {
+        let rehearsal = &self.practice.rehearsal;
+        rehearsal.comment("alice", issue, "@innkeeper release").unwrap();
+        let words = "release confirm ";
+        self.until("it asks for a second word", |world| !world.said(issue, words).is_empty()).await;
+        let code = hex_after(&self.said(issue, words)[0], words);
+        rehearsal.comment("alice", issue, &format!("@innkeeper release confirm {code}")).unwrap();
     }
 
     // --- what was said
@@ -151,8 +159,7 @@ impl World {
 
     /// The comments besides that hold these words.
     pub(crate) fn said(&self, issue: IssueKey, words: &str) -> Vec<String> {
-        let said =
-            |body: &String| !body.contains("innkeeper:sticky") && body.contains(words);
+        let said = |body: &String| !body.contains("innkeeper:sticky") && body.contains(words);
         self.comments(issue).into_iter().filter(said).collect()
     }
 
@@ -234,6 +241,12 @@ impl World {
             }
         }
     }
+}
+
+/// The hexadecimal digits that follow these words.
+fn hex_after(text: &str, words: &str) -> String {
+    let rest = text.split(words).nth(1).unwrap_or_else(|| panic!("no {words:?} in: {text}"));
+    rest.chars().take_while(char::is_ascii_hexdigit).collect()
 }
 
 /// Writes a value under a heading of the form, after its hint.

@@ -56,7 +56,7 @@ for firmware in bios efi; do
   qemu-img create -q -f qcow2 -F qcow2 -b "$image" "$work/disk" 2G
   cat >"$work/domain.xml" <<C
 <domain type='$kind'>
-  <name>try-guest</name><memory unit='MiB'>512</memory><vcpu>1</vcpu>
+  <name>try-guest</name><memory unit='MiB'>512</memory><vcpu>2</vcpu>
   <os $([ $firmware = bios ] || echo "firmware='efi'")><type arch='x86_64' machine='q35'>hvm</type>
     $([ $firmware = bios ] || echo "<firmware><feature enabled='no' name='secure-boot'/></firmware>")</os>
   <features><acpi/></features>
@@ -82,7 +82,7 @@ C
     address=$(v domifaddr try-guest | awk '{ sub(/\/.*/, "", $4); print $4 }')
     echo "$address $(cut -d' ' -f1,2 "$work/host.pub")" >"$work/known"
     if [ -n "$address" ] && guest true; then break; fi
-    [ $tries -lt 150 ] || { tail -n 30 "$work/console" >&2; echo "$firmware: no login" >&2; exit 1; }
+    [ $tries -lt 600 ] || { tail -n 30 "$work/console" >&2; echo "$firmware: no login" >&2; exit 1; }
     sleep 1
   done
   printf '%s with %s: login after %s s\n' "$firmware" "$kind" $((SECONDS - start))
@@ -90,19 +90,19 @@ C
   grep -qx try-guest "$work/seen"
   grep -q "This is \"alice\"'s, until Friday." "$work/seen"
   grep -o 'READY .*' "$work/console" || true
-  for ((tries = 0; tries < 60; tries++)); do
+  for ((tries = 0; tries < 120; tries++)); do
     v qemu-agent-command try-guest '{"execute":"guest-ping"}' >/dev/null 2>&1 && break
     sleep 1
   done
-  [ $tries -lt 60 ] || { echo 'the guest agent does not answer' >&2; exit 1; }
+  [ $tries -lt 120 ] || { echo 'the guest agent does not answer' >&2; exit 1; }
 
   start=$SECONDS
   v shutdown --mode acpi try-guest >/dev/null
-  for ((tries = 0; tries < 60; tries++)); do
+  for ((tries = 0; tries < 120; tries++)); do
     [ "$(v domstate try-guest)" = 'shut off' ] && break
     sleep 1
   done
-  [ $tries -lt 60 ] || { echo 'the power button did nothing' >&2; exit 1; }
+  [ $tries -lt 120 ] || { echo 'the power button did nothing' >&2; exit 1; }
   echo "$firmware: off $((SECONDS - start)) s after the power button"
   v undefine --nvram try-guest >/dev/null
 done

@@ -53,13 +53,14 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
         &["calendar", "cookbook", "hook", "identity", "machine", "quantity", "request"],
     ),
     ("effect", Core, &["identity", "lease", "notice", "request"]),
-    ("notice", Core, &["calendar", "cookbook", "identity", "lease", "quantity"]),
+    ("notice", Core, &["calendar", "cookbook", "hook", "identity", "lease", "quantity"]),
     ("ports", Ports, &["core"]),
     ("engine", Engine, &["core", "ports"]),
     ("forge", Adapter, &["core", "ports"]),
     ("provider", Adapter, &["core", "ports"]),
     ("store", Adapter, &["core", "ports"]),
     ("web", Adapter, &["core", "ports"]),
+    ("hooks", Adapter, &["hook", "ports::hooks", "ports::PortError"]),
     ("rehearsal", Adapter, &["identity", "ports::clock"]),
     ("scheduler", Adapter, &["identity", "ports::clock", "schedule"]),
     ("config", Outside, &["core", "engine"]),
@@ -499,7 +500,7 @@ fn a_wrong_arrow_is_found_with_file_and_line() {
         ),
         (
             "src/lease.rs",
-            "use crate::ports::{provider::Power, store::Store};",
+            "use crate::{machine::Power, ports::store::Store};",
             "src/lease.rs:1: lease (core) names crate::ports::store",
         ),
         ("src/lease.rs", "use crate::*;", "src/lease.rs:1: lease (core) names crate::*"),
@@ -554,7 +555,7 @@ fn what_is_allowed_or_only_looks_wrong_is_left_alone() {
     for (file, text) in [
         (
             "src/lease.rs",
-            "use crate::{identity::{LeaseId, Person as P, X as _}, ports::provider::Power, quantity};",
+            "use crate::{identity::{LeaseId, Person as P, X as _}, machine::Power, quantity};",
         ),
         ("src/lease/x.rs", "use super::{Lease, lifecycle};\nuse crate::lease::State;"),
         ("src/forge/gitlab/x.rs", "use super::super::http::client;\nuse tokio::time;"),

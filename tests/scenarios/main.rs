@@ -11,6 +11,7 @@ mod approval;
 mod commands;
 mod crash;
 mod faults;
+mod hooks;
 mod host;
 mod issue_life;
 mod life;

@@ -148,7 +148,8 @@ async fn a_program_that_hangs_is_ended_with_its_children() {
         "trap '' TERM HUP INT; (trap '' TERM HUP INT; exec sleep 300) & echo $! $$ > {}; wait",
         file.display()
     );
-    let failure = shell(&script, Duration::from_secs(1)).await.unwrap_err();
+    let ended = tokio::time::timeout(LONG, shell(&script, Duration::from_secs(1))).await;
+    let failure = ended.unwrap().unwrap_err();
     assert_eq!(failure, "could not run hook dns: it took longer than 1 s");
     let pids = fs::read_to_string(&file).unwrap();
     let pids: Vec<&str> = pids.split_whitespace().collect();

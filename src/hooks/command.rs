@@ -22,8 +22,8 @@ use crate::{
 /// Where programs that hooks call are looked for.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How long a program that has ended is listened to: what it left running may
-/// hold its output open for ever.
+/// How long a program that has ended, or should have, is attended to: what it
+/// left running may hold its output open for ever.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// The most of its complaints that is logged, in characters.
@@ -65,7 +65,8 @@ impl Run<'_> {
         self.log(&complained);
         let Ok(ended) = ended else {
             drop(group);
-            let _ = child.wait().await;
+            // What cannot be ended, such as another account's, is not waited for.
+            let _ = timeout(LINGER, child.wait()).await;
             return Err(Failure::Slow(limit));
         };
         let status = ended.map_err(Failure::Wait)?;

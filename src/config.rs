@@ -24,7 +24,10 @@ mod tests;
 use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
 pub use self::{
-    parties::{Forge, ForgeKind, Hook, HookAction, Project, Provider, ProviderKind},
+    parties::{
+        Forge, ForgeKind, Hook, HookAction, LibvirtProvider, Project, Provider, ProviderKind,
+        ReadyWhen,
+    },
     sections::{Limits, Log, LogFormat, People, Policies, Schedules, Server, Store, Templates},
 };
 use crate::{

@@ -9,9 +9,13 @@
 use std::{sync::Arc, time::Duration};
 
 use innkeeper::{
+    app::system::{SystemClock, SystemEntropy},
     identity::{LeaseId, MachineName},
-    machine::{Keep, MachineKey, MachineOrder, Power},
-    ports::{Verdict, provider::Provider},
+    machine::{ExtraDisk, Keep, MachineKey, MachineOrder, Power},
+    ports::{
+        Verdict,
+        provider::{Grade, Provider},
+    },
     provider::libvirt::{Libvirt, Settings},
     quantity::Mebibytes,
 };
@@ -32,14 +36,15 @@ impl TestHost {
     }
 
     fn provider(pool: Option<&str>) -> Libvirt {
-        Libvirt::new(Settings {
-            name: "kvm1".into(),
-            uri: "test:///default".into(),
+        let settings = Settings {
             stop_timeout: Duration::from_millis(10),
-            call_timeout: Duration::from_mins(1),
             default_network: Some("default".into()),
             default_pool: pool.map(str::to_owned),
-        })
+            // The sample host has 3 GiB, and its sample machine 8 GiB.
+            memory_percent: 100_000,
+            ..Settings::new("kvm1".into(), "test:///default")
+        };
+        Libvirt::new(settings, Arc::new(SystemClock), Arc::new(SystemEntropy))
     }
 
     /// The volumes of a lease.
@@ -246,7 +251,92 @@ async fn a_full_pool_leaves_nothing_behind_and_may_pass() {
 
     provider.create(&fits).await.unwrap();
     let error = provider.create(&too_large).await.unwrap_err();
-    assert_eq!(error.verdict, Verdict::Retry { after: None }, "{}", error.chain());
+    assert_eq!(error.verdict, Verdict::Full, "{}", error.chain());
+    assert!(error.chain().contains("1 TiB of disk space in vg0"), "{}", error.chain());
     assert_eq!(listed(&provider, too_large.key.lease).await, []);
     assert_eq!(pool.list_volumes().unwrap(), [format!("volume-group-0.{}.raw", fits.key.lease)]);
+}
+
+#[tokio::test]
+async fn more_disks_are_made_in_their_pools_and_go_with_the_machine() {
+    let host = TestHost::open();
+    let provider = host.replica();
+    let mut order = order("more-disks", 0);
+    let size = Mebibytes::new(2048).unwrap();
+    order.more_disks = vec![ExtraDisk { size, storage: None }; 2];
+    provider.create(&order).await.unwrap();
+    let mut volumes = host.volumes(order.key.lease);
+    volumes.sort();
+    let expected = ["disk1.qcow2", "disk2.qcow2", "qcow2"];
+    assert_eq!(volumes, expected.map(|end| format!("more-disks-0.{}.{end}", order.key.lease)));
+
+    order.more_disks = vec![ExtraDisk { size, storage: Some("nowhere".to_owned()) }];
+    order.key = contract::order("more-disks", 1).key;
+    let error = provider.create(&order).await.unwrap_err();
+    assert!(error.chain().contains("no storage pool `nowhere`"), "{}", error.chain());
+    assert!(error.advice.unwrap().contains("default-pool"), "what there is instead");
+    assert_eq!(host.volumes(order.key.lease).len(), 0, "and nothing is left");
+
+    order.key = contract::order("more-disks", 0).key;
+    provider.destroy(&order.key, Keep::Nothing).await.unwrap();
+    assert_eq!(host.volumes(order.key.lease).len(), 0);
+}
+
+#[tokio::test]
+async fn disks_are_kept_until_the_backups_are_dropped() {
+    let host = TestHost::open();
+    let provider = host.replica();
+    let order = order("kept-disks", 0);
+    provider.create(&order).await.unwrap();
+    let error = provider.drop_backups(&order.key).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::GiveUp, "{}", error.chain());
+    assert_eq!(host.volumes(order.key.lease).len(), 1, "those of a machine are no backups");
+    for _ in 0..2 {
+        provider.destroy(&order.key, Keep::Disks).await.unwrap();
+        assert_eq!(listed(&*provider, order.key.lease).await, []);
+        assert_eq!(host.volumes(order.key.lease).len(), 1);
+    }
+    for _ in 0..2 {
+        provider.drop_backups(&order.key).await.unwrap();
+        assert_eq!(host.volumes(order.key.lease).len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn disks_only_grow() {
+    let host = TestHost::open();
+    let provider = host.replica();
+    let mut order = order("shrinking", 0);
+    provider.create(&order).await.unwrap();
+    order.shape.disk = Mebibytes::new(512).unwrap();
+    let error = provider.resize(&order).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::GiveUp, "{}", error.chain());
+    assert_eq!(error.advice.as_deref(), Some("ask for 1 GiB or more"));
+    order.shape.disk = Mebibytes::MAX;
+    let error = provider.resize(&order).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::Full, "{}", error.chain());
+}
+
+#[tokio::test]
+async fn a_pretended_host_is_examined_as_a_real_one_is() {
+    let host = TestHost::open();
+    let found = host.replica().examine(&[]).await;
+    assert!(found.iter().all(|finding| finding.grade < Grade::Bad), "{found:#?}");
+    assert!(found.iter().any(|finding| finding.what.contains("network `default`")), "{found:#?}");
+
+    let found = TestHost::provider(Some("nowhere")).examine(&[]).await;
+    let bad: Vec<_> = found.iter().filter(|finding| finding.grade == Grade::Bad).collect();
+    assert_eq!(bad.len(), 1, "{found:#?}");
+    assert!(bad[0].what.contains("no storage pool `nowhere`"), "{found:#?}");
+    assert!(bad[0].advice.as_deref().unwrap().contains("default-pool"), "{found:#?}");
+}
+
+#[tokio::test]
+async fn a_host_that_is_away_is_one_finding() {
+    let settings = Settings::new("kvm1".into(), "test+unix:///default?socket=/nowhere/sock");
+    let provider = Libvirt::new(settings, Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let found = provider.examine(&[]).await;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].grade, Grade::Bad);
+    assert!(found[0].advice.as_deref().unwrap().contains("libvirtd"));
 }

@@ -195,21 +195,37 @@ fn provider(
     kind: &ProviderKind,
     call_timeout: Duration,
 ) -> anyhow::Result<Arc<dyn Provider>> {
-    use crate::provider::libvirt::{Libvirt, Settings};
-    let ProviderKind::Libvirt { uri, network, pool, stop_timeout } = kind;
+    use crate::config::ReadyWhen;
+    use crate::provider::libvirt::{Cpu, Libvirt, Ready, Settings};
+    let ProviderKind::Libvirt(libvirt) = kind;
+    let uri = &libvirt.uri;
     if Libvirt::is_in_process(uri) {
         bail!(
             "[provider.{name}] uri = \"{uri}\" is libvirt's test driver inside this process: its machines are gone when it ends; use a libvirt daemon, or `innkeeper demo` to try things out"
         );
     }
-    Ok(Arc::new(Libvirt::new(Settings {
-        name: name.clone(),
-        uri: uri.clone(),
-        stop_timeout: *stop_timeout,
+    let settings = Settings {
+        default_network: libvirt.network.clone(),
+        default_pool: libvirt.pool.clone(),
+        stop_timeout: libvirt.stop_timeout,
+        boot_timeout: libvirt.boot_timeout,
         call_timeout,
-        default_network: network.clone(),
-        default_pool: pool.clone(),
-    })))
+        ready: match libvirt.ready {
+            ReadyWhen::AgentOrSsh => Ready::AgentOrSsh,
+            ReadyWhen::Address => Ready::Address,
+            ReadyWhen::None => Ready::None,
+        },
+        agent_addresses: libvirt.agent_addresses,
+        cpu: match libvirt.cpu.as_str() {
+            "host-model" => Cpu::HostModel,
+            "host-passthrough" => Cpu::HostPassthrough,
+            model => Cpu::Model(model.to_owned()),
+        },
+        memory_percent: libvirt.memory_percent,
+        reserved_memory: libvirt.reserved_memory,
+        ..Settings::new(name.clone(), uri)
+    };
+    Ok(Arc::new(Libvirt::new(settings, Arc::new(SystemClock), Arc::new(SystemEntropy))))
 }
 
 #[cfg(not(feature = "libvirt"))]

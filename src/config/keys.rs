@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use toml::value::Datetime;
 
 use super::{
-    Limits, Log, People, Policies, Server, Store, Templates, secret::Secret, sections::seconds,
+    Limits, Log, People, Policies, ReadyWhen, Server, Store, Templates, secret::Secret,
+    sections::seconds,
 };
 use crate::engine::Labels;
 
@@ -81,6 +82,13 @@ pub(super) struct ProviderKeys {
     pub(super) pool: Option<String>,
     #[serde(rename = "stop_timeout_seconds", with = "seconds")]
     pub(super) stop_timeout: Duration,
+    #[serde(rename = "boot_timeout_seconds", with = "seconds")]
+    pub(super) boot_timeout: Duration,
+    pub(super) ready: ReadyWhen,
+    pub(super) agent_addresses: bool,
+    pub(super) cpu: String,
+    pub(super) memory_overcommit_percent: u32,
+    pub(super) reserved_memory: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -137,6 +145,12 @@ impl Default for ProviderKeys {
             network: None,
             pool: None,
             stop_timeout: Duration::from_secs(90),
+            boot_timeout: Duration::from_mins(10),
+            ready: ReadyWhen::AgentOrSsh,
+            agent_addresses: false,
+            cpu: "host-model".to_owned(),
+            memory_overcommit_percent: 100,
+            reserved_memory: "1 GiB".to_owned(),
         }
     }
 }

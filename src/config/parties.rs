@@ -4,6 +4,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
@@ -62,16 +63,44 @@ pub struct Provider {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderKind {
     /// A libvirt host.
-    Libvirt {
-        /// Where it is, e.g. `qemu:///system`.
-        uri: String,
-        /// For cookbooks that name no network.
-        network: Option<String>,
-        /// For cookbooks that name no storage pool.
-        pool: Option<String>,
-        /// How long a guest may take to shut down before it is switched off.
-        stop_timeout: Duration,
-    },
+    Libvirt(LibvirtProvider),
+}
+
+/// What is special to a libvirt host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibvirtProvider {
+    /// Where it is, e.g. `qemu:///system`.
+    pub uri: String,
+    /// For cookbooks that name no network.
+    pub network: Option<String>,
+    /// For cookbooks that name no storage pool.
+    pub pool: Option<String>,
+    /// How long a guest may take to shut down before it is switched off.
+    pub stop_timeout: Duration,
+    /// How long a new machine is waited for.
+    pub boot_timeout: Duration,
+    /// When a new machine counts as usable.
+    pub ready: ReadyWhen,
+    /// Whether addresses that only the guest claims to have are shown.
+    pub agent_addresses: bool,
+    /// The processor guests see: `host-model`, `host-passthrough`, or a model's name.
+    pub cpu: String,
+    /// How much of the host's memory machines may have together, in percent.
+    pub memory_percent: u32,
+    /// The memory that the host keeps for itself, in MiB.
+    pub reserved_memory: u64,
+}
+
+/// When a new machine counts as usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadyWhen {
+    /// When it has an address, and its guest agent or its SSH server answers.
+    AgentOrSsh,
+    /// When it has an address.
+    Address,
+    /// At once.
+    None,
 }
 
 /// A hook.

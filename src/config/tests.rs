@@ -152,9 +152,8 @@ fn variables_reach_named_tables_and_projects_and_stay_text_where_text_is_meant()
     assert_eq!(forge.token.expose_secret(), "424242", "and the file's token_file is not read");
     assert_eq!(forge.projects[0].webhook_secret.expose_secret(), "whsec_c2VjcmV0");
     assert_eq!(forge.projects[1].webhook_secret.expose_secret(), "true");
-    let ProviderKind::Libvirt { stop_timeout, .. } =
-        &config.providers[&ProviderName::from("kvm1")].kind;
-    assert_eq!(stop_timeout.as_secs(), 30);
+    let ProviderKind::Libvirt(kvm1) = &config.providers[&ProviderName::from("kvm1")].kind;
+    assert_eq!(kvm1.stop_timeout.as_secs(), 30);
 }
 
 #[test]

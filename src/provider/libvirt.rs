@@ -8,80 +8,79 @@
 //!
 //! The lease's id is proposed as the machine's UUID, so that repeating a call
 //! whose answer was lost defines the same machine again and not a second one.
-//! The disk is made blank; nothing is installed on it.
+//! The root disk is based on an image, and cloud-init in it is told the rest
+//! by a seed ([`seed`]); without an image it is blank, and nothing is installed.
 
+mod adopt;
+mod create;
+mod examine;
 mod failure;
 mod host;
-mod machine;
+mod host_key;
+mod image;
+mod locate;
+mod network;
+mod power;
+mod profile;
+mod ready;
+mod rebuild;
+mod removal;
+mod resize;
+mod room;
+mod seed;
+mod session;
+mod settings;
+mod shown;
+mod tag;
+mod turn;
 mod volume;
 mod xml;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::time::Instant;
-use virt::connect::Connect;
 
-use self::{failure::Failure, host::Host, machine::Defaults};
+use self::{
+    failure::Failure,
+    host::Host,
+    ready::{Boot, Sign},
+    session::{House, Session},
+    turn::Turn,
+};
+pub use self::{profile::Cpu, ready::Ready, settings::Settings};
 use crate::{
     identity::ProviderName,
     machine::{Capacity, Keep, Machine, MachineKey, MachineOrder},
     ports::{
         PortError,
+        clock::{Clock, Entropy},
         provider::{Finding, Provider, Wanted},
     },
 };
 
 /// How often a guest that was asked to shut down is looked at.
-const STOP_POLL: Duration = Duration::from_secs(1);
+const STOP_POLL: Duration = Duration::from_millis(500);
 
-/// Which host, and what to use on it.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The name the operator gave it.
-    pub name: ProviderName,
-    /// Where it is, e.g. `qemu:///system` or `qemu+ssh://root@kvm1/system`.
-    pub uri: String,
-    /// How long a guest may take to shut down before it is switched off. Too
-    /// short, and guests lose what they were writing; too long, and one that
-    /// ignores the request keeps its place for as long.
-    pub stop_timeout: Duration,
-    /// How long one call may take, the wait for its turn included. Shorter, and
-    /// a busy host looks broken; longer, and a hanging one holds up the machines
-    /// of healthy ones.
-    pub call_timeout: Duration,
-    /// The network for cookbooks that name none. Without either, a machine
-    /// gets no network card.
-    pub default_network: Option<String>,
-    /// The storage pool for cookbooks that name none. Without either, a
-    /// machine gets no disk.
-    pub default_pool: Option<String>,
-}
+/// How long one call waits for a guest to shut down. Longer, and its worker
+/// does nothing else; shorter, and guests are asked over and over.
+const STOP_TURN: Duration = Duration::from_secs(4);
+
+/// When a machine that is starting, or stopping, is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// A libvirt host.
-#[derive(Debug)]
 pub struct Libvirt {
-    name: ProviderName,
-    stop_timeout: Duration,
-    call_timeout: Duration,
-    defaults: Arc<Defaults>,
+    house: Arc<House>,
     host: Host,
 }
 
 impl Libvirt {
     /// Does not connect yet: that happens with the first call.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        Self {
-            name: settings.name,
-            stop_timeout: settings.stop_timeout,
-            call_timeout: settings.call_timeout,
-            defaults: Arc::new(Defaults {
-                network: settings.default_network,
-                pool: settings.default_pool,
-            }),
-            host: Host::new(settings.uri),
-        }
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        let host = Host::new(settings.uri.clone());
+        Self { house: Arc::new(House { settings, clock, entropy }), host }
     }
 
     /// Whether the host that URI names lives in this process and ends with it.
@@ -90,12 +89,22 @@ impl Libvirt {
         is_in_process(uri)
     }
 
+    fn settings(&self) -> &Settings {
+        &self.house.settings
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         doing: String,
-        work: impl FnOnce(&Connect) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(Session<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        self.host.run(doing, self.call_timeout, work).await
+        let house = Arc::clone(&self.house);
+        let limit = house.settings.call_timeout;
+        self.host.run(doing, limit, move |connect| work(Session { connect, house: &house })).await
+    }
+
+    fn doing(&self, verb: &str, key: &MachineKey) -> String {
+        format!("{verb} machine {} on {}", key.name, self.settings().name)
     }
 
     /// Does something to one machine.
@@ -103,84 +112,141 @@ impl Libvirt {
         &self,
         verb: &str,
         key: &MachineKey,
-        work: impl FnOnce(&Connect, &MachineKey) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(Session<'_>, &MachineKey) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        let doing = format!("{verb} machine {} on {}", key.name, self.name);
         let key = key.clone();
-        self.run(doing, move |connect| work(connect, &key)).await
+        self.run(self.doing(verb, &key), move |session| work(session, &key)).await
+    }
+
+    /// The same for what must not be done twice at once.
+    async fn change<T: Send + 'static>(
+        &self,
+        verb: &str,
+        key: &MachineKey,
+        work: impl FnOnce(Session<'_>, &MachineKey) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
+        self.touch(verb, key, |session, key| {
+            let _until_done = Turn::take(key.lease)?;
+            work(session, key)
+        })
+        .await
+    }
+
+    /// Waits, turn by turn, until a machine that was started can be used.
+    async fn usable(&self, doing: String, boot: Boot) -> Result<Machine, PortError> {
+        let ready = match boot.awaits {
+            None => true,
+            Some(Sign::Address) => false,
+            Some(Sign::Ssh) => ready::ssh_answers(&boot.machine.addresses).await,
+        };
+        if ready {
+            return Ok(boot.machine);
+        }
+        if boot.age < self.settings().boot_timeout {
+            return Err(PortError::underway(doing, boot.progress(), LOOK_AGAIN));
+        }
+        let progress = boot.progress();
+        tracing::warn!(machine = %boot.machine.name, %progress, "a machine is handed over unseen");
+        Ok(boot.machine)
     }
 }
 
 #[async_trait]
 impl Provider for Libvirt {
     fn name(&self) -> &ProviderName {
-        &self.name
+        &self.settings().name
     }
 
     async fn create(&self, order: &MachineOrder) -> Result<Machine, PortError> {
-        let doing = format!("create machine {} on {}", order.key.name, self.name);
-        let (order, defaults) = (order.clone(), Arc::clone(&self.defaults));
-        self.run(doing, move |connect| machine::create(connect, &order, &defaults)).await
+        let wanted = order.clone();
+        let work = move |session: Session<'_>, _: &MachineKey| create::create(session, &wanted);
+        let boot = self.change("create", &order.key, work).await?;
+        self.usable(self.doing("create", &order.key), boot).await
     }
 
     async fn find(&self, machine: &MachineKey) -> Result<Option<Machine>, PortError> {
-        self.touch("find", machine, machine::find).await
+        self.touch("find", machine, shown::find).await
     }
 
     async fn list(&self) -> Result<Vec<Machine>, PortError> {
-        self.run(format!("list the machines on {}", self.name), machine::list).await
+        self.run(format!("list the machines on {}", self.settings().name), shown::list).await
     }
 
     async fn start(&self, machine: &MachineKey) -> Result<(), PortError> {
-        self.touch("start", machine, |connect, key| {
-            machine::start(&machine::require(connect, key)?.domain)
-        })
-        .await
+        self.touch("start", machine, power::start).await
     }
 
     async fn stop(&self, machine: &MachineKey) -> Result<(), PortError> {
         let since = Instant::now();
-        self.touch("stop", machine, machine::ask_to_stop).await?;
-        while self.touch("stop", machine, machine::is_running).await? {
-            if since.elapsed() >= self.stop_timeout {
-                return self.touch("switch off", machine, machine::switch_off).await;
+        let Some(before) = self.touch("stop", machine, power::ask_to_stop).await? else {
+            return Ok(());
+        };
+        while self.touch("stop", machine, power::is_running).await? {
+            let asked = before + since.elapsed();
+            if asked >= self.settings().stop_timeout {
+                return self.touch("switch off", machine, power::switch_off).await;
             }
-            tokio::time::sleep(STOP_POLL.min(self.stop_timeout)).await;
+            if since.elapsed() >= STOP_TURN {
+                let progress = format!("its guest is shutting down ({} s)", asked.as_secs());
+                return Err(PortError::underway(self.doing("stop", machine), progress, LOOK_AGAIN));
+            }
+            tokio::time::sleep(STOP_POLL.min(self.settings().stop_timeout)).await;
         }
         Ok(())
     }
 
     async fn reboot(&self, machine: &MachineKey) -> Result<(), PortError> {
-        self.touch("reboot", machine, machine::reboot).await
+        self.touch("reboot", machine, |session, key| power::reboot(session.connect, key)).await
     }
 
     async fn resize(&self, order: &MachineOrder) -> Result<(), PortError> {
-        Err(PortError::give_up(format!("resize machine {}", order.key.name), "not offered"))
+        let key = &order.key;
+        let wanted = order.clone();
+        let must_stop =
+            self.change("resize", key, move |session, _| resize::prepare(session, &wanted)).await?;
+        if must_stop {
+            self.stop(key).await?;
+        }
+        let wanted = order.clone();
+        self.change("resize", key, move |session, _| resize::finish(session, &wanted)).await
     }
 
     async fn rebuild(&self, order: &MachineOrder) -> Result<Machine, PortError> {
-        Err(PortError::give_up(format!("rebuild machine {}", order.key.name), "not offered"))
+        let wanted = order.clone();
+        let work = move |session: Session<'_>, _: &MachineKey| rebuild::rebuild(session, &wanted);
+        let boot = self.change("rebuild", &order.key, work).await?;
+        self.usable(self.doing("rebuild", &order.key), boot).await
     }
 
     async fn adopt(&self, machine: &MachineKey) -> Result<(), PortError> {
-        Err(PortError::give_up(format!("adopt machine {}", machine.name), "not offered"))
+        self.change("adopt", machine, adopt::adopt).await
     }
 
     async fn capacity(&self) -> Result<Capacity, PortError> {
-        Err(PortError::give_up("measure the room", "not offered"))
+        let doing = format!("measure the room on {}", self.settings().name);
+        self.run(doing, room::measure_afresh).await
     }
 
-    async fn examine(&self, _wanted: &[Wanted]) -> Vec<Finding> {
-        Vec::new()
+    async fn examine(&self, wanted: &[Wanted]) -> Vec<Finding> {
+        let doing = format!("look at {}", self.settings().name);
+        let wanted = wanted.to_vec();
+        let found = self.run(doing, move |session| Ok(examine::examine(session, &wanted))).await;
+        found.unwrap_or_else(|error| vec![examine::unknown(&error)])
     }
 
-    async fn destroy(&self, machine: &MachineKey, _keep: Keep) -> Result<(), PortError> {
-        self.touch("destroy", machine, machine::destroy).await
+    async fn destroy(&self, machine: &MachineKey, keep: Keep) -> Result<(), PortError> {
+        self.change("destroy", machine, move |session, key| removal::destroy(session, key, keep))
+            .await
     }
 
-    /// Nothing is kept: a libvirt host has no backups of its own.
-    async fn drop_backups(&self, _machine: &MachineKey) -> Result<(), PortError> {
-        Ok(())
+    async fn drop_backups(&self, machine: &MachineKey) -> Result<(), PortError> {
+        self.change("drop the disks kept of", machine, removal::drop_backups).await
+    }
+}
+
+impl fmt::Debug for Libvirt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Libvirt").field(self.settings()).finish()
     }
 }
 

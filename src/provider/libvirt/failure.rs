@@ -9,9 +9,12 @@ use virt::error::ErrorNumber;
 
 use crate::{
     identity::{LeaseId, MachineName},
-    machine::MachineKey,
+    machine::{MachineKey, Shortage},
     ports::PortError,
 };
+
+/// When to look whether another call is through.
+const SOON: Duration = Duration::from_millis(100);
 
 /// A failed step.
 #[derive(Clone, Debug, Error)]
@@ -37,6 +40,15 @@ pub(super) enum Failure {
     /// It should be gone and is not.
     #[error("{0} is still there after it was removed")]
     StillThere(String),
+    /// Somebody else in this process is changing it right now.
+    #[error("another call works on it")]
+    Busy,
+    /// There is too little of something.
+    #[error("{0}")]
+    Full(Shortage),
+    /// The host found out that there is too little of something.
+    #[error("the host has no room for it")]
+    OutOfRoom(#[source] virt::error::Error),
     /// What was asked for cannot be made here.
     #[error("{problem}")]
     Unusable {
@@ -45,14 +57,14 @@ pub(super) enum Failure {
         /// What would be right.
         advice: String,
     },
-    /// XML could not be written or read.
-    #[error("the XML could not be written")]
-    Xml(#[source] Arc<std::io::Error>),
+    /// XML or the seed could not be put together.
+    #[error("its description could not be written")]
+    Writing(#[source] Arc<std::io::Error>),
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::Xml(Arc::new(error))
+        Self::Writing(Arc::new(error))
     }
 }
 
@@ -79,6 +91,29 @@ pub(super) enum Disagreement {
 }
 
 impl Failure {
+    /// Something that a person has to put right.
+    pub(super) fn unusable(problem: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Unusable { problem: problem.into(), advice: advice.into() }
+    }
+
+    /// The same, told apart where the host ran out of memory or disk space:
+    /// libvirt passes on what the system said, under numbers that mean anything.
+    pub(super) fn out_of_room(self) -> Self {
+        match self {
+            Self::Libvirt(error) if is_out_of_room(error.message()) => Self::OutOfRoom(error),
+            failure => failure,
+        }
+    }
+
+    /// Whether the same call has no chance until somebody does something.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Libvirt(error) => matches!(Class::of(error), Class::Lasting(_)),
+            Self::Full(_) | Self::OutOfRoom(_) | Self::Unusable { .. } => true,
+            _ => false,
+        }
+    }
+
     /// What the engine is told.
     pub(super) fn into_port_error(self, doing: String) -> PortError {
         match &self {
@@ -93,6 +128,8 @@ impl Failure {
                     .advice("check that libvirtd runs there and that we may connect to its socket"),
             },
             Self::Absent => PortError::missing(doing, self),
+            Self::Busy => PortError::underway(doing, self, SOON),
+            Self::Full(_) | Self::OutOfRoom(_) => PortError::full(doing, self),
             Self::TimedOut(_) | Self::Interrupted(_) | Self::StillThere(_) => {
                 PortError::retry(doing, self)
             }
@@ -103,9 +140,19 @@ impl Failure {
                 let advice = advice.clone();
                 PortError::give_up(doing, self).advice(advice)
             }
-            Self::Xml(_) => PortError::give_up(doing, self),
+            Self::Writing(_) => PortError::give_up(doing, self),
         }
     }
+}
+
+fn is_out_of_room(message: &str) -> bool {
+    const SIGNS: [&str; 4] = [
+        "Cannot allocate memory",
+        "No space left on device",
+        "insufficient free space",
+        "Not enough free space",
+    ];
+    SIGNS.iter().any(|sign| message.contains(sign))
 }
 
 /// What a libvirt error means for trying again.

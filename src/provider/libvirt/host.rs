@@ -24,6 +24,11 @@ use crate::ports::PortError;
 /// the next lease; more brings nothing, libvirt works through them one by one.
 const PARALLEL_CALLS: usize = 4;
 
+/// How often a host that is silent is asked whether it is still there, and how
+/// many questions it may leave open. Together: how long calls on a connection
+/// that hangs keep their places.
+const KEEP_ALIVE: (i32, u32) = (5, 6);
+
 /// A host, connected to when it is first needed and again when it was lost.
 #[derive(Debug)]
 pub(super) struct Host {
@@ -90,10 +95,40 @@ impl Line {
         let usable = connect.take().filter(|open| !suspect && open.is_alive().unwrap_or(false));
         let open = match usable {
             Some(open) => open,
-            None => Connect::open(Some(&self.uri)).map_err(Failure::NoConnection)?,
+            None => self.open()?,
         };
         Ok(connect.insert(open).clone())
     }
+
+    fn open(&self) -> Result<Connect, Failure> {
+        if super::is_in_process(&self.uri) {
+            return Connect::open(Some(&self.uri)).map_err(Failure::NoConnection);
+        }
+        listen();
+        let connect = Connect::open(Some(&self.uri)).map_err(Failure::NoConnection)?;
+        let (seconds, questions) = KEEP_ALIVE;
+        if let Err(error) = connect.set_keep_alive(seconds, questions) {
+            tracing::debug!(%error, uri = self.uri, "the connection cannot be kept alive");
+        }
+        Ok(connect)
+    }
+}
+
+/// Runs libvirt's event loop, on a thread of its own for as long as the
+/// process lives: without it a connection is not found out to be dead.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if let Err(error) = virt::event::event_register_default_impl() {
+            tracing::warn!(%error, "libvirt's events cannot be listened to");
+            return;
+        }
+        let events = std::thread::Builder::new().name("libvirt-events".to_owned());
+        let spawned = events.spawn(|| while virt::event::event_run_default_impl().is_ok() {});
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "libvirt's events cannot be listened to");
+        }
+    });
 }
 
 #[cfg(test)]

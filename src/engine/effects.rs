@@ -298,6 +298,10 @@ impl Engine {
                 Ok(Some(Event::CreationFailed { reason }))
             }
             (Verdict::Missing, Effect::Start | Effect::Reboot) => Ok(Some(Event::Vanished)),
+            (_, Effect::Adopt(_)) => {
+                tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be adopted");
+                Ok(Some(Event::MarkRefused { reason: error.chain() }))
+            }
             // The undo of a creation that was refused because the name is
             // somebody else's: the provider will not touch their machine, and
             // its listing shows that none is ours.
@@ -519,6 +523,14 @@ async fn take_step(
         Effect::Reboot => provider.reboot(key).await.map(|()| Event::Rebooted),
         Effect::Destroy => provider.destroy(key, lease.keep).await.map(|()| Event::Destroyed),
         Effect::DropBackups => provider.drop_backups(key).await.map(|()| Event::BackupsDropped),
+        Effect::Adopt(confirmation) => {
+            provider.adopt(key).await?;
+            let found = provider.find(key).await?;
+            Ok(Event::Marked {
+                confirmation: confirmation.clone(),
+                shape: found.and_then(|machine| machine.shape),
+            })
+        }
         Effect::Tell(_) => Err(PortError::give_up("take a step", "news are no step")),
     }
 }
@@ -551,6 +563,8 @@ fn audit_word(event: &Event) -> &'static str {
         Event::Destroyed => "destroyed",
         Event::BackupsDropped => "backups-dropped",
         Event::Vanished => "vanished",
+        Event::Marked { .. } => "marked",
+        Event::MarkRefused { .. } => "mark-refused",
         _ => "changed",
     }
 }

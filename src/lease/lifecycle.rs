@@ -8,9 +8,12 @@
 //!       |                                                    |              v  |
 //!       +----------- undo ---------------- release ----------+--> ...   Destroyed --> Ended
 //!
-//!  Adopted (protected, no deadline) --confirmed--> Active
+//!  Adopted (protected, no deadline) --confirmed, marked--> Active
+//!       +-- release --> Ended (the machine stays as it is)
 //! ```
 //!
+//! - An adopted machine is touched first when its confirmation writes our mark
+//!   into it. Only when the provider has done that does the lease become active.
 //! - A creation that failed goes through `Destroying` too: it may have left
 //!   half a machine behind. So does a lease that is released.
 //! - `Destroying` has one way out. A destruction that fails is tried again by
@@ -35,7 +38,7 @@ use crate::{
     cookbook::PowerCommand,
     hook,
     identity::{NoteId, Person, Timestamp},
-    machine::Power,
+    machine::{Power, Shape},
     quantity::Delay,
     request::{WaitsOn, value::Term},
 };
@@ -127,12 +130,30 @@ pub enum Event {
         to: Person,
     },
     /// A sysadmin has confirmed owner and expiry of an adopted machine.
-    Confirm {
-        /// Who answers for it.
-        owner: Person,
-        /// Its first deadline.
-        until: Timestamp,
+    Confirm(Confirmation),
+    /// The provider has written our mark into an adopted machine.
+    Marked {
+        /// What was confirmed.
+        confirmation: Confirmation,
+        /// Its size, measured now that it is ours.
+        shape: Option<Shape>,
     },
+    /// The provider will not write our mark into an adopted machine.
+    MarkRefused {
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Whose an adopted machine is to be, and how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Who answers for it.
+    pub owner: Person,
+    /// Who answers when the owner does not.
+    pub fallback: Vec<Person>,
+    /// Its first deadline.
+    pub until: Timestamp,
 }
 
 /// Something to be done outside.
@@ -153,6 +174,8 @@ pub enum Effect {
     Destroy,
     /// Remove the backups.
     DropBackups,
+    /// Write our mark into a machine that was found.
+    Adopt(Confirmation),
     /// Tell people on the issue.
     Tell(News),
 }
@@ -204,6 +227,15 @@ pub enum Topic {
     Vanished,
     /// It has a new owner.
     Transferred,
+    /// It was found, and is in somebody's care from now on.
+    Confirmed,
+    /// The provider does not let us have it.
+    NotConfirmed {
+        /// What the provider said.
+        reason: String,
+    },
+    /// It was found, and is not looked after any more. It stays as it is.
+    LetGo,
 }
 
 /// An event that cannot follow the present state; dropped by whoever sent it.
@@ -293,6 +325,7 @@ impl Life<'_> {
                 self.lease.hold = None;
                 self.destroy();
             }
+            (State::Adopted, Event::Release { .. }) => self.let_go(),
             (State::Active, Event::Switch { command, .. }) => self.effects.push(match command {
                 PowerCommand::Start => Effect::Start,
                 PowerCommand::Stop => Effect::SwitchOff,
@@ -318,6 +351,13 @@ impl Life<'_> {
                 self.seen(*power, addresses);
             }
             (State::Active | State::Expired, Event::Vanished) => self.vanished(),
+            (State::Adopted, Event::Vanished) => {
+                if !self.is_known_to_be_gone() {
+                    self.lease.trouble = Some(GONE.to_owned());
+                    self.lease.power = Power::Unknown;
+                    self.tell(Topic::Vanished);
+                }
+            }
             (state, Event::Hold { reason }) if state != State::Ended => {
                 self.lease.hold = Some(reason.clone());
             }
@@ -338,13 +378,18 @@ impl Life<'_> {
                 self.lease.fallback.retain(|person| person.id != to.id);
                 self.tell(Topic::Transferred);
             }
-            (State::Adopted, Event::Confirm { owner, until }) => {
-                self.lease.owner = owner.clone();
-                self.lease.protected = false;
-                self.lease.handed_over = Some(self.now);
-                self.enter(State::Active, WaitsOn::Nobody);
-                self.set_deadline(Step::Stop, *until);
-                self.tell_deadline(Topic::Extended { by: owner.clone() });
+            (State::Adopted, Event::Confirm(confirmation)) => {
+                self.lease.trouble = None;
+                self.wait_on(WaitsOn::Provider);
+                self.effects.push(Effect::Adopt(confirmation.clone()));
+            }
+            (State::Adopted, Event::Marked { confirmation, shape }) => {
+                self.confirmed(confirmation, *shape);
+            }
+            (State::Adopted, Event::MarkRefused { reason }) => {
+                self.lease.trouble = Some(reason.clone());
+                self.wait_on(WaitsOn::Sysadmin);
+                self.tell(Topic::NotConfirmed { reason: reason.clone() });
             }
             _ => return None,
         }
@@ -365,6 +410,29 @@ impl Life<'_> {
         };
         self.set_deadline(Step::Stop, until);
         self.tell_deadline(Topic::HandedOver);
+    }
+
+    /// The machine is ours from now on, and its life begins.
+    fn confirmed(&mut self, confirmation: &Confirmation, shape: Option<Shape>) {
+        self.lease.order.shape = shape.unwrap_or(self.lease.order.shape);
+        self.lease.owner = confirmation.owner.clone();
+        self.lease.fallback.clone_from(&confirmation.fallback);
+        self.lease.order.owner.clone_from(&confirmation.owner.username);
+        self.lease.protected = false;
+        self.lease.trouble = None;
+        self.lease.handed_over = Some(self.now);
+        self.enter(State::Active, WaitsOn::Nobody);
+        self.set_deadline(Step::Stop, confirmation.until);
+        self.tell_deadline(Topic::Confirmed);
+    }
+
+    /// The record of a machine that was found ends. The machine was never ours:
+    /// nothing is done to it.
+    fn let_go(&mut self) {
+        self.lease.hold = None;
+        self.lease.trouble = None;
+        self.enter(State::Ended, WaitsOn::Nobody);
+        self.tell(Topic::LetGo);
     }
 
     /// Orders the warnings that are due, and says whether the deadline may be
@@ -593,6 +661,7 @@ impl Effect {
             Self::Stop => state == State::Expired,
             Self::Destroy => state == State::Destroying,
             Self::DropBackups => state == State::Destroyed,
+            Self::Adopt(_) => state == State::Adopted,
             Self::Tell(_) => true,
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     cookbook::PowerCommand,
     identity::Timestamp,
     lease::{
-        Lease, Step,
+        Lease, State, Step,
         lifecycle::{News, Topic},
     },
     quantity::Delay,
@@ -39,6 +39,8 @@ pub struct LeaseNews {
     pub by: Option<String>,
     /// What the provider said.
     pub reason: Option<String>,
+    /// Whether it was found, and nobody has confirmed it yet.
+    pub found: bool,
 }
 
 /// Which step a deadline is of.
@@ -59,7 +61,9 @@ impl LeaseNews {
         let (step, at) = news.announces.unzip();
         let (by, reason) = match &news.topic {
             Topic::Extended { by } => (Some(by.username.clone()), None),
-            Topic::CreationFailed { reason } => (None, Some(reason.clone())),
+            Topic::CreationFailed { reason } | Topic::NotConfirmed { reason } => {
+                (None, Some(reason.clone()))
+            }
             _ => (None, None),
         };
         Self {
@@ -67,6 +71,8 @@ impl LeaseNews {
             people: std::iter::once(&lease.owner)
                 .chain(&lease.fallback)
                 .map(|person| person.username.clone())
+                // We answer for what nobody has confirmed, and need no mention.
+                .filter(|name| name != bot)
                 .collect(),
             machine: lease.order.key.name.to_string(),
             addresses: lease.addresses.clone(),
@@ -85,6 +91,7 @@ impl LeaseNews {
             backups: in_words(lease.terms.backups),
             by,
             reason,
+            found: lease.state == State::Adopted,
         }
     }
 }
@@ -119,5 +126,8 @@ pub fn template(topic: &Topic) -> &'static str {
         Topic::Undone => "undone",
         Topic::Vanished => "vanished",
         Topic::Transferred => "transferred",
+        Topic::Confirmed => "confirmed",
+        Topic::NotConfirmed { .. } => "not-confirmed",
+        Topic::LetGo => "let-go",
     }
 }

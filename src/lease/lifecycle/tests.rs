@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::{Effect, Event, News, Topic, announcement, step};
+use super::{Confirmation, Effect, Event, News, Topic, announcement, step};
 use crate::{
     calendar::Calendar,
     cookbook::{PowerCommand, Terms},
@@ -162,6 +162,10 @@ impl Play {
     }
 }
 
+fn confirmation() -> Confirmation {
+    Confirmation { owner: alice(), fallback: vec![], until: at("2027-03-01T10:00:00Z") }
+}
+
 fn samples() -> Vec<Event> {
     let by = alice();
     let until = at("2027-03-01T10:00:00Z");
@@ -191,7 +195,9 @@ fn samples() -> Vec<Event> {
         Event::Protect(true),
         Event::Postpone { not_before: until },
         Event::Transfer { to: by.clone() },
-        Event::Confirm { owner: by, until },
+        Event::Confirm(confirmation()),
+        Event::Marked { confirmation: confirmation(), shape: None },
+        Event::MarkRefused { reason: "no".into() },
     ]
 }
 
@@ -212,6 +218,7 @@ fn every_state_meets_every_event() {
                             let topic = format!("{:?}", news.topic);
                             format!("+{}", topic.split([' ', '(']).next().unwrap())
                         }
+                        Effect::Adopt(_) => "!Adopt".to_owned(),
                         other => format!("!{other:?}"),
                     })
                     .collect();
@@ -226,7 +233,7 @@ fn every_state_meets_every_event() {
         table.push('\n');
     }
     insta::assert_snapshot!(table, @r"
-    adopted: Tick Seen Hold Unhold Protect Transfer+Transferred Confirm->active+Extended
+    adopted: Tick Release->ended+LetGo Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred Confirm!Adopt Marked->active+Confirmed MarkRefused+NotConfirmed
     provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect
     active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred
     expired: Tick Stopped+Stopped Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred
@@ -416,6 +423,46 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    /// What does not bear our mark yet is never switched, stopped or destroyed,
+    /// whatever happens.
+    #[test]
+    fn nothing_is_done_to_a_machine_that_is_not_confirmed(
+        moves in prop::collection::vec((0usize..22, 1i64..400), 1..60)
+    ) {
+        let mut play = Play::new();
+        play.lease.state = State::Adopted;
+        play.lease.protected = true;
+        for (choice, hours) in moves {
+            let event = samples().swap_remove(choice);
+            if matches!(event, Event::Marked { .. }) {
+                continue;
+            }
+            play.meet(&event);
+            play.wait(hours);
+        }
+        for effect in play.log {
+            prop_assert!(matches!(effect, Effect::Tell(_) | Effect::Adopt(_)), "{effect:?}");
+        }
+    }
+}
+
+#[test]
+fn a_confirmed_machine_lives_like_any_other() {
+    let mut play = Play::new();
+    play.lease.state = State::Adopted;
+    play.lease.protected = true;
+    play.meet(&Event::Confirm(confirmation()));
+    assert_eq!(play.lease.state, State::Adopted, "its provider has to agree");
+    play.meet(&Event::MarkRefused { reason: "it is another machine".into() });
+    assert_eq!((play.lease.state, play.lease.waits_on), (State::Adopted, WaitsOn::Sysadmin));
+    play.meet(&Event::Marked { confirmation: confirmation(), shape: None });
+    assert!(!play.lease.protected);
+    assert_eq!(play.lease.deadline.unwrap().at, confirmation().until);
+    play.wait_until(State::Destroyed);
+    assert!(play.now > confirmation().until + TimeDelta::days(3));
 }
 
 /// A step taken by itself was warned of, with the promised notice.

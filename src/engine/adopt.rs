@@ -237,12 +237,11 @@ impl Adoption<'_> {
     /// An issue that was filed for this machine and whose lease was never stored.
     async fn filed_before(&mut self, uuid: Uuid) -> Result<Option<Issue>, PortError> {
         let marker = self.marker(uuid);
-        let filed = match self.filed.take() {
-            Some(filed) => filed,
-            None => {
-                let forge = self.engine.forge(&self.target.forge)?;
-                forge.issues_by(self.target.project, self.own.id).await?
-            }
+        let filed = if let Some(filed) = self.filed.take() {
+            filed
+        } else {
+            let forge = self.engine.forge(&self.target.forge)?;
+            forge.issues_by(self.target.project, self.own.id).await?
         };
         let ours =
             |issue: &&Issue| issue.author.id == self.own.id && marker.is_in(&issue.description);

@@ -20,7 +20,7 @@ use crate::{
     },
     policy::Need,
     ports::{PortError, Verdict, forge::IssueUpdate, store::CommitError},
-    request::lifecycle::State as RequestState,
+    request::{WaitsOn, lifecycle::State as RequestState},
     violation::Violation,
 };
 
@@ -335,7 +335,9 @@ fn wanted_open(desk: &Desk, draft: &Draft<'_>) -> Option<bool> {
 
 fn phase(draft: &Draft<'_>) -> Phase {
     let mut phase = Phase::default();
-    let found = draft.leases.iter().any(|lease| lease.value.state == State::Adopted);
+    let unconfirmed =
+        |lease: &Lease| lease.state == State::Adopted && lease.waits_on != WaitsOn::Provider;
+    let found = draft.leases.iter().any(|lease| unconfirmed(&lease.value));
     *match draft.request.value.state {
         RequestState::Fulfilled if found => &mut phase.found,
         RequestState::Incomplete => &mut phase.incomplete,
@@ -369,6 +371,9 @@ fn hook_line(run: &hook::Run) -> HookLine {
 /// Where a machine stands, in words.
 pub(super) fn state_in_words(lease: &Lease) -> &'static str {
     match (lease.state, lease.power) {
+        (State::Adopted, _) if lease.waits_on == WaitsOn::Provider => {
+            "confirmed, waiting for its provider"
+        }
         (State::Adopted, _) => "found, not confirmed yet",
         (State::Provisioning, _) => "being made",
         (State::Active, Power::On) => "running",

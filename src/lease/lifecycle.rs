@@ -28,6 +28,8 @@
 //! afterwards, so a crash between the two loses nothing and repeats at most an
 //! idempotent call.
 
+mod adopted;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
@@ -325,7 +327,6 @@ impl Life<'_> {
                 self.lease.hold = None;
                 self.destroy();
             }
-            (State::Adopted, Event::Release { .. }) => self.let_go(),
             (State::Active, Event::Switch { command, .. }) => self.effects.push(match command {
                 PowerCommand::Start => Effect::Start,
                 PowerCommand::Stop => Effect::SwitchOff,
@@ -351,13 +352,6 @@ impl Life<'_> {
                 self.seen(*power, addresses);
             }
             (State::Active | State::Expired, Event::Vanished) => self.vanished(),
-            (State::Adopted, Event::Vanished) => {
-                if !self.is_known_to_be_gone() {
-                    self.lease.trouble = Some(GONE.to_owned());
-                    self.lease.power = Power::Unknown;
-                    self.tell(Topic::Vanished);
-                }
-            }
             (state, Event::Hold { reason }) if state != State::Ended => {
                 self.lease.hold = Some(reason.clone());
             }
@@ -378,19 +372,7 @@ impl Life<'_> {
                 self.lease.fallback.retain(|person| person.id != to.id);
                 self.tell(Topic::Transferred);
             }
-            (State::Adopted, Event::Confirm(confirmation)) => {
-                self.lease.trouble = None;
-                self.wait_on(WaitsOn::Provider);
-                self.effects.push(Effect::Adopt(confirmation.clone()));
-            }
-            (State::Adopted, Event::Marked { confirmation, shape }) => {
-                self.confirmed(confirmation, *shape);
-            }
-            (State::Adopted, Event::MarkRefused { reason }) => {
-                self.lease.trouble = Some(reason.clone());
-                self.wait_on(WaitsOn::Sysadmin);
-                self.tell(Topic::NotConfirmed { reason: reason.clone() });
-            }
+            (State::Adopted, event) => self.take_unconfirmed(event)?,
             _ => return None,
         }
         Some(())
@@ -410,29 +392,6 @@ impl Life<'_> {
         };
         self.set_deadline(Step::Stop, until);
         self.tell_deadline(Topic::HandedOver);
-    }
-
-    /// The machine is ours from now on, and its life begins.
-    fn confirmed(&mut self, confirmation: &Confirmation, shape: Option<Shape>) {
-        self.lease.order.shape = shape.unwrap_or(self.lease.order.shape);
-        self.lease.owner = confirmation.owner.clone();
-        self.lease.fallback.clone_from(&confirmation.fallback);
-        self.lease.order.owner.clone_from(&confirmation.owner.username);
-        self.lease.protected = false;
-        self.lease.trouble = None;
-        self.lease.handed_over = Some(self.now);
-        self.enter(State::Active, WaitsOn::Nobody);
-        self.set_deadline(Step::Stop, confirmation.until);
-        self.tell_deadline(Topic::Confirmed);
-    }
-
-    /// The record of a machine that was found ends. The machine was never ours:
-    /// nothing is done to it.
-    fn let_go(&mut self) {
-        self.lease.hold = None;
-        self.lease.trouble = None;
-        self.enter(State::Ended, WaitsOn::Nobody);
-        self.tell(Topic::LetGo);
     }
 
     /// Orders the warnings that are due, and says whether the deadline may be

@@ -114,38 +114,45 @@ impl Engine {
             report.unconfirmed.push(entry(why, since));
             return Ok(());
         }
-        if let Some(deadline) = lease.deadline
-            && (lease.state == State::Expired || deadline.at <= now)
-        {
-            let mut why = format!("It is {}", view::state_in_words(lease));
-            let next = match deadline.step {
-                Step::Stop => "; its end was",
-                Step::Destroy | Step::DropBackups => "; its disks go on",
-            };
-            why.push_str(&format!("{next} {}", self.calendar.absolute(deadline.at)));
-            if lease.protected {
-                why.push_str("; it is protected");
-            } else if let Some(hold) = &lease.hold {
-                why.push_str(&format!("; on hold: {hold}"));
-            }
-            report.expired.push(entry(format!("{why}."), Some(deadline.set_at)));
+        if let Some((why, since)) = self.is_over(lease) {
+            report.expired.push(entry(why, Some(since)));
         }
         if !self.is_active(lease, lease.owner.id, people, began).await? {
-            let mut why = format!("The account of `{}` is gone or blocked", lease.owner.username);
             let mut stand_ins = Vec::new();
             for person in &lease.fallback {
                 if self.is_active(lease, person.id, people, began).await? {
                     stand_ins.push(format!("`{}`", person.username));
                 }
             }
-            if stand_ins.is_empty() {
-                why.push_str(", and nobody stands in.");
-            } else {
-                why.push_str(&format!("; {} stands in.", stand_ins.join(", ")));
-            }
+            let instead = match stand_ins.as_slice() {
+                [] => "and nobody stands in".to_owned(),
+                names => format!("{} stands in", names.join(", ")),
+            };
+            let owner = &lease.owner.username;
+            let why = format!("The account of `{owner}` is gone or blocked; {instead}.");
             report.ownerless.push(entry(why, None));
         }
         Ok(())
+    }
+
+    /// Why a machine's time is up, and since when that is so.
+    fn is_over(&self, lease: &Lease) -> Option<(String, Timestamp)> {
+        let deadline = lease.deadline?;
+        if lease.state != State::Expired && deadline.at > self.now() {
+            return None;
+        }
+        let state = view::state_in_words(lease);
+        let next = match deadline.step {
+            Step::Stop => "its end was",
+            Step::Destroy | Step::DropBackups => "its disks go on",
+        };
+        let at = self.calendar.absolute(deadline.at);
+        let kept = match &lease.hold {
+            _ if lease.protected => "; it is protected".to_owned(),
+            Some(hold) => format!("; on hold: {hold}"),
+            None => String::new(),
+        };
+        Some((format!("It is {state}; {next} {at}{kept}."), deadline.set_at))
     }
 
     /// Whether that is an active account on the lease's forge; each is asked once.

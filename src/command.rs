@@ -6,6 +6,7 @@
 
 mod arguments;
 mod mentions;
+mod size;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod tests;
 use crate::{
     cookbook::PowerCommand,
     identity::MachineName,
+    quantity::{Mebibytes, Vcpus},
     request::value::{Term, nearest::nearest},
 };
 
@@ -69,6 +71,20 @@ pub enum Command {
         /// Which machine, if the issue has several.
         machine: Option<MachineName>,
     },
+    /// Give a machine another size.
+    Resize {
+        /// What is to change.
+        size: NewSize,
+        /// Which machine, if the issue has several.
+        machine: Option<MachineName>,
+    },
+    /// Install a machine's system anew.
+    Rebuild {
+        /// Which machine, if the issue has several.
+        machine: Option<MachineName>,
+        /// The code from the bot's question; without it, it only asks.
+        confirmation: Option<String>,
+    },
     /// Hand a machine to somebody else, who has to accept it.
     Transfer {
         /// The username, without `@`.
@@ -111,6 +127,17 @@ pub enum Command {
     },
 }
 
+/// What is to change about a machine's size; the rest stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewSize {
+    /// Processors.
+    pub vcpus: Option<Vcpus>,
+    /// Memory.
+    pub memory: Option<Mebibytes>,
+    /// Root disk.
+    pub disk: Option<Mebibytes>,
+}
+
 /// Why a mention of the bot is not a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
@@ -132,9 +159,6 @@ pub enum CommandError {
         /// A line that would work, without the mention.
         example: &'static str,
     },
-    /// A command other tools have and this one does not offer.
-    #[error("`{0}` is not offered: ask for a new machine in a new issue, and release this one")]
-    NotOffered(&'static str),
     /// More than [`MAX_COMMANDS`] in one comment.
     #[error("there are more than {MAX_COMMANDS} commands in this comment; the rest was not read")]
     TooMany,
@@ -151,9 +175,6 @@ pub fn commands(note: &str, bot: &str) -> Vec<Result<Command, CommandError>> {
     read
 }
 
-/// Commands that users of other tools will try.
-const NOT_OFFERED: [&str; 2] = ["rebuild", "resize"];
-
 /// Reads what follows the mention. Nothing at all asks for help.
 fn parse(line: &str) -> Result<Command, CommandError> {
     let (word, arguments) = line.split_once(' ').unwrap_or((line, ""));
@@ -163,9 +184,6 @@ fn parse(line: &str) -> Result<Command, CommandError> {
     }
     if let Some(known) = Word::parse(&word) {
         return arguments::read(known, arguments.trim());
-    }
-    if let Some(known) = NOT_OFFERED.iter().find(|known| **known == word) {
-        return Err(CommandError::NotOffered(known));
     }
     let names = Word::ALL.iter().map(|known| known.entry().word);
     Err(CommandError::Unknown {
@@ -189,6 +207,8 @@ impl Command {
             Self::Power { action: PowerCommand::Start, .. } => Word::Start,
             Self::Power { action: PowerCommand::Stop, .. } => Word::Stop,
             Self::Power { action: PowerCommand::Reboot, .. } => Word::Reboot,
+            Self::Resize { .. } => Word::Resize,
+            Self::Rebuild { .. } => Word::Rebuild,
             Self::Transfer { .. } => Word::Transfer,
             Self::Accept { .. } => Word::Accept,
             Self::Retry => Word::Retry,

@@ -143,6 +143,13 @@ pub enum Reply {
         /// How long backups are kept, in words.
         backups: String,
     },
+    /// Installing anew needs a second command.
+    ConfirmRebuild {
+        /// The machine.
+        machine: String,
+        /// What to type.
+        code: String,
+    },
     /// Taking over needs the new owner's word.
     TransferAsked {
         /// The machine.

@@ -113,6 +113,15 @@ pub enum Question {
         /// When it was asked; good for a day.
         at: Timestamp,
     },
+    /// Install this machine's system anew?
+    Rebuild {
+        /// Which.
+        lease: LeaseId,
+        /// What must be typed.
+        code: String,
+        /// When it was asked; good for a day.
+        at: Timestamp,
+    },
     /// Will this person take over?
     Transfer {
         /// Which.

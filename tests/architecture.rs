@@ -53,7 +53,7 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
         &["calendar", "cookbook", "hook", "identity", "machine", "quantity", "request"],
     ),
     ("effect", Core, &["identity", "lease", "notice", "request"]),
-    ("notice", Core, &["calendar", "cookbook", "identity", "lease", "quantity"]),
+    ("notice", Core, &["calendar", "cookbook", "identity", "lease", "machine", "quantity"]),
     ("ports", Ports, &["core"]),
     ("engine", Engine, &["core", "ports"]),
     ("forge", Adapter, &["core", "ports"]),
@@ -449,8 +449,6 @@ fn the_table_itself_points_one_way() {
             let target = match *allowance {
                 "core" => Core,
                 "adapters" => Adapter,
-                // Data of a machine that leases hold.
-                "ports::provider" => continue,
                 other => row(other.split("::").next().unwrap()).unwrap().1,
             };
             assert!(target <= *layer, "{name} may not name {allowance}");
@@ -499,7 +497,7 @@ fn a_wrong_arrow_is_found_with_file_and_line() {
         ),
         (
             "src/lease.rs",
-            "use crate::ports::{provider::Power, store::Store};",
+            "use crate::{machine::Power, ports::store::Store};",
             "src/lease.rs:1: lease (core) names crate::ports::store",
         ),
         ("src/lease.rs", "use crate::*;", "src/lease.rs:1: lease (core) names crate::*"),
@@ -554,7 +552,7 @@ fn what_is_allowed_or_only_looks_wrong_is_left_alone() {
     for (file, text) in [
         (
             "src/lease.rs",
-            "use crate::{identity::{LeaseId, Person as P, X as _}, ports::provider::Power, quantity};",
+            "use crate::{identity::{LeaseId, Person as P, X as _}, machine::Power, quantity};",
         ),
         ("src/lease/x.rs", "use super::{Lease, lifecycle};\nuse crate::lease::State;"),
         ("src/forge/gitlab/x.rs", "use super::super::http::client;\nuse tokio::time;"),

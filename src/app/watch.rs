@@ -88,6 +88,18 @@ impl Readings for Watch {
                 labels(),
                 up,
             ));
+            if let Some(room) = &found.capacity {
+                let free = number(room.memory.saturating_mul(1024 * 1024));
+                let help = "Memory left for machines, as far as it lets us know";
+                readings.push(gauge("provider_free_memory_bytes", help, labels(), free));
+                for (class, mebibytes) in &room.storage {
+                    let mut labels = labels();
+                    labels.push(("storage", class.clone()));
+                    let free = number(mebibytes.saturating_mul(1024 * 1024));
+                    let help = "Disk space left for machines";
+                    readings.push(gauge("provider_free_storage_bytes", help, labels, free));
+                }
+            }
             let strays = number(found.strays.len() as u64);
             readings.push(gauge(
                 "strays",

@@ -1,6 +1,6 @@
 //! What follows a command's word.
 
-use super::{Command, CommandError, Word};
+use super::{Command, CommandError, Word, size};
 use crate::{
     cookbook::PowerCommand,
     identity::MachineName,
@@ -27,7 +27,14 @@ pub(super) fn read(word: Word, text: &str) -> Read {
         Word::Hold => Ok(Command::Hold { reason: text.to_owned() }),
         Word::Extend => extend(text),
         Word::Restore => restore(text),
-        Word::Release => release(text),
+        Word::Release => confirmed(word, text)
+            .map(|(machine, confirmation)| Command::Release { machine, confirmation }),
+        Word::Rebuild => confirmed(word, text)
+            .map(|(machine, confirmation)| Command::Rebuild { machine, confirmation }),
+        Word::Resize => {
+            let (machine, size) = size::read(text).map_err(|message| refuse(word, message))?;
+            Ok(Command::Resize { size, machine })
+        }
         Word::Start => power(word, PowerCommand::Start, text),
         Word::Stop => power(word, PowerCommand::Stop, text),
         Word::Reboot => power(word, PowerCommand::Reboot, text),
@@ -91,23 +98,22 @@ fn restore(text: &str) -> Read {
 }
 
 /// `[MACHINE] [confirm CODE]`.
-fn release(text: &str) -> Read {
+fn confirmed(
+    word: Word,
+    text: &str,
+) -> Result<(Option<MachineName>, Option<String>), CommandError> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let is_confirm = |word: &str| word.eq_ignore_ascii_case("confirm");
     let (name, code) = match words.as_slice() {
         [.., last] if is_confirm(last) => {
-            return Err(refuse(
-                Word::Release,
-                "The code from my question is missing after `confirm`.",
-            ));
+            return Err(refuse(word, "The code from my question is missing after `confirm`."));
         }
         [confirm, code] if is_confirm(confirm) => ("", Some(*code)),
         [name, confirm, code] if is_confirm(confirm) => (*name, Some(*code)),
         _ => (text, None),
     };
-    let confirmation = code.map_or(Ok(None), |code| digest(Word::Release, code))?;
-    let machine = machine(Word::Release, name)?;
-    Ok(Command::Release { machine, confirmation })
+    let confirmation = code.map_or(Ok(None), |code| digest(word, code))?;
+    Ok((machine(word, name)?, confirmation))
 }
 
 /// `[MACHINE] @OWNER [fallback @USER ...] LENGTH-OR-DATE`.
@@ -187,7 +193,7 @@ fn machine(word: Word, text: &str) -> Result<Option<MachineName>, CommandError> 
         .ok_or_else(|| refuse(word, "Only the name of a machine may follow."))
 }
 
-fn machine_name(text: &str) -> Option<MachineName> {
+pub(super) fn machine_name(text: &str) -> Option<MachineName> {
     let name = text.trim_end_matches(['.', ',']).to_ascii_lowercase();
     // Machines that were there before us may have names that ours never have.
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);

@@ -95,6 +95,8 @@ commands! {
     Start: "start", "start [MACHINE]", "start", IfAllowed, "Switches a machine on.";
     Stop: "stop", "stop [MACHINE]", "stop", IfAllowed, "Switches a machine off; its time goes on.";
     Reboot: "reboot", "reboot [MACHINE]", "reboot", IfAllowed, "Switches a machine off and on.";
+    Resize: "resize", "resize [MACHINE] [memory SIZE] [vcpus NUMBER] [disk SIZE]", "resize memory 8 GiB vcpus 4", IfAllowed, "Gives a machine another size; it is restarted for that.";
+    Rebuild: "rebuild", "rebuild [MACHINE] [confirm CODE]", "rebuild", IfAllowed, "Installs a machine's system anew; I ask you to confirm.";
     Transfer: "transfer", "transfer @USER", "transfer @alice", Owner, "Hands the machine to somebody else, who has to accept it.";
     Accept: "accept", "accept [DIGEST]", "accept 3f9c2a7e", Named, "Accepts being the owner.";
     Retry: "retry", "retry", "retry", Sysadmin, "Tries again what failed.";

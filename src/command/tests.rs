@@ -78,6 +78,11 @@ fn arguments_are_read() {
             "stop web-01",
             Command::Power { action: PowerCommand::Stop, machine: Some(name("web-01")) },
         ),
+        ("rebuild", Command::Rebuild { machine: None, confirmation: None }),
+        (
+            "rebuild web-01 confirm 3f9c2a7e",
+            Command::Rebuild { machine: Some(name("web-01")), confirmation: digest("3f9c2a7e") },
+        ),
         ("transfer @bob", Command::Transfer { to: "bob".into() }),
         (
             "confirm @alice 1y",
@@ -110,8 +115,8 @@ fn what_is_not_understood_is_answered() {
         ("aprove 3f9c2a7e", "I do not know the command `aprove`: did you mean `approve`?"),
         ("thanks!", "I do not know the command `thanks`"),
         (
-            "rebuild",
-            "`rebuild` is not offered: ask for a new machine in a new issue, and release this one",
+            "resize",
+            "Say what is to change: `memory`, `vcpus` or `disk`, and how much. For example: `resize memory 8 GiB vcpus 4`",
         ),
         (
             "approve 3f9c2a7e but only for a week",

@@ -1,12 +1,14 @@
 //! Obeying commands: who may, whether it makes sense now, and what follows.
 //!
 //! One file a group of commands: [`approve`] decides about requests, [`confirm`]
-//! about machines that were found, [`time`] moves deadlines, [`machine`] does
-//! everything else to a lease.
+//! about machines that were found, [`time`] moves deadlines, [`change`] alters
+//! machines in use, [`machine`] does everything else to a lease.
 
 mod approve;
+mod change;
 mod confirm;
 mod machine;
+mod question;
 mod time;
 
 use std::fmt::Write as _;
@@ -19,7 +21,7 @@ use super::{
 };
 use crate::{
     command::{self, Command, CommandError},
-    cookbook::{Cookbook, Cookbooks},
+    cookbook::{Cookbook, Cookbooks, MachineCommand},
     identity::{Digest, LeaseId, MachineName, Person},
     lease::{Lease, State},
     notice::{HelpLine, Reply},
@@ -106,6 +108,13 @@ impl Engine {
             Command::Power { action, machine } => {
                 Self::switch(draft, order, action, machine.as_ref());
             }
+            Command::Resize { size, machine } => {
+                self.resize(draft, order, size, machine.as_ref()).await?;
+            }
+            Command::Rebuild { machine, confirmation } => match confirmation {
+                Some(code) => Self::confirm_rebuild(draft, order, machine.as_ref(), &code),
+                None => Self::rebuild(draft, order, machine.as_ref()),
+            },
             Command::Transfer { to } => self.transfer(draft, order, &to).await?,
             Command::Retry => self.retry(draft, order).await?,
             Command::Hold { reason } => Self::hold(draft, order, Some(reason)),
@@ -215,6 +224,23 @@ impl Draft<'_> {
             self.impossible(order, why, otherwise);
         }
         fitting
+    }
+
+    /// Whether whoever gave the order may do this to the machine: as the
+    /// cookbook says, sysadmins always. Says so if not.
+    fn may(&mut self, order: &Order<'_>, lease: &Lease, command: MachineCommand) -> bool {
+        let allowed = order.cookbook.is_some_and(|cookbook| cookbook.commands.contains(&command));
+        let entitled = allowed && (self.is_owner(order, lease.id) || order.rights.decides());
+        if entitled || order.rights.sysadmin.is_some() {
+            return true;
+        }
+        let who: &[&str] = if allowed {
+            &["its owner and fallback owners", "approvers", "sysadmins"]
+        } else {
+            &["sysadmins (this cookbook does not leave it to owners)"]
+        };
+        self.refuse(order, who);
+        false
     }
 
     /// Whether whoever gave the order answers for this lease.

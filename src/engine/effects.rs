@@ -19,6 +19,7 @@ use crate::{
         Lease, State,
         lifecycle::{self, Effect, Event, News, Topic},
     },
+    machine::MachineOrder,
     notice::{Reply, markdown::Markdown, marker::Marker, news::LeaseNews},
     ports::{
         PortError, Verdict,
@@ -252,7 +253,9 @@ impl Engine {
             Effect::Create => {
                 limit(EffectKind::Create, self.settings.creations_per_day, "made").await
             }
-            Effect::Stop if self.is_protected(lease) => Ok(Some("it is protected".to_owned())),
+            Effect::Stop | Effect::Rebuild if self.is_protected(lease) => {
+                Ok(Some("it is protected".to_owned()))
+            }
             Effect::Destroy | Effect::DropBackups => {
                 if self.is_protected(lease) {
                     return Ok(Some("it is protected".to_owned()));
@@ -291,13 +294,25 @@ impl Engine {
         error: &PortError,
     ) -> Result<Option<Event>, PortError> {
         match (error.verdict, step) {
+            // Waiting for it would hold up whatever else is wanted of the machine.
+            (Verdict::Full, Effect::Resize(_)) => {
+                let reason = format!("there is no room for it: {}", error.cause);
+                Ok(Some(Event::ResizeRefused { reason }))
+            }
             (Verdict::Retry { .. } | Verdict::Underway { .. } | Verdict::Full, _) => Ok(None),
             (_, Effect::Create) => {
                 tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be made");
                 let reason = error.advice.clone().unwrap_or_else(|| error.chain());
                 Ok(Some(Event::CreationFailed { reason }))
             }
-            (Verdict::Missing, Effect::Start | Effect::Reboot) => Ok(Some(Event::Vanished)),
+            (
+                Verdict::Missing,
+                Effect::Start | Effect::Reboot | Effect::Resize(_) | Effect::Rebuild,
+            ) => Ok(Some(Event::Vanished)),
+            (Verdict::GiveUp, Effect::Resize(_)) => {
+                let reason = error.advice.clone().unwrap_or_else(|| error.chain());
+                Ok(Some(Event::ResizeRefused { reason }))
+            }
             (_, Effect::Adopt(_)) => {
                 tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be adopted");
                 Ok(Some(Event::MarkRefused { reason: error.chain() }))
@@ -521,6 +536,14 @@ async fn take_step(
         Effect::Start => provider.start(key).await.map(|()| Event::Started),
         Effect::Stop | Effect::SwitchOff => provider.stop(key).await.map(|()| Event::Stopped),
         Effect::Reboot => provider.reboot(key).await.map(|()| Event::Rebooted),
+        Effect::Resize(shape) => {
+            let order = MachineOrder { shape: *shape, ..lease.order.clone() };
+            provider.resize(&order).await.map(|()| Event::Resized { shape: *shape })
+        }
+        Effect::Rebuild => {
+            let machine = provider.rebuild(&lease.order).await?;
+            Ok(Event::Rebuilt { addresses: machine.addresses, host_keys: machine.host_keys })
+        }
         Effect::Destroy => provider.destroy(key, lease.keep).await.map(|()| Event::Destroyed),
         Effect::DropBackups => provider.drop_backups(key).await.map(|()| Event::BackupsDropped),
         Effect::Adopt(confirmation) => {
@@ -560,6 +583,9 @@ fn audit_word(event: &Event) -> &'static str {
         Event::Stopped => "stopped",
         Event::Started => "started",
         Event::Rebooted => "rebooted",
+        Event::Resized { .. } => "resized",
+        Event::ResizeRefused { .. } => "resize-refused",
+        Event::Rebuilt { .. } => "rebuilt",
         Event::Destroyed => "destroyed",
         Event::BackupsDropped => "backups-dropped",
         Event::Vanished => "vanished",

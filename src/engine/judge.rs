@@ -107,7 +107,7 @@ impl Engine {
     }
 
     /// What policy has to know about the world.
-    async fn facts(
+    pub(super) async fn facts(
         &self,
         desk: &Desk,
         draft: &Draft<'_>,

@@ -103,6 +103,35 @@ pub enum Event {
         /// Who.
         by: Person,
     },
+    /// The machine gets another size.
+    Resize {
+        /// Which.
+        shape: Shape,
+        /// Who wants it.
+        by: Person,
+    },
+    /// The provider has done so.
+    Resized {
+        /// Which size it has.
+        shape: Shape,
+    },
+    /// The provider will not.
+    ResizeRefused {
+        /// What it said.
+        reason: String,
+    },
+    /// Its system is installed anew, confirmed by somebody entitled.
+    Rebuild {
+        /// Who.
+        by: Person,
+    },
+    /// The provider has done so.
+    Rebuilt {
+        /// Addresses the provider gave it.
+        addresses: Vec<String>,
+        /// Fingerprints of the SSH host keys it was given.
+        host_keys: Vec<String>,
+    },
     /// The machine was looked at.
     Seen {
         /// Whether it runs.
@@ -172,6 +201,10 @@ pub enum Effect {
     SwitchOff,
     /// Restart it.
     Reboot,
+    /// Give it that size.
+    Resize(Shape),
+    /// Install its system anew.
+    Rebuild,
     /// Remove machine and disks.
     Destroy,
     /// Remove the backups.
@@ -216,6 +249,15 @@ pub enum Topic {
     Restored,
     /// The owner's switch was done.
     Switched(PowerCommand),
+    /// It has another size.
+    Resized,
+    /// It keeps its size.
+    ResizeRefused {
+        /// What the provider said.
+        reason: String,
+    },
+    /// Its system was installed anew.
+    Rebuilt,
     /// Machine and disks are gone.
     Destroyed,
     /// It could not be made.
@@ -325,23 +367,10 @@ impl Life<'_> {
             (State::Provisioning | State::Active | State::Expired, Event::Release { .. }) => {
                 // Whoever may release it has decided about the hold as well.
                 self.lease.hold = None;
+                self.trouble_is_over();
                 self.destroy();
             }
-            (State::Active, Event::Switch { command, .. }) => self.effects.push(match command {
-                PowerCommand::Start => Effect::Start,
-                PowerCommand::Stop => Effect::SwitchOff,
-                PowerCommand::Reboot => Effect::Reboot,
-            }),
-            (State::Active, Event::Started) => self.started(),
-            (State::Active, Event::Rebooted) => {
-                self.lease.trouble = None;
-                self.switched(Power::On);
-                self.tell(Topic::Switched(PowerCommand::Reboot));
-            }
-            (State::Active, Event::Stopped) => {
-                self.switched(Power::Off);
-                self.tell(Topic::Switched(PowerCommand::Stop));
-            }
+            (State::Active, event) if self.changed_in_use(event) => {}
             (State::Expired, Event::Stopped) => self.stopped(),
             (State::Destroying, Event::Destroyed) => self.destroyed(),
             (State::Destroyed, Event::BackupsDropped) => {
@@ -376,6 +405,51 @@ impl Life<'_> {
             _ => return None,
         }
         Some(())
+    }
+
+    /// What owners do with a machine while it is theirs, and what came of it.
+    /// `false`: the event is about something else.
+    fn changed_in_use(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Switch { command, .. } => self.effects.push(match command {
+                PowerCommand::Start => Effect::Start,
+                PowerCommand::Stop => Effect::SwitchOff,
+                PowerCommand::Reboot => Effect::Reboot,
+            }),
+            Event::Started => self.started(),
+            Event::Rebooted => {
+                self.lease.trouble = None;
+                self.switched(Power::On);
+                self.tell(Topic::Switched(PowerCommand::Reboot));
+            }
+            Event::Stopped => {
+                self.switched(Power::Off);
+                self.tell(Topic::Switched(PowerCommand::Stop));
+            }
+            Event::Resize { shape, .. } => self.effects.push(Effect::Resize(*shape)),
+            Event::Resized { shape } => {
+                self.lease.order.shape = *shape;
+                self.trouble_is_over();
+                self.tell(Topic::Resized);
+            }
+            Event::ResizeRefused { reason } => {
+                self.trouble_is_over();
+                self.tell(Topic::ResizeRefused { reason: reason.clone() });
+            }
+            Event::Rebuild { .. } => {
+                self.lease.order.rebuild += 1;
+                self.effects.push(Effect::Rebuild);
+            }
+            Event::Rebuilt { addresses, host_keys } => {
+                self.lease.addresses.clone_from(addresses);
+                self.lease.host_keys.clone_from(host_keys);
+                self.lease.trouble = None;
+                self.switched(Power::On);
+                self.tell(Topic::Rebuilt);
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn hand_over(&mut self, uuid: Uuid, addresses: &[String], host_keys: &[String]) {
@@ -466,6 +540,7 @@ impl Life<'_> {
 
     fn destroy(&mut self) {
         self.lease.deadline = None;
+        self.lease.progress = None;
         self.enter(State::Destroying, WaitsOn::Provider);
         self.effects.push(Effect::Destroy);
     }
@@ -616,7 +691,9 @@ impl Effect {
     pub fn fits(&self, state: State) -> bool {
         match self {
             Self::Create => state == State::Provisioning,
-            Self::Start | Self::SwitchOff | Self::Reboot => state == State::Active,
+            Self::Start | Self::SwitchOff | Self::Reboot | Self::Resize(_) | Self::Rebuild => {
+                state == State::Active
+            }
             Self::Stop => state == State::Expired,
             Self::Destroy => state == State::Destroying,
             Self::DropBackups => state == State::Destroyed,

@@ -10,6 +10,7 @@ use crate::{
         Lease, State, Step,
         lifecycle::{News, Topic},
     },
+    machine::Shape,
     quantity::Delay,
 };
 
@@ -24,6 +25,12 @@ pub struct LeaseNews {
     pub machine: String,
     /// Its addresses.
     pub addresses: Vec<String>,
+    /// The account the keys are for.
+    pub login: String,
+    /// The fingerprints of its SSH host keys, where we know them.
+    pub host_keys: Vec<String>,
+    /// Its size, in words.
+    pub size: String,
     /// The deadline named, absolute and relative.
     pub deadline: Option<String>,
     /// What happens at the deadline: one of these is true.
@@ -61,9 +68,9 @@ impl LeaseNews {
         let (step, at) = news.announces.unzip();
         let (by, reason) = match &news.topic {
             Topic::Extended { by } => (Some(by.username.clone()), None),
-            Topic::CreationFailed { reason } | Topic::NotConfirmed { reason } => {
-                (None, Some(reason.clone()))
-            }
+            Topic::CreationFailed { reason }
+            | Topic::ResizeRefused { reason }
+            | Topic::NotConfirmed { reason } => (None, Some(reason.clone())),
             _ => (None, None),
         };
         Self {
@@ -76,6 +83,9 @@ impl LeaseNews {
                 .collect(),
             machine: lease.order.key.name.to_string(),
             addresses: lease.addresses.clone(),
+            login: lease.order.login.clone(),
+            host_keys: lease.host_keys.clone(),
+            size: size(lease.order.shape),
             deadline: at.map(|at| calendar.describe(at, now)),
             step: StepWords {
                 stop: step == Some(Step::Stop),
@@ -94,6 +104,16 @@ impl LeaseNews {
             found: lease.state == State::Adopted,
         }
     }
+}
+
+/// How large a machine is, for people.
+fn size(shape: Shape) -> String {
+    let Shape { vcpus, memory, disk } = shape;
+    let vcpus = match vcpus.get() {
+        1 => "1 vCPU".to_owned(),
+        several => format!("{several} vCPUs"),
+    };
+    format!("{vcpus}, {memory} of memory, {disk} of disk")
 }
 
 /// A length of time for people: `3 days`, `36 hours`.
@@ -121,6 +141,9 @@ pub fn template(topic: &Topic) -> &'static str {
         Topic::Switched(PowerCommand::Start) => "switched-on",
         Topic::Switched(PowerCommand::Stop) => "switched-off",
         Topic::Switched(PowerCommand::Reboot) => "rebooted",
+        Topic::Resized => "resized",
+        Topic::ResizeRefused { .. } => "resize-refused",
+        Topic::Rebuilt => "rebuilt",
         Topic::Destroyed => "destroyed",
         Topic::CreationFailed { .. } => "creation-failed",
         Topic::Undone => "undone",

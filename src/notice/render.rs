@@ -36,12 +36,12 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "reply/help" "reply/status" "reply/ready-for-approval" "reply/approve-which"
     "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
-    "reply/rejected" "reply/extend-beyond-budget" "reply/confirm-release" "reply/transfer-asked"
-    "reply/done" "reply/closed" "reply/due-date-edited" "reply/edited-after-approval" "reply/trouble"
+    "reply/rejected" "reply/extend-beyond-budget" "reply/confirm-release" "reply/confirm-rebuild"
+    "reply/transfer-asked" "reply/done" "reply/closed" "reply/due-date-edited" "reply/edited-after-approval" "reply/trouble"
     "news/handed-over" "news/warning" "news/extended" "news/stopped" "news/stopped-again"
     "news/restored" "news/switched-on" "news/switched-off" "news/rebooted" "news/destroyed"
-    "news/creation-failed" "news/undone" "news/vanished" "news/transferred"
-    "news/confirmed" "news/not-confirmed" "news/let-go"
+    "news/creation-failed" "news/undone" "news/vanished" "news/transferred" "news/resized"
+    "news/resize-refused" "news/rebuilt" "news/confirmed" "news/not-confirmed" "news/let-go"
 );
 
 /// Renders notices.

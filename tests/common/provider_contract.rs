@@ -1,7 +1,7 @@
 //! What every provider promises, told as one story that any adapter can be put
 //! through.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use innkeeper::{
@@ -29,6 +29,7 @@ pub(crate) trait Outside: Sync {
 
 /// The whole story. Every provider has to come through it.
 pub(crate) async fn contract(provider: Arc<dyn Provider>, outside: &dyn Outside) {
+    whatever_is_cut_off_is_completed_by_the_next_call(&provider).await;
     let provider = &Patient(provider);
     a_created_machine_runs_and_is_listed(provider).await;
     creating_again_is_the_same_machine(provider).await;
@@ -210,6 +211,28 @@ async fn what_one_replica_made_another_destroys(provider: &dyn Provider, outside
     let key = known(&order, &provider.create(&order).await.unwrap());
     Patient(outside.replica()).destroy(&key, Keep::Nothing).await.unwrap();
     assert_eq!(provider.find(&key).await.unwrap(), None);
+}
+
+/// As after a crash: nobody waits for the answer any more, and whoever comes
+/// next knows nothing but the order.
+async fn whatever_is_cut_off_is_completed_by_the_next_call(provider: &Arc<dyn Provider>) {
+    let patient = &Patient(provider.clone());
+    for (number, milliseconds) in [0, 1, 3, 30, 300, 1000, 2500].into_iter().enumerate() {
+        let cut = Duration::from_millis(milliseconds);
+        let mut order = order("cut-off", u8::try_from(number).unwrap());
+        let _ = tokio::time::timeout(cut, patient.create(&order)).await;
+        let made = patient.create(&order).await.unwrap();
+        order.key.uuid = Some(made.uuid);
+        assert_eq!(listed(patient, order.key.lease).await.len(), 1, "made within {cut:?}");
+        let _ = tokio::time::timeout(cut, patient.stop(&order.key)).await;
+        patient.start(&order.key).await.unwrap();
+        order.rebuild = 1;
+        let _ = tokio::time::timeout(cut, patient.rebuild(&order)).await;
+        assert_eq!(patient.rebuild(&order).await.unwrap().uuid, made.uuid);
+        let _ = tokio::time::timeout(cut, patient.destroy(&order.key, Keep::Nothing)).await;
+        patient.destroy(&order.key, Keep::Nothing).await.unwrap();
+        assert_eq!(listed(patient, order.key.lease).await, [], "destroyed within {cut:?}");
+    }
 }
 
 async fn a_machine_is_resized_once_however_often_it_is_asked(provider: &dyn Provider) {

@@ -244,6 +244,16 @@ impl Service {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// The memory it has in use, and the most it ever had, in KiB.
+    pub(crate) fn memory(&self) -> (u64, u64) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let figure = |key: &str| {
+            let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        (figure("VmRSS:"), figure("VmHWM:"))
+    }
+
     /// Asks it to end, and waits until it did.
     pub(crate) async fn stop(&mut self) -> (ExitStatus, Duration) {
         signal(self.child.id(), "TERM");

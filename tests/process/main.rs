@@ -8,10 +8,14 @@ mod check;
 mod forge;
 mod hostile;
 mod house;
+mod memory;
 mod payloads;
 mod real_forms;
 mod refusals;
 mod restart;
 mod serve;
+#[path = "../store/builders.rs"]
+#[expect(dead_code, reason = "made for the store's tests; few are needed here")]
+mod state;
 mod status;
 mod templates;

@@ -314,9 +314,11 @@ async fn releasing_what_is_not_confirmed_leaves_the_machine_alone() {
 /// if that was before.
 async fn cut<F: Future>(future: F, is_so: impl Fn() -> bool) -> Option<F::Output> {
     let mut future = pin!(future);
-    poll_fn(|context| {
-        if is_so() { Poll::Ready(None) } else { future.as_mut().poll(context).map(Some) }
-    })
+    poll_fn(
+        |context| {
+            if is_so() { Poll::Ready(None) } else { future.as_mut().poll(context).map(Some) }
+        },
+    )
     .await
 }
 

@@ -57,13 +57,15 @@ async fn ends(world: &World, name: &str) -> String {
 #[tokio::test]
 async fn everybody_may_what_the_table_says() {
     // In an order in which a refusal or a success leaves the next row possible.
-    let rows: [(&str, [bool; 5]); 13] = [
+    let rows: [(&str, [bool; 5]); 15] = [
         ("status", [true; 5]),
         ("help", [true; 5]),
         ("extend 1d because I say so", [true, true, true, true, false]),
         ("start", [true, true, true, true, false]),
         ("stop", [true, true, true, true, false]),
         ("reboot", [true, true, true, true, false]),
+        ("resize memory 3 GiB", [true, true, true, true, false]),
+        ("rebuild", [true, true, true, true, false]),
         ("transfer @bob", [true, true, false, true, false]),
         ("release", [true, true, false, true, false]),
         ("retry", [false, false, false, true, false]),
@@ -123,7 +125,10 @@ async fn deciding_and_bringing_back_are_for_whom_the_table_says() {
 
 #[tokio::test]
 async fn owners_switch_only_what_the_cookbook_leaves_to_them() {
-    let cookbooks = sandbox_cookbook(&[("[\"start\", \"stop\", \"reboot\"]", "[\"reboot\"]")]);
+    let cookbooks = sandbox_cookbook(&[(
+        "[\"start\", \"stop\", \"reboot\", \"rebuild\", \"resize\"]",
+        "[\"reboot\"]",
+    )]);
     scenario_with_cookbooks(cookbooks, carol_alone, async |world: &mut World| {
         let issue = world.handed_over(&[]).await;
         for who in ["alice", "bob", "dan", "mallory"] {
@@ -163,8 +168,8 @@ async fn what_is_not_understood_is_answered_with_what_would_be() {
             ("retry all", "It takes nothing behind it."),
             ("release now please", "Only the name of a machine may follow."),
             ("release confirm", "The code from my question is missing"),
-            ("resize 8 GiB", "`resize`"),
-            ("rebuild", "`rebuild`"),
+            ("resize 8 GiB", "Say what is to change: `memory`, `vcpus` or `disk`"),
+            ("rebuild from scratch", "Only the name of a machine may follow."),
         ] {
             let said = world.answer("carol", issue, &format!("@innkeeper {command}")).await;
             assert!(said.starts_with("That was not understood: "), "{command}: {said}");
@@ -285,6 +290,8 @@ async fn help_and_status_read_like_this() {
         | `start [MACHINE]` | sysadmins; owners and approvers where the cookbook allows it | Switches a machine on. |
         | `stop [MACHINE]` | sysadmins; owners and approvers where the cookbook allows it | Switches a machine off; its time goes on. |
         | `reboot [MACHINE]` | sysadmins; owners and approvers where the cookbook allows it | Switches a machine off and on. |
+        | `resize [MACHINE] [memory SIZE] [vcpus NUMBER] [disk SIZE]` | sysadmins; owners and approvers where the cookbook allows it | Gives a machine another size; it is restarted for that. |
+        | `rebuild [MACHINE] [confirm CODE]` | sysadmins; owners and approvers where the cookbook allows it | Installs a machine's system anew; I ask you to confirm. |
         | `transfer @USER` | requester, owner, fallback owners, sysadmins | Hands the machine to somebody else, who has to accept it. |
         | `accept [DIGEST]` | the person named as owner | Accepts being the owner. |
         | `retry` | sysadmins | Tries again what failed. |

@@ -42,6 +42,8 @@ pub(crate) enum Fails {
     Halfway,
     /// It will not work later either.
     ForGood,
+    /// It has begun and takes another turn.
+    Slow,
 }
 
 #[derive(Default)]
@@ -175,6 +177,10 @@ impl Host {
             Some(Fails::Before | Fails::Halfway) => {
                 return Err(PortError::retry(doing, "the host does not answer"));
             }
+            Some(Fails::Slow) => {
+                let after = std::time::Duration::from_secs(2);
+                return Err(PortError::underway(doing, "job 12 is running", after));
+            }
             Some(Fails::ForGood) => return Err(PortError::give_up(doing, "the host refuses")),
             _ => {}
         }
@@ -267,6 +273,13 @@ impl Provider for Host {
 
     async fn resize(&self, order: &MachineOrder) -> Result<(), PortError> {
         self.act(Call::Resize, &order.key, |inside| {
+            let others = inside.machines.values().filter(|machine| machine.name != order.key.name);
+            let used: u64 = others.filter_map(|m| m.shape).map(|s| s.memory.get()).sum();
+            let left = inside.capacity.memory.saturating_sub(used);
+            if order.shape.memory.get() > left {
+                let why = format!("it needs {}, {left} MiB is free", order.shape.memory);
+                return Err(PortError::full("resize it", why));
+            }
             match inside.machines.get_mut(&order.key.name) {
                 Some(machine) => machine.shape = Some(order.shape),
                 None => return Err(PortError::missing("resize it", "there is no such machine")),

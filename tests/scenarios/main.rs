@@ -9,6 +9,7 @@
 
 mod adopt;
 mod approval;
+mod changes;
 mod commands;
 mod crash;
 mod faults;
@@ -18,5 +19,6 @@ mod life;
 #[path = "../common/provider_contract.rs"]
 mod provider_contract;
 mod provider_faults;
+mod room;
 mod time;
 mod world;

@@ -186,7 +186,17 @@ pub(crate) async fn finished_tasks_are_counted_by_kind_and_time(store: &dyn Stor
         let kind = EffectKind::of(&next.task);
         assert_eq!(store.running_before(kind, &next).await.unwrap(), 0, "not counting itself");
         assert_eq!(store.running_before(kind, &later).await.unwrap(), 1);
+        // Between two turns it has begun; after a failure it has to begin again.
+        store.pause_effect(&next, at(seconds), "job 12").await.unwrap();
+        assert_eq!(store.running_before(kind, &later).await.unwrap(), 1);
+        let next = claim(store, seconds).await.unwrap();
+        store.postpone_effect(&next, at(seconds), "away").await.unwrap();
+        assert_eq!(store.running_before(kind, &later).await.unwrap(), 0);
+        let next = claim(store, seconds).await.unwrap();
+        store.pause_effect(&next, at(seconds), "job 13").await.unwrap();
+        let next = claim(store, seconds).await.unwrap();
         finish(store, &next, seconds).await;
+        store.pause_effect(&next, at(seconds), "too late").await.unwrap();
         assert_eq!(store.running_before(kind, &later).await.unwrap(), 0);
     }
     let count = async |kind, seconds| store.finished_since(kind, at(seconds)).await.unwrap();

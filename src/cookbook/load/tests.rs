@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::{embedded, files, folder};
 use crate::{
-    cookbook::{FieldKind, PowerCommand},
+    cookbook::{FieldKind, MachineCommand, PowerCommand},
     identity::CookbookName,
+    machine::{Bandwidth, Firmware, Shape},
     quantity::Lifetime,
     request::value::Value,
 };
@@ -53,7 +54,9 @@ fn the_shipped_cookbooks_load() {
     assert_eq!(sandbox.eligible.len(), 1);
     assert!(sandbox.approval.unless.is_some() && !sandbox.approval.own);
     let power = [PowerCommand::Start, PowerCommand::Stop, PowerCommand::Reboot];
-    assert_eq!(sandbox.commands, power.map(crate::cookbook::MachineCommand::Power));
+    let [start, stop, reboot] = power.map(MachineCommand::Power);
+    let all = [start, stop, reboot, MachineCommand::Rebuild, MachineCommand::Resize];
+    assert_eq!(sandbox.commands, all);
     let lifetime = sandbox.field("lifetime").unwrap();
     assert_eq!(lifetime.default, Some(Value::Lifetime(sandbox.lifetime.default)));
     assert!(!lifetime.required);
@@ -115,6 +118,44 @@ fn what_is_left_out_gets_its_documented_default() {
     assert_eq!((book.approval.count, book.approval.own), (1, false));
     assert!(book.eligible.is_empty() && book.commands.is_empty() && book.rules.is_empty());
     assert_eq!(book.placement.shape.memory.get(), 1024);
+    assert_eq!((book.placement.login.as_str(), book.placement.keep_disks), ("root", false));
+    assert_eq!(book.placement.firmware, Firmware::Bios);
+}
+
+#[test]
+fn a_placement_is_read_whole() {
+    let placement = r#"[placement]
+provider = ["kvm1", "kvm2"]
+image = "debian-12.qcow2"
+network = "dmz"
+disk_template = "drbd"
+vcpus = 2
+memory = "4 GiB"
+disk = "20 GiB"
+more_disks = ["10 GiB", "1 TiB in hdd"]
+firmware = "uefi"
+login = "debian"
+keep_disks = true
+[placement.bandwidth]
+inbound = "100 MiB"
+[placement.parameters]
+hostname = "web"
+count = 3"#;
+    let text = SMALL.replace("[placement]\nprovider = \"libvirt\"", placement);
+    assert_ne!(text, SMALL, "the section was found");
+    let placement = files(&one("small.toml", &text)).unwrap().cookbooks[0].placement.clone();
+    assert_eq!(placement.providers, ["kvm1".into(), "kvm2".into()]);
+    let words = [&placement.image, &placement.network, &placement.storage].map(Option::as_deref);
+    assert_eq!(words, [Some("debian-12.qcow2"), Some("dmz"), Some("drbd")]);
+    let Shape { vcpus, memory, disk } = placement.shape;
+    assert_eq!((vcpus.get(), memory.get(), disk.get()), (2, 4 * 1024, 20 * 1024));
+    let disks = placement.more_disks.iter().map(|disk| (disk.size.get(), disk.storage.as_deref()));
+    assert_eq!(disks.collect::<Vec<_>>(), [(10 * 1024, None), (1024 * 1024, Some("hdd"))]);
+    assert_eq!(placement.firmware, Firmware::Uefi);
+    assert_eq!(placement.bandwidth, Bandwidth { inbound: Some(100 * 1024), outbound: None });
+    let parameters = placement.parameters.iter().map(|(key, text)| (key.as_str(), text.as_str()));
+    assert_eq!(parameters.collect::<Vec<_>>(), [("count", "3"), ("hostname", "web")]);
+    assert_eq!((placement.login.as_str(), placement.keep_disks), ("debian", true));
 }
 
 #[test]

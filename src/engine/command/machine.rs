@@ -38,19 +38,9 @@ impl Engine {
         command: PowerCommand,
         machine: Option<&MachineName>,
     ) {
-        let allowed = order
-            .cookbook
-            .is_some_and(|cookbook| cookbook.commands.contains(&MachineCommand::Power(command)));
         let hint = Some("A stopped machine whose time is up comes back with `restore`.");
         for lease in draft.meant(order, machine, &[State::Active], hint) {
-            let entitled = allowed && (draft.is_owner(order, lease.id) || order.rights.decides());
-            if !entitled && order.rights.sysadmin.is_none() {
-                let who: &[&str] = if allowed {
-                    &["its owner and fallback owners", "approvers", "sysadmins"]
-                } else {
-                    &["sysadmins (this cookbook does not leave it to owners)"]
-                };
-                draft.refuse(order, who);
+            if !draft.may(order, &lease, MachineCommand::Power(command)) {
                 return;
             }
             let event = Event::Switch { command, by: order.by().clone() };

@@ -1,21 +1,16 @@
 //! `extend`, `restore`, `release`: moving a lease's end.
 
-use chrono::TimeDelta;
-
-use super::Order;
+use super::{Order, question::Deed};
 use crate::{
     engine::{
         Engine,
         draft::{Draft, Of, person},
     },
-    identity::{Digest, MachineName, Timestamp},
+    identity::{MachineName, Timestamp},
     lease::{Lease, State, Step, lifecycle::Event},
     notice::Reply,
-    request::{Question, value::Term},
+    request::value::Term,
 };
-
-/// How long a question whether to end a machine stays open.
-const ANSWER_WITHIN: TimeDelta = TimeDelta::hours(24);
 
 impl Engine {
     pub(super) fn extend(
@@ -163,10 +158,7 @@ impl Engine {
             if !Self::may_release(draft, order, &lease) {
                 return;
             }
-            let code = Digest::of(format!("{}:{}", lease.id, order.note.id)).short();
-            let question =
-                Question::Release { lease: lease.id, code: code.clone(), at: draft.now() };
-            draft.request_mut().questions.push(question);
+            let code = draft.ask(order, Deed::Release, &lease);
             let reply = Reply::ConfirmRelease {
                 machine: lease.order.key.name.to_string(),
                 code,
@@ -184,36 +176,11 @@ impl Engine {
         machine: Option<&MachineName>,
         given: &str,
     ) {
-        let now = draft.now();
-        let asked = draft.request.value.questions.iter().find_map(|question| match question {
-            Question::Release { lease, code, at }
-                if code.eq_ignore_ascii_case(given) && now - *at <= ANSWER_WITHIN =>
-            {
-                Some(*lease)
-            }
-            _ => None,
-        });
-        let lease = draft
-            .leases
-            .iter()
-            .map(|lease| &lease.value)
-            .filter(|lease| machine.is_none_or(|name| *name == lease.order.key.name))
-            .find(|lease| asked == Some(lease.id));
-        let Some(lease) = lease.cloned() else {
-            let hint = Some("Say `release` again to be asked again.");
-            let why = match machine {
-                Some(name) => format!("no open question about `{name}` has this code."),
-                None => "no open question has this code.".to_owned(),
-            };
-            draft.impossible(order, why, hint);
-            return;
-        };
+        let Some(lease) = draft.asked(order, Deed::Release, machine, given) else { return };
         if !Self::may_release(draft, order, &lease) {
             return;
         }
-        draft.request_mut().questions.retain(
-            |question| !matches!(question, Question::Release { lease: other, .. } if *other == lease.id),
-        );
+        draft.settle(Deed::Release, lease.id);
         if lease.state == State::Provisioning {
             // Nobody waits for it any more. An illegal event says that others
             // of the request's machines are in use.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The violation of a field's limits, if there is one.
-pub(super) fn check(
+pub(crate) fn check(
     kind: &FieldKind,
     value: &Value,
     terms: &Terms,

@@ -1,5 +1,7 @@
 //! The issue that is filed for a machine found on a provider.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use crate::{
@@ -78,15 +80,19 @@ pub fn power_in_words(power: Power) -> &'static str {
     }
 }
 
-/// A machine's size in words. A disk of the least size is one the provider did
-/// not measure.
+/// A machine's disk, if the provider measured it: one of the least size stands
+/// for any.
+#[must_use]
+pub fn measured_disk(shape: Shape) -> Option<Mebibytes> {
+    Some(shape.disk).filter(|disk| *disk > Mebibytes::MIN)
+}
+
+/// A machine's size in words.
 #[must_use]
 pub fn size_in_words(shape: Shape) -> String {
     let mut words = format!("{}, {} memory", shape.vcpus, shape.memory);
-    if shape.disk > Mebibytes::MIN {
-        words.push_str(", ");
-        words.push_str(&shape.disk.to_string());
-        words.push_str(" disk");
+    if let Some(disk) = measured_disk(shape) {
+        let _ = write!(words, ", {disk} disk");
     }
     words
 }

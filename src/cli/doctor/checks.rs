@@ -15,7 +15,7 @@ use crate::{
         PortError,
         clock::Clock as _,
         forge::{Forge, Standing},
-        provider::{Finding, Provider, Wanted},
+        provider::{Finding, Grade, Provider, Wanted},
     },
 };
 
@@ -50,12 +50,15 @@ fn known(title: &str, findings: Vec<Finding>) -> Check {
 fn configuration(config: &Config, file: &Path) -> Vec<Finding> {
     let mut findings = vec![Finding::good(format!("{} can be read.", file.display()))];
     let advice = "config.default.toml explains every key.";
-    findings
-        .extend(config.warnings.iter().map(|warning| Finding::doubtful(warning.clone(), advice)));
+    findings.extend(config.warnings.iter().map(|warning| Finding {
+        grade: Grade::Doubtful,
+        what: sentence(warning),
+        advice: None,
+    }));
     if let Err(error) = config.ready_to_serve() {
         findings.extend(error.diagnostics().iter().map(|found| {
             let help = found.suggestion.clone().unwrap_or_else(|| advice.to_owned());
-            Finding::bad(format!("{}.", found.message), help)
+            Finding::bad(sentence(&found.message), sentence(&help))
         }));
     }
     findings
@@ -115,7 +118,7 @@ fn templates(config: &Config) -> Finding {
     match Renderer::new(config.templates.folder.as_deref()) {
         Ok(_) => Finding::good("Every template renders."),
         Err(error) => Finding::bad(
-            format!("{:#}.", anyhow::Error::from(error)),
+            sentence(&format!("{:#}", anyhow::Error::from(error))),
             "Correct the file in [templates] folder, or remove it to use the built-in one.",
         ),
     }
@@ -234,15 +237,16 @@ async fn examine_provider(provider: &dyn Provider, wanted: &[Wanted]) -> Vec<Fin
 
 fn failed(error: &PortError, advice: &str) -> Finding {
     let advice = error.advice.as_deref().unwrap_or(advice);
-    Finding::bad(format!("{}.", capital(&error.chain())), capital(advice))
+    Finding::bad(sentence(&error.chain()), sentence(advice))
 }
 
 fn unusable(error: &anyhow::Error) -> Finding {
-    Finding::bad(format!("{}.", capital(&format!("{error:#}"))), "Correct the configuration.")
+    Finding::bad(sentence(&format!("{error:#}")), "Correct the configuration.")
 }
 
-/// Errors begin in lower case, findings are sentences.
-fn capital(text: &str) -> String {
-    let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+/// Errors begin in lower case and end without a full stop; findings are sentences.
+fn sentence(text: &str) -> String {
+    let mut rest = text.trim_end_matches('.').chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest).chain(['.']).collect()
 }

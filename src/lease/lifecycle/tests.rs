@@ -430,7 +430,7 @@ proptest! {
     /// whatever happens.
     #[test]
     fn nothing_is_done_to_a_machine_that_is_not_confirmed(
-        moves in prop::collection::vec((0..samples().len(), 1i64..400), 1..60)
+        moves in prop::collection::vec((0..samples().len(), 1i64..60), 1..30)
     ) {
         let mut play = Play::new();
         play.lease.state = State::Adopted;

@@ -23,7 +23,7 @@ use crate::{
 pub struct Lease {
     /// Its id, also written into the machine's metadata.
     pub id: LeaseId,
-    /// The request that asked for it; an adopted machine has none.
+    /// The request that asked for it; that of an adopted machine was filed by us.
     pub request: Option<RequestId>,
     /// The issue where everything about it is said.
     pub issue: IssueRef,

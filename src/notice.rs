@@ -2,9 +2,10 @@
 //!
 //! [`sticky`] is the one comment per issue that is edited in place; [`news`]
 //! are the comments about a lease that should notify; [`Reply`]s answer
-//! commands and edits. [`render`] turns each into [`markdown::Markdown`], the
+//! commands and edits; [`adoption`] is the one issue we file ourselves. [`render`] turns each into [`markdown::Markdown`], the
 //! only type the forge port takes.
 
+pub mod adoption;
 pub mod markdown;
 pub mod marker;
 pub mod news;

@@ -13,7 +13,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    config::{Config, ForgeKind, HookAction, ProviderKind},
+    config::{self, Config, ForgeKind, HookAction, ProviderKind},
     cookbook::{self, Cookbooks},
     engine::{Engine, Ports, Project, Settings},
     forge::gitlab::{
@@ -28,7 +28,7 @@ use crate::{
         forge::Forge,
         hooks::HookRunner,
         intake::Hooks,
-        provider::Provider,
+        provider::{Finding, Provider},
         store::Store,
     },
     store::sqlite::Sqlite,
@@ -88,6 +88,32 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     Ok(Arc::new(store))
 }
 
+/// Whether the store as configured is sound. Nothing in it is changed.
+pub async fn examine_store(config: &Config) -> Vec<Finding> {
+    Sqlite::examine(&config.store.path).await
+}
+
+/// One provider as configured.
+///
+/// # Errors
+///
+/// When it is not in the configuration, or cannot be used as it is there.
+pub fn one_provider(config: &Config, name: &ProviderName) -> anyhow::Result<Arc<dyn Provider>> {
+    let configured = config.providers.get(name).context("it is not in the configuration")?;
+    provider(name, &configured.kind, config.limits.provider_timeout)
+}
+
+/// One forge as configured.
+///
+/// # Errors
+///
+/// When it is not in the configuration, or cannot be used as it is there.
+pub fn one_forge(config: &Config, name: &ForgeName) -> anyhow::Result<Arc<dyn Forge>> {
+    let configured = config.forges.get(name).context("it is not in the configuration")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    forge(config, name, configured, &clock)
+}
+
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     let projects = config
         .forges
@@ -117,25 +143,32 @@ fn forges(
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Forge>>> {
     let mut forges: BTreeMap<ForgeName, Arc<dyn Forge>> = BTreeMap::new();
-    for (name, forge) in &config.forges {
-        let adapter: Arc<dyn Forge> = match forge.kind {
-            ForgeKind::GitLab => {
-                let settings = GitLabSettings {
-                    url: forge.url.clone(),
-                    token: forge.token.clone(),
-                    ca_pem: forge.ca_pem.clone(),
-                    approver_levels: forge.approver_levels.clone(),
-                    timeout: config.limits.forge_timeout,
-                };
-                Arc::new(
-                    GitLab::new(name.clone(), settings, Arc::clone(clock))
-                        .with_context(|| format!("[forge.{name}] cannot be used"))?,
-                )
-            }
-        };
-        forges.insert(name.clone(), adapter);
+    for (name, configured) in &config.forges {
+        forges.insert(name.clone(), forge(config, name, configured, clock)?);
     }
     Ok(forges)
+}
+
+fn forge(
+    config: &Config,
+    name: &ForgeName,
+    forge: &config::Forge,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn Forge>> {
+    match forge.kind {
+        ForgeKind::GitLab => {
+            let settings = GitLabSettings {
+                url: forge.url.clone(),
+                token: forge.token.clone(),
+                ca_pem: forge.ca_pem.clone(),
+                approver_levels: forge.approver_levels.clone(),
+                timeout: config.limits.forge_timeout,
+            };
+            let gitlab = GitLab::new(name.clone(), settings, Arc::clone(clock))
+                .with_context(|| format!("[forge.{name}] cannot be used"))?;
+            Ok(Arc::new(gitlab))
+        }
+    }
 }
 
 fn webhooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>> {

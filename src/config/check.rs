@@ -190,13 +190,23 @@ impl Checker<'_> {
     }
 
     fn labels(&mut self, labels: &Labels) {
-        let Labels { incomplete, awaiting, making, active, expired, ended, rejected, withdrawn } =
-            labels;
+        let Labels {
+            incomplete,
+            awaiting,
+            making,
+            adopted,
+            active,
+            expired,
+            ended,
+            rejected,
+            withdrawn,
+        } = labels;
         let mut seen = BTreeMap::new();
         for (key, label) in [
             ("incomplete", incomplete),
             ("awaiting", awaiting),
             ("making", making),
+            ("adopted", adopted),
             ("active", active),
             ("expired", expired),
             ("ended", ended),

@@ -321,6 +321,10 @@ impl Engine {
                 let reason = error.advice.clone().unwrap_or_else(|| error.chain());
                 Ok(Some(Event::ResizeRefused { reason }))
             }
+            (_, Effect::Adopt(_)) => {
+                tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be adopted");
+                Ok(Some(Event::MarkRefused { reason: error.chain() }))
+            }
             // The undo of a creation that was refused because the name is
             // somebody else's: the provider will not touch their machine, and
             // its listing shows that none is ours.
@@ -550,6 +554,14 @@ async fn take_step(
         }
         Effect::Destroy => provider.destroy(key, lease.keep).await.map(|()| Event::Destroyed),
         Effect::DropBackups => provider.drop_backups(key).await.map(|()| Event::BackupsDropped),
+        Effect::Adopt(confirmation) => {
+            provider.adopt(key).await?;
+            let found = provider.find(key).await?;
+            Ok(Event::Marked {
+                confirmation: confirmation.clone(),
+                shape: found.and_then(|machine| machine.shape),
+            })
+        }
         Effect::Tell(_) | Effect::RunHooks(_) => {
             Err(PortError::give_up("take a step", "it is none of the provider's"))
         }
@@ -587,6 +599,8 @@ fn audit_word(event: &Event) -> &'static str {
         Event::Destroyed => "destroyed",
         Event::BackupsDropped => "backups-dropped",
         Event::Vanished => "vanished",
+        Event::Marked { .. } => "marked",
+        Event::MarkRefused { .. } => "mark-refused",
         _ => "changed",
     }
 }

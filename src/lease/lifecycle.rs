@@ -8,9 +8,12 @@
 //!       |                                                    |              v  |
 //!       +----------- undo ---------------- release ----------+--> ...   Destroyed --> Ended
 //!
-//!  Adopted (protected, no deadline) --confirmed--> Active
+//!  Adopted (protected, no deadline) --confirmed, marked--> Active
+//!       +-- release --> Ended (the machine stays as it is)
 //! ```
 //!
+//! - An adopted machine is touched first when its confirmation writes our mark
+//!   into it. Only when the provider has done that does the lease become active.
 //! - A creation that failed goes through `Destroying` too: it may have left
 //!   half a machine behind. So does a lease that is released.
 //! - `Destroying` has one way out. A destruction that fails is tried again by
@@ -24,6 +27,8 @@
 //! stores them in the same transaction as the new state and performs them
 //! afterwards, so a crash between the two loses nothing and repeats at most an
 //! idempotent call.
+
+mod adopted;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -158,12 +163,30 @@ pub enum Event {
         to: Person,
     },
     /// A sysadmin has confirmed owner and expiry of an adopted machine.
-    Confirm {
-        /// Who answers for it.
-        owner: Person,
-        /// Its first deadline.
-        until: Timestamp,
+    Confirm(Confirmation),
+    /// The provider has written our mark into an adopted machine.
+    Marked {
+        /// What was confirmed.
+        confirmation: Confirmation,
+        /// Its size, measured now that it is ours.
+        shape: Option<Shape>,
     },
+    /// The provider will not write our mark into an adopted machine.
+    MarkRefused {
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Whose an adopted machine is to be, and how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Who answers for it.
+    pub owner: Person,
+    /// Who answers when the owner does not.
+    pub fallback: Vec<Person>,
+    /// Its first deadline.
+    pub until: Timestamp,
 }
 
 /// Something to be done outside.
@@ -190,6 +213,8 @@ pub enum Effect {
     DropBackups,
     /// Run the hooks of this point that failed, once more.
     RunHooks(hook::Point),
+    /// Write our mark into a machine that was found.
+    Adopt(Confirmation),
     /// Tell people on the issue.
     Tell(News),
 }
@@ -250,6 +275,15 @@ pub enum Topic {
     Vanished,
     /// It has a new owner.
     Transferred,
+    /// It was found, and is in somebody's care from now on.
+    Confirmed,
+    /// The provider does not let us have it.
+    NotConfirmed {
+        /// What the provider said.
+        reason: String,
+    },
+    /// It was found, and is not looked after any more. It stays as it is.
+    LetGo,
 }
 
 /// An event that cannot follow the present state; dropped by whoever sent it.
@@ -365,14 +399,7 @@ impl Life<'_> {
                 self.lease.fallback.retain(|person| person.id != to.id);
                 self.tell(Topic::Transferred);
             }
-            (State::Adopted, Event::Confirm { owner, until }) => {
-                self.lease.owner = owner.clone();
-                self.lease.protected = false;
-                self.lease.handed_over = Some(self.now);
-                self.enter(State::Active, WaitsOn::Nobody);
-                self.set_deadline(Step::Stop, *until);
-                self.tell_deadline(Topic::Extended { by: owner.clone() });
-            }
+            (State::Adopted, event) => self.take_unconfirmed(event)?,
             _ => return None,
         }
         Some(())
@@ -720,6 +747,7 @@ impl Effect {
             Self::RunHooks(hook::Point::DropBackups) => {
                 matches!(state, State::Destroyed | State::Ended)
             }
+            Self::Adopt(_) => state == State::Adopted,
             Self::Tell(_) => true,
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     hook::{Outcome, Point},
     identity::Timestamp,
     lease::{
-        Lease, Step,
+        Lease, State, Step,
         lifecycle::{News, Topic},
     },
     machine::Shape,
@@ -47,6 +47,8 @@ pub struct LeaseNews {
     pub by: Option<String>,
     /// What the provider said.
     pub reason: Option<String>,
+    /// Whether it was found, and nobody has confirmed it yet.
+    pub found: bool,
     /// What was done, and is left to be done, about a machine that is gone.
     pub checklist: Option<Checklist>,
 }
@@ -97,9 +99,9 @@ impl LeaseNews {
         let (step, at) = news.announces.unzip();
         let (by, reason) = match &news.topic {
             Topic::Extended { by } => (Some(by.username.clone()), None),
-            Topic::CreationFailed { reason } | Topic::ResizeRefused { reason } => {
-                (None, Some(reason.clone()))
-            }
+            Topic::CreationFailed { reason }
+            | Topic::ResizeRefused { reason }
+            | Topic::NotConfirmed { reason } => (None, Some(reason.clone())),
             _ => (None, None),
         };
         Self {
@@ -107,6 +109,8 @@ impl LeaseNews {
             people: std::iter::once(&lease.owner)
                 .chain(&lease.fallback)
                 .map(|person| person.username.clone())
+                // We answer for what nobody has confirmed, and need no mention.
+                .filter(|name| name != bot)
                 .collect(),
             machine: lease.order.key.name.to_string(),
             addresses: lease.addresses.clone(),
@@ -128,6 +132,7 @@ impl LeaseNews {
             backups: in_words(lease.terms.backups),
             by,
             reason,
+            found: lease.state == State::Adopted,
             checklist: None,
         }
     }
@@ -207,5 +212,8 @@ pub fn template(topic: &Topic) -> &'static str {
         Topic::Undone => "undone",
         Topic::Vanished => "vanished",
         Topic::Transferred => "transferred",
+        Topic::Confirmed => "confirmed",
+        Topic::NotConfirmed { .. } => "not-confirmed",
+        Topic::LetGo => "let-go",
     }
 }

@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::{
     Reply,
+    adoption::Adoption,
     markdown::Markdown,
     news::{self, LeaseNews},
     prose::prose,
@@ -31,7 +32,7 @@ macro_rules! embedded {
 
 /// The templates this binary was built with.
 const EMBEDDED: &[(&str, &str)] = embedded!(
-    "sticky"
+    "sticky" "adoption"
     "reply/help" "reply/status" "reply/ready-for-approval" "reply/approve-which"
     "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
@@ -41,7 +42,7 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "news/handed-over" "news/warning" "news/extended" "news/stopped" "news/stopped-again"
     "news/restored" "news/switched-on" "news/switched-off" "news/rebooted" "news/destroyed"
     "news/creation-failed" "news/undone" "news/vanished" "news/transferred" "news/resized"
-    "news/resize-refused" "news/rebuilt"
+    "news/resize-refused" "news/rebuilt" "news/confirmed" "news/not-confirmed" "news/let-go"
 );
 
 /// Renders notices.
@@ -143,6 +144,9 @@ impl Renderer {
         for sticky in samples::stickies() {
             self.sticky(&sticky).map_err(fails("sticky"))?;
         }
+        for adoption in samples::adoptions() {
+            self.adoption(&adoption).map_err(fails("adoption"))?;
+        }
         for reply in samples::replies() {
             self.reply(&reply, "innkeeper").map_err(fails(&reply_template(&reply)))?;
         }
@@ -159,6 +163,15 @@ impl Renderer {
     /// When an operator's template fails in a way no sample showed.
     pub fn sticky(&self, sticky: &Sticky) -> Result<Markdown, RenderError> {
         self.render("sticky", sticky)
+    }
+
+    /// The description of an issue that is filed for a machine that was found.
+    ///
+    /// # Errors
+    ///
+    /// As [`Renderer::sticky`].
+    pub fn adoption(&self, adoption: &Adoption) -> Result<Markdown, RenderError> {
+        self.render("adoption", adoption)
     }
 
     /// An answer.
@@ -275,7 +288,8 @@ mod tests {
         let replies =
             samples::replies().into_iter().map(|r| renderer.reply(&r, "innkeeper").unwrap());
         let news = samples::news().into_iter().map(|(t, n)| renderer.news(&t, &n).unwrap());
-        stickies.chain(replies).chain(news).collect()
+        let adoptions = samples::adoptions().into_iter().map(|a| renderer.adoption(&a).unwrap());
+        stickies.chain(replies).chain(news).chain(adoptions).collect()
     }
 
     #[test]
@@ -292,7 +306,7 @@ mod tests {
     fn every_embedded_template_has_a_sample() {
         let tags: Vec<String> = samples::replies().iter().map(super::reply_template).collect();
         for (name, _) in EMBEDDED {
-            let sampled = *name == "sticky"
+            let sampled = ["sticky", "adoption"].contains(name)
                 || tags.iter().any(|tag| tag == name)
                 || samples::news()
                     .iter()

@@ -3,6 +3,7 @@
 
 use super::{
     FieldChange, HelpLine, MachineEnd, Reply,
+    adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords},
     sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
 };
@@ -48,6 +49,13 @@ pub fn stickies() -> Vec<Sticky> {
         progress: None,
         trouble: None,
         hooks: Vec::new(),
+    };
+    let found = MachineLine {
+        state: "found, not confirmed yet".into(),
+        owner: "nobody yet".into(),
+        next: None,
+        protected: true,
+        ..machine.clone()
     };
     vec![
         Sticky {
@@ -101,6 +109,13 @@ pub fn stickies() -> Vec<Sticky> {
             ends: vec![MachineEnd { machine: "sandbox-7".into(), until: UNTIL.into() }],
             ..base.clone()
         },
+        Sticky {
+            phase: Phase { found: true, ..phase },
+            answers: vec![],
+            sysadmins: vec!["group:tpo/tpa".into()],
+            machines: vec![found],
+            ..base.clone()
+        },
         Sticky { phase: Phase { rejected: true, ..phase }, ..base.clone() },
         Sticky { phase: Phase { withdrawn: true, ..phase }, ..base },
     ]
@@ -141,6 +156,25 @@ fn checklist() -> Checklist {
             item("Remove it from the inventory", None, false, ""),
         ],
     }
+}
+
+/// What is filed for machines that were found.
+#[must_use]
+pub fn adoptions() -> Vec<Adoption> {
+    let known = Adoption {
+        bot: "innkeeper".into(),
+        machine: "web-01".into(),
+        provider: "kvm1".into(),
+        uuid: "6ba7b810-9dad-11d1-80b4-00c04fd430c8".into(),
+        power: "running".into(),
+        size: Some("2 vCPUs, 4 GiB memory".into()),
+        addresses: vec!["192.0.2.7".into()],
+        cookbook: "vm".into(),
+        sysadmins: vec!["group:tpo/tpa".into()],
+        protected_name: true,
+    };
+    let bare = Adoption { size: None, addresses: vec![], protected_name: false, ..known.clone() };
+    vec![known, bare]
 }
 
 /// At least one of each reply.
@@ -272,6 +306,7 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         backups: "30 days".into(),
         by: Some("alice".into()),
         reason: Some("no space left in pool `default`".into()),
+        found: false,
         step: StepWords { stop: true, ..StepWords::default() },
         checklist: None,
     };
@@ -309,6 +344,10 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         (Topic::CreationFailed { reason: "no such image".into() }, base.clone()),
         (Topic::Undone, base.clone()),
         (Topic::Vanished, base.clone()),
+        (Topic::Vanished, LeaseNews { found: true, people: vec![], ..base.clone() }),
+        (Topic::Confirmed, base.clone()),
+        (Topic::NotConfirmed { reason: "it is another machine".into() }, base.clone()),
+        (Topic::LetGo, base.clone()),
         (Topic::Transferred, base),
     ]
 }

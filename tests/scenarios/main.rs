@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::print_stderr, reason = "a story that fails tells how far it came")]
 
+mod adopt;
 mod approval;
 mod changes;
 mod commands;

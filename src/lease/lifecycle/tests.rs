@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::{Effect, Event, News, Topic, announcement, step};
+use super::{Confirmation, Effect, Event, News, Topic, announcement, step};
 use crate::{
     calendar::Calendar,
     cookbook::{PowerCommand, Terms},
@@ -66,11 +66,7 @@ fn lease() -> Lease {
         provider: "kvm".into(),
         order: MachineOrder::plain(
             MachineKey { lease: id, name: MachineName::from("sandbox-7"), uuid: None },
-            Shape {
-                vcpus: Vcpus::new(1).unwrap(),
-                memory: Mebibytes::new(1024).unwrap(),
-                disk: Mebibytes::new(10_240).unwrap(),
-            },
+            shape(1),
             "alice",
         ),
         keep: Keep::Nothing,
@@ -90,6 +86,14 @@ fn lease() -> Lease {
         progress: None,
         trouble: None,
         hooks: vec![],
+    }
+}
+
+fn shape(vcpus: u16) -> Shape {
+    Shape {
+        vcpus: Vcpus::new(vcpus).unwrap(),
+        memory: Mebibytes::new(1024).unwrap(),
+        disk: Mebibytes::new(10_240).unwrap(),
     }
 }
 
@@ -163,6 +167,10 @@ impl Play {
     }
 }
 
+fn confirmation() -> Confirmation {
+    Confirmation { owner: alice(), fallback: vec![], until: at("2027-03-01T10:00:00Z") }
+}
+
 fn samples() -> Vec<Event> {
     let by = alice();
     let until = at("2027-03-01T10:00:00Z");
@@ -188,12 +196,19 @@ fn samples() -> Vec<Event> {
         Event::Seen { power: Power::On, addresses: vec![] },
         Event::Vanished,
         Event::Hold { reason: "why".into() },
+        Event::Resize { shape: shape(2), by: by.clone() },
+        Event::Resized { shape: shape(2) },
+        Event::ResizeRefused { reason: "no".into() },
+        Event::Rebuild { by: by.clone() },
+        Event::Rebuilt { addresses: vec![], host_keys: vec![] },
         Event::Unhold,
         Event::Protect(true),
         Event::Postpone { not_before: until },
         Event::RunHooksAgain,
         Event::Transfer { to: by.clone() },
-        Event::Confirm { owner: by, until },
+        Event::Confirm(confirmation()),
+        Event::Marked { confirmation: confirmation(), shape: None },
+        Event::MarkRefused { reason: "no".into() },
     ]
 }
 
@@ -214,6 +229,7 @@ fn every_state_meets_every_event() {
                             let topic = format!("{:?}", news.topic);
                             format!("+{}", topic.split([' ', '(']).next().unwrap())
                         }
+                        Effect::Adopt(_) => "!Adopt".to_owned(),
                         other => format!("!{other:?}"),
                     })
                     .collect();
@@ -418,6 +434,46 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    /// What does not bear our mark yet is never switched, stopped or destroyed,
+    /// whatever happens.
+    #[test]
+    fn nothing_is_done_to_a_machine_that_is_not_confirmed(
+        moves in prop::collection::vec((0..samples().len(), 1i64..60), 1..30)
+    ) {
+        let mut play = Play::new();
+        play.lease.state = State::Adopted;
+        play.lease.protected = true;
+        for (choice, hours) in moves {
+            let event = samples().swap_remove(choice);
+            if matches!(event, Event::Marked { .. }) {
+                continue;
+            }
+            play.meet(&event);
+            play.wait(hours);
+        }
+        for effect in play.log {
+            prop_assert!(matches!(effect, Effect::Tell(_) | Effect::Adopt(_)), "{effect:?}");
+        }
+    }
+}
+
+#[test]
+fn a_confirmed_machine_lives_like_any_other() {
+    let mut play = Play::new();
+    play.lease.state = State::Adopted;
+    play.lease.protected = true;
+    play.meet(&Event::Confirm(confirmation()));
+    assert_eq!(play.lease.state, State::Adopted, "its provider has to agree");
+    play.meet(&Event::MarkRefused { reason: "it is another machine".into() });
+    assert_eq!((play.lease.state, play.lease.waits_on), (State::Adopted, WaitsOn::Sysadmin));
+    play.meet(&Event::Marked { confirmation: confirmation(), shape: None });
+    assert!(!play.lease.protected);
+    assert_eq!(play.lease.deadline.unwrap().at, confirmation().until);
+    play.wait_until(State::Destroyed);
+    assert!(play.now > confirmation().until + TimeDelta::days(3));
 }
 
 /// A step taken by itself was warned of, with the promised notice.

@@ -24,7 +24,9 @@ mod tests;
 use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
 pub use self::{
-    parties::{Forge, ForgeKind, Project, Provider, ProviderKind},
+    parties::{
+        Forge, ForgeKind, Ganeti, Project, Provider, ProviderKind, RapiCertificate, RapiUser,
+    },
     sections::{Limits, Log, LogFormat, People, Policies, Schedules, Server, Store, Templates},
 };
 use crate::{
@@ -87,7 +89,8 @@ impl Config {
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut config = Self::parse(&name, &text, folder, environment)?;
-        let written_in_it = config.forges.values().any(|forge| forge.holds_written_secret);
+        let written_in_it = config.forges.values().any(|forge| forge.holds_written_secret)
+            || config.providers.values().any(|provider| provider.holds_written_secret);
         if written_in_it && secret::everybody_may_read(path) {
             config.warnings.push(format!(
                 "{name} holds secrets and every account on this machine may read it: `chmod o= {name}`"

@@ -4,11 +4,14 @@
 //! must have is an `Option` nevertheless, so that all that is missing can be
 //! told at once ([`super::check`]).
 
+mod ganeti;
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use toml::value::Datetime;
 
+pub(super) use self::ganeti::GanetiKeys;
 use super::{
     Limits, Log, People, Policies, Server, Store, Templates, secret::Secret, sections::seconds,
 };
@@ -80,6 +83,7 @@ pub(super) struct ProviderKeys {
     pub(super) pool: Option<String>,
     #[serde(rename = "stop_timeout_seconds", with = "seconds")]
     pub(super) stop_timeout: Duration,
+    pub(super) ganeti: Option<Box<GanetiKeys>>,
 }
 
 impl Default for CalendarKeys {
@@ -120,6 +124,7 @@ impl Default for ProviderKeys {
             network: None,
             pool: None,
             stop_timeout: Duration::from_secs(90),
+            ganeti: None,
         }
     }
 }

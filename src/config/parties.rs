@@ -1,10 +1,13 @@
 //! The forges and providers, ready to be connected to.
 
+mod ganeti;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::ganeti::{Ganeti, RapiCertificate, RapiUser};
 use crate::identity::{CookbookName, ProjectId};
 
 /// A forge.
@@ -48,15 +51,19 @@ pub struct Project {
 }
 
 /// A provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Provider {
     /// Which software, and what is special to it.
     pub kind: ProviderKind,
+    /// Whether a secret stands in the configuration file itself.
+    pub(super) holds_written_secret: bool,
 }
 
 /// Which software a provider runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ProviderKind {
+    /// A Ganeti cluster.
+    Ganeti(Box<Ganeti>),
     /// A libvirt host.
     Libvirt {
         /// Where it is, e.g. `qemu:///system`.

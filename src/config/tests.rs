@@ -2,7 +2,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use secrecy::ExposeSecret as _;
 
-use super::{Config, EXAMPLE, ForgeKind, LogFormat, ProviderKind, keys::Keys};
+use super::{Config, EXAMPLE, ForgeKind, LogFormat, ProviderKind, RapiCertificate, keys::Keys};
 use crate::identity::{ForgeName, ProviderName};
 
 const FORGE: &str = r#"
@@ -73,6 +73,17 @@ fn the_example_shows_every_key_and_its_examples_are_accepted() {
     assert_eq!(forge.approver_levels, super::keys::ForgeKeys::default().approver_levels);
     let provider = &keys.provider["kvm1"];
     assert_eq!(provider.stop_timeout, super::keys::ProviderKeys::default().stop_timeout);
+    let shown = keys.provider["gnt1"].ganeti.as_ref().unwrap();
+    let built_in = super::keys::GanetiKeys::default();
+    assert_eq!(
+        (shown.connections, &shown.disk_template, shown.conflicts_check, shown.wait_for_sync),
+        (
+            built_in.connections,
+            &built_in.disk_template,
+            built_in.conflicts_check,
+            built_in.wait_for_sync
+        )
+    );
 }
 
 #[test]
@@ -148,7 +159,10 @@ fn variables_reach_named_tables_and_projects_and_stay_text_where_text_is_meant()
     assert_eq!(forge.projects[0].webhook_secret.expose_secret(), "whsec_c2VjcmV0");
     assert_eq!(forge.projects[1].webhook_secret.expose_secret(), "true");
     let ProviderKind::Libvirt { stop_timeout, .. } =
-        &config.providers[&ProviderName::from("kvm1")].kind;
+        &config.providers[&ProviderName::from("kvm1")].kind
+    else {
+        panic!("{:?}", config.providers)
+    };
     assert_eq!(stop_timeout.as_secs(), 30);
 }
 
@@ -273,4 +287,46 @@ fn the_service_needs_people_a_project_and_a_provider() {
         FORGE.replace("token_file = \"gitlab.token\"", "token = \"x\"")
     );
     assert_eq!(parse(&enough, &[]).unwrap().ready_to_serve(), Ok(()));
+}
+
+#[test]
+fn a_cluster_is_described_in_a_table_of_its_own_and_its_passwords_show_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rapi.password"), "from-a-file\n").unwrap();
+    let file = folder.path().join("innkeeper.toml");
+    let text = r#"
+        [provider.gnt1]
+        kind = "ganeti"
+        network = "net1"
+        stop_timeout_seconds = 600
+        [provider.gnt1.ganeti]
+        url = "https://gnt.example.org:5080"
+        domain = "Example.org"
+        user = "innkeeper"
+        password_file = "rapi.password"
+        reader = "looks"
+        reader_password = "written-there"
+        fingerprint = "FINGERPRINT"
+        os = "noop"
+    "#;
+    fs::write(&file, text.replace("FINGERPRINT", &"0a".repeat(32))).unwrap();
+    let config = Config::load(&file, &[]).unwrap();
+    let ProviderKind::Ganeti(cluster) = &config.providers[&ProviderName::from("gnt1")].kind else {
+        panic!("{:?}", config.providers)
+    };
+    assert_eq!(cluster.writer.password.expose_secret(), "from-a-file");
+    assert_eq!(cluster.reader.as_ref().unwrap().password.expose_secret(), "written-there");
+    assert_eq!(cluster.certificate, RapiCertificate::Pinned([10; 32]));
+    assert_eq!((cluster.domain.as_str(), cluster.connections), ("example.org", 4));
+    assert_eq!(cluster.network.as_deref(), Some("net1"));
+    assert_eq!(
+        cluster.stop_timeout.as_secs(),
+        600,
+        "longer than a claim: jobs go on by themselves"
+    );
+    for shown in [format!("{config:?}"), config.redacted().to_owned()] {
+        assert!(!shown.contains("from-a-file") && !shown.contains("written-there"), "{shown}");
+    }
+    assert!(config.warnings[0].contains("rapi.password is a secret"), "{:?}", config.warnings);
+    assert!(config.warnings.iter().any(|it| it.contains("holds secrets")), "{:?}", config.warnings);
 }

@@ -1,5 +1,7 @@
 //! What a provider needs.
 
+mod ganeti;
+
 use std::collections::BTreeMap;
 
 use super::Checker;
@@ -16,13 +18,25 @@ impl Checker<'_> {
     ) -> BTreeMap<ProviderName, Provider> {
         let provider = |(name, keys): (&String, &ProviderKeys)| {
             self.name("provider", name);
-            self.kind("provider", name, keys.kind.as_ref(), "libvirt");
-            Some((ProviderName(name.clone()), self.libvirt(name, keys, limits)?))
+            self.kind("provider", name, keys.kind.as_ref(), &["libvirt", "ganeti"]);
+            let provider = match keys.kind.as_deref() {
+                Some("ganeti") => self.ganeti(name, keys),
+                _ => self.libvirt(name, keys, limits),
+            };
+            Some((ProviderName(name.clone()), provider?))
         };
         providers.iter().filter_map(provider).collect()
     }
 
     fn libvirt(&mut self, name: &str, keys: &ProviderKeys, limits: &Limits) -> Option<Provider> {
+        if keys.ganeti.is_some() {
+            let help = "leave it out, or set `kind = \"ganeti\"`";
+            self.wrong(
+                &["provider", name, "ganeti"],
+                "this provider is not a Ganeti cluster",
+                help,
+            );
+        }
         if keys.stop_timeout >= limits.claim {
             self.wrong(
                 &["provider", name, "stop_timeout_seconds"],
@@ -57,6 +71,7 @@ impl Checker<'_> {
                 pool: keys.pool.clone(),
                 stop_timeout: keys.stop_timeout,
             },
+            holds_written_secret: false,
         })
     }
 }

@@ -25,8 +25,8 @@ use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
 pub use self::{
     parties::{
-        Forge, ForgeKind, Hook, HookAction, LibvirtProvider, Project, Provider, ProviderKind,
-        ReadyWhen,
+        Forge, ForgeKind, Ganeti, Hook, HookAction, LibvirtProvider, Project, Provider,
+        ProviderKind, RapiCertificate, RapiUser, ReadyWhen,
     },
     sections::{Limits, Log, LogFormat, People, Policies, Schedules, Server, Store, Templates},
 };
@@ -93,6 +93,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut config = Self::parse(&name, &text, folder, environment)?;
         let written_in_it = config.forges.values().any(|forge| forge.holds_written_secret)
+            || config.providers.values().any(|provider| provider.holds_written_secret)
             || config.hooks.iter().any(|hook| hook.holds_written_secret);
         if written_in_it && secret::everybody_may_read(path) {
             config.warnings.push(format!(

@@ -13,7 +13,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    config::{self, Config, ForgeKind, HookAction, ProviderKind},
+    config::{self, Config, ForgeKind, HookAction, ProviderKind, RapiCertificate, RapiUser},
     cookbook::{self, Cookbooks},
     engine::{Engine, Ports, Project, Settings},
     forge::gitlab::{
@@ -222,15 +222,72 @@ fn providers(config: &Config) -> anyhow::Result<BTreeMap<ProviderName, Arc<dyn P
     Ok(providers)
 }
 
-#[cfg(feature = "libvirt")]
 fn provider(
     name: &ProviderName,
     kind: &ProviderKind,
     call_timeout: Duration,
 ) -> anyhow::Result<Arc<dyn Provider>> {
-    use crate::config::ReadyWhen;
-    use crate::provider::libvirt::{Cpu, Libvirt, Ready, Settings};
-    let ProviderKind::Libvirt(libvirt) = kind;
+    match kind {
+        ProviderKind::Ganeti(cluster) => ganeti(name, cluster, call_timeout),
+        ProviderKind::Libvirt(host) => libvirt(name, host, call_timeout),
+    }
+}
+
+fn ganeti(
+    name: &ProviderName,
+    cluster: &config::Ganeti,
+    call_timeout: Duration,
+) -> anyhow::Result<Arc<dyn Provider>> {
+    use crate::provider::ganeti::{Credentials, Defaults, Ganeti, Settings, Trust};
+    let credentials = |user: RapiUser| Credentials { user: user.name, password: user.password };
+    let cluster = cluster.clone();
+    let settings = Settings {
+        name: name.clone(),
+        url: cluster.url,
+        domain: cluster.domain,
+        writer: credentials(cluster.writer),
+        reader: cluster.reader.map(credentials),
+        trust: match cluster.certificate {
+            RapiCertificate::OfSystem => Trust::System,
+            RapiCertificate::OfAuthorities(pem) => Trust::Authorities(pem),
+            RapiCertificate::Pinned(fingerprint) => Trust::Pinned(fingerprint),
+        },
+        call_timeout,
+        stop_timeout: cluster.stop_timeout,
+        connections: cluster.connections,
+        defaults: Defaults {
+            disk_template: cluster.disk_template,
+            os: cluster.os,
+            network: cluster.network,
+            link: cluster.link,
+            mode: cluster.mode,
+            iallocator: cluster.iallocator,
+            hypervisor: cluster.hypervisor,
+            opportunistic_locking: cluster.opportunistic_locking,
+            name_check: cluster.name_check,
+            ip_check: cluster.ip_check,
+            conflicts_check: cluster.conflicts_check,
+            wait_for_sync: cluster.wait_for_sync,
+            ssh_keys_parameter: cluster.ssh_keys_parameter,
+            hostname_parameter: cluster.hostname_parameter,
+            owner_parameter: cluster.owner_parameter,
+        },
+    };
+    let ganeti =
+        Ganeti::new(settings).with_context(|| format!("[provider.{name}] cannot be used"))?;
+    Ok(Arc::new(ganeti))
+}
+
+#[cfg(feature = "libvirt")]
+fn libvirt(
+    name: &ProviderName,
+    libvirt: &config::LibvirtProvider,
+    call_timeout: Duration,
+) -> anyhow::Result<Arc<dyn Provider>> {
+    use crate::{
+        config::ReadyWhen,
+        provider::libvirt::{Cpu, Libvirt, Ready, Settings},
+    };
     let uri = &libvirt.uri;
     if Libvirt::is_in_process(uri) {
         bail!(
@@ -262,9 +319,9 @@ fn provider(
 }
 
 #[cfg(not(feature = "libvirt"))]
-fn provider(
+fn libvirt(
     name: &ProviderName,
-    _: &ProviderKind,
+    _: &config::LibvirtProvider,
     _: Duration,
 ) -> anyhow::Result<Arc<dyn Provider>> {
     bail!("[provider.{name}]: this program was built without libvirt")

@@ -105,6 +105,13 @@ impl Checker<'_> {
             }
             self.resolve(value);
         }
+        for ganeti in keys.provider.values_mut().filter_map(|provider| provider.ganeti.as_mut()) {
+            let files =
+                [&mut ganeti.password_file, &mut ganeti.reader_password_file, &mut ganeti.ca_file];
+            for file in files.into_iter().flatten() {
+                self.resolve(file);
+            }
+        }
         for forge in keys.forge.values_mut() {
             let of_projects = forge.project.iter_mut().flat_map(|project| {
                 [&mut project.webhook_token_file, &mut project.signing_token_file]
@@ -302,18 +309,21 @@ impl Checker<'_> {
     }
 
     /// The kind of a forge or provider, which decides what else is expected.
-    fn kind(&mut self, section: &str, name: &str, kind: Option<&String>, known: &str) {
+    fn kind(&mut self, section: &str, name: &str, kind: Option<&String>, known: &[&str]) {
+        let either = |written: &dyn Fn(&&str) -> String| {
+            known.iter().map(written).collect::<Vec<_>>().join(" or ")
+        };
         match kind {
-            Some(kind) if kind == known => {}
+            Some(kind) if known.contains(&kind.as_str()) => {}
             Some(kind) => self.wrong(
                 &[section, name, "kind"],
                 format!("`{kind}` is not a kind of {section}"),
-                format!("the only kind so far is `{known}`"),
+                format!("what there is: {}", either(&|kind| format!("`{kind}`"))),
             ),
             None => self.wrong(
                 &[section, name],
                 format!("[{section}.{name}] lacks `kind`"),
-                format!("add `kind = \"{known}\"`"),
+                format!("add {}", either(&|kind| format!("`kind = \"{kind}\"`"))),
             ),
         }
     }

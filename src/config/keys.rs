@@ -4,11 +4,14 @@
 //! must have is an `Option` nevertheless, so that all that is missing can be
 //! told at once ([`super::check`]).
 
+mod ganeti;
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use toml::value::Datetime;
 
+pub(super) use self::ganeti::GanetiKeys;
 use super::{
     Limits, Log, People, Policies, ReadyWhen, Server, Store, Templates, secret::Secret,
     sections::seconds,
@@ -89,6 +92,7 @@ pub(super) struct ProviderKeys {
     pub(super) cpu: String,
     pub(super) memory_overcommit_percent: u32,
     pub(super) reserved_memory: String,
+    pub(super) ganeti: Option<Box<GanetiKeys>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -151,6 +155,7 @@ impl Default for ProviderKeys {
             cpu: "host-model".to_owned(),
             memory_overcommit_percent: 100,
             reserved_memory: "1 GiB".to_owned(),
+            ganeti: None,
         }
     }
 }

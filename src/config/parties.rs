@@ -1,12 +1,15 @@
 //! The forges and providers, ready to be connected to, and the hooks, ready to
 //! be run.
 
+mod ganeti;
+
 use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::ganeti::{Ganeti, RapiCertificate, RapiUser};
 use crate::{
     hook,
     identity::{CookbookName, ProjectId},
@@ -53,15 +56,19 @@ pub struct Project {
 }
 
 /// A provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Provider {
     /// Which software, and what is special to it.
     pub kind: ProviderKind,
+    /// Whether a secret stands in the configuration file itself.
+    pub(super) holds_written_secret: bool,
 }
 
 /// Which software a provider runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ProviderKind {
+    /// A Ganeti cluster.
+    Ganeti(Box<Ganeti>),
     /// A libvirt host.
     Libvirt(LibvirtProvider),
 }

@@ -2,7 +2,9 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use secrecy::ExposeSecret as _;
 
-use super::{Config, EXAMPLE, ForgeKind, HookAction, LogFormat, ProviderKind, keys::Keys};
+use super::{
+    Config, EXAMPLE, ForgeKind, HookAction, LogFormat, ProviderKind, RapiCertificate, keys::Keys,
+};
 use crate::{
     hook::Point,
     identity::{ForgeName, ProviderName},
@@ -78,6 +80,17 @@ fn the_example_shows_every_key_and_its_examples_are_accepted() {
     assert_eq!(forge.approver_levels, super::keys::ForgeKeys::default().approver_levels);
     let provider = &keys.provider["kvm1"];
     assert_eq!(provider.stop_timeout, super::keys::ProviderKeys::default().stop_timeout);
+    let shown = keys.provider["gnt1"].ganeti.as_ref().unwrap();
+    let built_in = super::keys::GanetiKeys::default();
+    assert_eq!(
+        (shown.connections, &shown.disk_template, shown.conflicts_check, shown.wait_for_sync),
+        (
+            built_in.connections,
+            &built_in.disk_template,
+            built_in.conflicts_check,
+            built_in.wait_for_sync
+        )
+    );
 }
 
 #[test]
@@ -152,7 +165,9 @@ fn variables_reach_named_tables_and_projects_and_stay_text_where_text_is_meant()
     assert_eq!(forge.token.expose_secret(), "424242", "and the file's token_file is not read");
     assert_eq!(forge.projects[0].webhook_secret.expose_secret(), "whsec_c2VjcmV0");
     assert_eq!(forge.projects[1].webhook_secret.expose_secret(), "true");
-    let ProviderKind::Libvirt(kvm1) = &config.providers[&ProviderName::from("kvm1")].kind;
+    let ProviderKind::Libvirt(kvm1) = &config.providers[&ProviderName::from("kvm1")].kind else {
+        panic!("{:?}", config.providers)
+    };
     assert_eq!(kvm1.stop_timeout.as_secs(), 30);
 }
 
@@ -336,4 +351,46 @@ fn a_file_with_the_token_of_a_hook_is_a_secret_as_well() {
     assert_eq!(config.warnings, [""; 0]);
     let HookAction::Post { token, .. } = &config.hooks[1].action else { panic!() };
     assert_eq!(token.as_ref().unwrap().expose_secret(), "from-a-file");
+}
+
+#[test]
+fn a_cluster_is_described_in_a_table_of_its_own_and_its_passwords_show_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rapi.password"), "from-a-file\n").unwrap();
+    let file = folder.path().join("innkeeper.toml");
+    let text = r#"
+        [provider.gnt1]
+        kind = "ganeti"
+        network = "net1"
+        stop_timeout_seconds = 600
+        [provider.gnt1.ganeti]
+        url = "https://gnt.example.org:5080"
+        domain = "Example.org"
+        user = "innkeeper"
+        password_file = "rapi.password"
+        reader = "looks"
+        reader_password = "written-there"
+        fingerprint = "FINGERPRINT"
+        os = "noop"
+    "#;
+    fs::write(&file, text.replace("FINGERPRINT", &"0a".repeat(32))).unwrap();
+    let config = Config::load(&file, &[]).unwrap();
+    let ProviderKind::Ganeti(cluster) = &config.providers[&ProviderName::from("gnt1")].kind else {
+        panic!("{:?}", config.providers)
+    };
+    assert_eq!(cluster.writer.password.expose_secret(), "from-a-file");
+    assert_eq!(cluster.reader.as_ref().unwrap().password.expose_secret(), "written-there");
+    assert_eq!(cluster.certificate, RapiCertificate::Pinned([10; 32]));
+    assert_eq!((cluster.domain.as_str(), cluster.connections), ("example.org", 4));
+    assert_eq!(cluster.network.as_deref(), Some("net1"));
+    assert_eq!(
+        cluster.stop_timeout.as_secs(),
+        600,
+        "longer than a claim: jobs go on by themselves"
+    );
+    for shown in [format!("{config:?}"), config.redacted().to_owned()] {
+        assert!(!shown.contains("from-a-file") && !shown.contains("written-there"), "{shown}");
+    }
+    assert!(config.warnings[0].contains("rapi.password is a secret"), "{:?}", config.warnings);
+    assert!(config.warnings.iter().any(|it| it.contains("holds secrets")), "{:?}", config.warnings);
 }

@@ -5,7 +5,7 @@
 //! sudo tests/real/ganeti/start.sh /dev/shm/ganeti     # prints the variables
 //! set -a; . /dev/shm/ganeti/rapi.env; set +a
 //! cargo test --test ganeti -- --ignored
-//! sudo tests/real/ganeti/stop.sh /dev/shm/ganeti --purge
+//! sudo tests/real/ganeti/stop.sh /dev/shm/ganeti
 //! ```
 
 use std::{path::PathBuf, process::Command, sync::Arc, time::Duration};

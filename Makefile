@@ -1,6 +1,7 @@
 # What can be done with a checkout. `make` alone lists it.
 #
-# Everything but the set-up runs as an ordinary user, without network services.
+# Everything but the set-up and `test-real` runs as an ordinary user, without
+# network services.
 
 CARGO ?= cargo
 
@@ -11,7 +12,7 @@ PACKAGES := pkg-config libvirt-dev gcc libc6-dev make
 export INSTA_UPDATE := no
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lints tests documentation story check-setup
+.PHONY: help demo test format lints tests documentation story test-real check-setup
 # One cargo at a time: they would only wait for each other.
 .NOTPARALLEL:
 
@@ -37,6 +38,9 @@ documentation: check-setup ## The documentation builds, and its links lead somew
 
 story: check-setup ## The whole life of a machine, played in the terminal
 	$(CARGO) run --locked --quiet -- demo --story
+
+test-real: check-setup ## Machines for real, on libvirt and Ganeti of its own; as root or with sudo (ONLY=libvirt, ganeti, life)
+	CARGO='$(CARGO)' ONLY='$(ONLY)' GUEST='$(GUEST)' tests/real/run.sh
 
 check-setup: ## Install what Debian packages are missing (asks sudo unless root)
 	@command -v $(firstword $(CARGO)) >/dev/null || { \

@@ -176,6 +176,19 @@ pub enum Reply {
     },
     /// The description was edited after it had been approved.
     EditedAfterApproval {},
+    /// One of the operator's hooks failed too often: a person has to do it.
+    HookLeft {
+        /// The machine.
+        machine: String,
+        /// What the hook does.
+        title: String,
+        /// When in the machine's life, in words.
+        when: String,
+        /// How often it was tried.
+        tries: u32,
+        /// What it said last.
+        said: String,
+    },
     /// Something failed on our side.
     Trouble {
         /// What was being done.

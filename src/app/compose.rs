@@ -13,19 +13,20 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    config::{self, Config, ForgeKind, ProviderKind},
+    config::{self, Config, ForgeKind, HookAction, ProviderKind},
     cookbook::{self, Cookbooks},
     engine::{Engine, Ports, Project, Settings},
     forge::gitlab::{
         GitLab, GitLabSettings,
         webhook::{GitLabHooks, WebhookSecret},
     },
+    hooks::{self, Runner},
     identity::{ForgeName, ProviderName},
     notice::render::Renderer,
     ports::{
         clock::{Clock, Entropy as _},
         forge::Forge,
-        hooks::NoHooks,
+        hooks::HookRunner,
         intake::Hooks,
         provider::{Finding, Provider},
         store::Store,
@@ -46,7 +47,7 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
     let providers = providers(config)?;
     check_placements(&cookbooks, &providers)?;
     let ports = Ports {
-        hooks: Arc::new(NoHooks),
+        hooks: hook_runner(config, &cookbooks)?,
         store: open_store(config).await?,
         forges: forges(config, &clock)?,
         providers,
@@ -60,7 +61,7 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
     let watch = Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: gap * 2 });
     Ok(App {
         web: WebState {
-            hooks: hooks(config)?,
+            hooks: webhooks(config)?,
             intake: engine.clone(),
             wake: Arc::new(Notify::new()),
             clock,
@@ -170,7 +171,7 @@ fn forge(
     }
 }
 
-fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>> {
+fn webhooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>> {
     let mut hooks: BTreeMap<ForgeName, Arc<dyn Hooks>> = BTreeMap::new();
     for (name, forge) in &config.forges {
         let mut secrets = BTreeMap::new();
@@ -183,6 +184,33 @@ fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>>
         hooks.insert(name.clone(), Arc::new(GitLabHooks::new(secrets)));
     }
     Ok(hooks)
+}
+
+/// The operator's hooks. One for a cookbook that is not there would silently
+/// never be run.
+fn hook_runner(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Arc<dyn HookRunner>> {
+    let mut settings = Vec::new();
+    for hook in &config.hooks {
+        for cookbook in &hook.hook.cookbooks {
+            if cookbooks.get(cookbook).is_none() {
+                let known: Vec<&str> =
+                    cookbooks.cookbooks.iter().map(|book| book.name.as_str()).collect();
+                bail!(
+                    "[[hook]] `{}` is for cookbook `{cookbook}`, which is not there; there is: {}",
+                    hook.hook.name,
+                    known.join(", ")
+                );
+            }
+        }
+        let action = match hook.action.clone() {
+            HookAction::Command { program, arguments } => {
+                hooks::Action::Command { program, arguments }
+            }
+            HookAction::Post { url, token } => hooks::Action::Post { url, token },
+        };
+        settings.push(hooks::Settings { hook: hook.hook.clone(), action, timeout: hook.timeout });
+    }
+    Ok(Arc::new(Runner::new(settings).context("hooks cannot be run")?))
 }
 
 fn providers(config: &Config) -> anyhow::Result<BTreeMap<ProviderName, Arc<dyn Provider>>> {

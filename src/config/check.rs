@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod forge;
+mod hook;
 mod provider;
 
 /// The configuration the document describes.
@@ -44,6 +45,7 @@ pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Ve
     checker.log_filter(&keys.log.filter);
     let forges = checker.forges(&keys.forge);
     let providers = checker.providers(&keys.provider, &keys.limits);
+    let hooks = checker.hooks(&keys.hook, &keys.limits);
     let effective = toml::to_string(&keys).unwrap_or_else(|error| format!("# {error}\n"));
     match (calendar, schedule) {
         (Some(calendar), Some(schedule)) if checker.found.is_empty() => Ok(Config {
@@ -59,6 +61,7 @@ pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Ve
             log: keys.log,
             forges,
             providers,
+            hooks,
             warnings: checker.warnings,
             effective,
         }),
@@ -110,6 +113,9 @@ impl Checker<'_> {
             for file in files.flatten() {
                 self.resolve(file);
             }
+        }
+        for file in keys.hook.iter_mut().filter_map(|hook| hook.token_file.as_mut()) {
+            self.resolve(file);
         }
     }
 

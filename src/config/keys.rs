@@ -30,6 +30,7 @@ pub(super) struct Keys {
     pub(super) log: Log,
     pub(super) forge: BTreeMap<String, ForgeKeys>,
     pub(super) provider: BTreeMap<String, ProviderKeys>,
+    pub(super) hook: Vec<HookKeys>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,6 +83,22 @@ pub(super) struct ProviderKeys {
     pub(super) stop_timeout: Duration,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HookKeys {
+    pub(super) name: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) on: Vec<String>,
+    pub(super) cookbooks: Option<Vec<String>>,
+    pub(super) command: Option<Vec<String>>,
+    pub(super) url: Option<String>,
+    pub(super) token: Option<Secret>,
+    pub(super) token_file: Option<PathBuf>,
+    #[serde(rename = "timeout_seconds", with = "seconds")]
+    pub(super) timeout: Duration,
+    pub(super) tries: u32,
+}
+
 impl Default for CalendarKeys {
     fn default() -> Self {
         Self { time_zone: "UTC".to_owned(), holidays: Vec::new() }
@@ -120,6 +137,23 @@ impl Default for ProviderKeys {
             network: None,
             pool: None,
             stop_timeout: Duration::from_secs(90),
+        }
+    }
+}
+
+impl Default for HookKeys {
+    fn default() -> Self {
+        Self {
+            name: None,
+            title: None,
+            on: Vec::new(),
+            cookbooks: None,
+            command: None,
+            url: None,
+            token: None,
+            token_file: None,
+            timeout: Duration::from_secs(30),
+            tries: 5,
         }
     }
 }

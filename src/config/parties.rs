@@ -1,11 +1,15 @@
-//! The forges and providers, ready to be connected to.
+//! The forges and providers, ready to be connected to, and the hooks, ready to
+//! be run.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 use url::Url;
 
-use crate::identity::{CookbookName, ProjectId};
+use crate::{
+    hook,
+    identity::{CookbookName, ProjectId},
+};
 
 /// A forge.
 #[derive(Clone, Debug)]
@@ -67,5 +71,37 @@ pub enum ProviderKind {
         pool: Option<String>,
         /// How long a guest may take to shut down before it is switched off.
         stop_timeout: Duration,
+    },
+}
+
+/// A hook.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// When it is run, and for what.
+    pub hook: hook::Hook,
+    /// What is done.
+    pub action: HookAction,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Whether a secret stands in the configuration file itself.
+    pub(super) holds_written_secret: bool,
+}
+
+/// What is done when a hook is run.
+#[derive(Clone, Debug)]
+pub enum HookAction {
+    /// A program is run.
+    Command {
+        /// Where it is; absolute.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
+    /// An address is told.
+    Post {
+        /// The address; without credentials or fragment.
+        url: Url,
+        /// Sent as a bearer token.
+        token: Option<SecretString>,
     },
 }

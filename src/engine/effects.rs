@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::{
     Engine, back_off,
     draft::{Draft, Of},
-    hooks::{When, know_machine},
+    hooks::{When, is_taken, know_machine},
     look::Desk,
 };
 use crate::{
@@ -105,7 +105,10 @@ impl Engine {
         };
         let bot = self.own_account(&lease.issue.forge).await?.username;
         let named = self.named_now(&lease).await?;
-        let context = LeaseNews::of(&named, &news, &bot, self.now(), &self.calendar);
+        let cookbooks = self.cookbooks();
+        let retire = cookbooks.get(&lease.cookbook).map_or(&[][..], |book| &book.retire);
+        let context = LeaseNews::of(&named, &news, &bot, self.now(), &self.calendar)
+            .with_checklist(&named, &news, retire);
         let body = self
             .renderer
             .news(&news.topic, &context)
@@ -180,23 +183,28 @@ impl Engine {
         if !step.fits(lease.state) {
             return self.drop_effect(effect).await;
         }
-        if let Some(due) = self.working_hours(effect, step) {
-            let why = "it waits for the next working hours";
-            return Ok(self.store().postpone_effect(effect, due, why).await?);
+        if !is_taken(&lease, step) {
+            if let Some(due) = self.working_hours(effect, step) {
+                let why = "it waits for the next working hours";
+                return Ok(self.store().postpone_effect(effect, due, why).await?);
+            }
+            if let Some(why) = self.held_back(effect, &lease, step).await? {
+                self.show_trouble(&mut draft, id, &why, false).await?;
+                let due = self.now() + LIMITED_AGAIN;
+                return Ok(self.store().postpone_effect(effect, due, &why).await?);
+            }
         }
-        if let Some(why) = self.held_back(effect, &lease, step).await? {
-            self.show_trouble(&mut draft, id, &why, false).await?;
-            let due = self.now() + LIMITED_AGAIN;
-            return Ok(self.store().postpone_effect(effect, due, &why).await?);
-        }
-        if self.hook_ran(effect, &mut draft, &lease, step, When::Before).await? {
+        if self.hook_ran(effect, &mut draft, id, step, When::Before).await? {
             return Ok(());
+        }
+        if matches!(step, Effect::RunHooks(_)) {
+            return self.finish(effect, draft).await;
         }
         let provider = self.provider(&lease.provider)?;
         let event = match take_step(provider, &lease, step).await {
             Ok(event) => {
-                let known = know_machine(&mut draft, &lease, &event);
-                if self.hook_ran(effect, &mut draft, &known, step, When::After).await? {
+                know_machine(&mut draft, id, &event);
+                if self.hook_ran(effect, &mut draft, id, step, When::After).await? {
                     return Ok(());
                 }
                 event
@@ -554,7 +562,9 @@ async fn take_step(
                 shape: found.and_then(|machine| machine.shape),
             })
         }
-        Effect::Tell(_) => Err(PortError::give_up("take a step", "news are no step")),
+        Effect::Tell(_) | Effect::RunHooks(_) => {
+            Err(PortError::give_up("take a step", "it is none of the provider's"))
+        }
     }
 }
 

@@ -289,7 +289,8 @@ impl Engine {
                 State::Adopted => "nobody yet".to_owned(),
                 _ => lease.owner.username.clone(),
             },
-            addresses: lease.addresses.clone(),
+            // Kept after that for the record.
+            addresses: if lease.state.has_machine() { lease.addresses.clone() } else { vec![] },
             next: lease.deadline.filter(|_| !lease.protected).map(|deadline| {
                 let step = step_in_words(deadline.step);
                 format!("{step} {}", self.calendar.absolute(deadline.at))
@@ -362,6 +363,7 @@ pub(super) fn step_in_words(step: Step) -> &'static str {
 fn hook_line(run: &hook::Run) -> HookLine {
     HookLine {
         title: run.title.clone(),
+        when: run.point.in_words().to_owned(),
         done: run.outcome == hook::Outcome::Done,
         by_hand: run.outcome == hook::Outcome::LeftToPeople,
         said: run.said.clone(),

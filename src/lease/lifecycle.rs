@@ -150,6 +150,8 @@ pub enum Event {
     Unhold,
     /// Never stop or destroy it by itself, or do so again.
     Protect(bool),
+    /// Hooks that were left to people get another round of tries.
+    RunHooksAgain,
     /// After an outage: no step before this moment.
     Postpone {
         /// The moment.
@@ -211,6 +213,8 @@ pub enum Effect {
     DropBackups,
     /// Write our mark into a machine that was found.
     Adopt(Confirmation),
+    /// Run the hooks of this point that failed, once more.
+    RunHooks(hook::Point),
     /// Tell people on the issue.
     Tell(News),
 }
@@ -356,14 +360,7 @@ impl Life<'_> {
                 self.set_deadline(Step::Stop, *until);
                 self.tell_deadline(Topic::Extended { by: by.clone() });
             }
-            (State::Expired, Event::Restore { until, .. }) => {
-                self.enter(State::Active, WaitsOn::Provider);
-                // They are run again when it is stopped again.
-                self.lease.hooks.retain(|run| run.point != hook::Point::PreStop);
-                self.lease.power = Power::Unknown;
-                self.set_deadline(Step::Stop, *until);
-                self.effects.push(Effect::Start);
-            }
+            (State::Expired, Event::Restore { until, .. }) => self.restore(*until),
             (State::Provisioning | State::Active | State::Expired, Event::Release { .. }) => {
                 // Whoever may release it has decided about the hold as well.
                 self.lease.hold = None;
@@ -391,6 +388,7 @@ impl Life<'_> {
                     self.give_notice();
                 }
             }
+            (_, Event::RunHooksAgain) => self.run_hooks_again(),
             (_, Event::Announced(announcement)) => self.announced(*announcement)?,
             (_, Event::Postpone { not_before }) => {
                 let deadline = self.lease.deadline.as_mut()?;
@@ -502,6 +500,15 @@ impl Life<'_> {
             && self.calendar.may_act(self.now)
     }
 
+    fn restore(&mut self, until: Timestamp) {
+        self.enter(State::Active, WaitsOn::Provider);
+        // They are run again when it is stopped again.
+        self.lease.hooks.retain(|run| run.point != hook::Point::PreStop);
+        self.lease.power = Power::Unknown;
+        self.set_deadline(Step::Stop, until);
+        self.effects.push(Effect::Start);
+    }
+
     /// A switch was done; whatever stood in its way is over.
     fn switched(&mut self, power: Power) {
         self.lease.power = power;
@@ -548,7 +555,6 @@ impl Life<'_> {
     fn destroyed(&mut self) {
         self.lease.power = Power::Off;
         self.lease.trouble = None;
-        self.lease.addresses.clear();
         if self.lease.handed_over.is_some() {
             self.enter(State::Destroyed, WaitsOn::Nobody);
             let until = self.calendar.after(self.now, self.lease.terms.backups);
@@ -643,8 +649,37 @@ impl Life<'_> {
         Some(())
     }
 
+    fn run_hooks_again(&mut self) {
+        for point in hook::Point::ALL {
+            let effect = Effect::RunHooks(point);
+            if !effect.fits(self.lease.state) {
+                continue;
+            }
+            let left = self
+                .lease
+                .hooks
+                .iter_mut()
+                .filter(|run| run.point == point && run.outcome == hook::Outcome::LeftToPeople);
+            let mut any = false;
+            for run in left {
+                run.outcome = hook::Outcome::Failing;
+                run.tries = 0;
+                any = true;
+            }
+            if any {
+                self.effects.push(effect);
+            }
+        }
+    }
+
     fn enter(&mut self, state: State, waits_on: WaitsOn) {
         self.lease.state = state;
+        // Nobody would try these again.
+        for run in &mut self.lease.hooks {
+            if run.outcome == hook::Outcome::Failing && !Effect::RunHooks(run.point).fits(state) {
+                run.outcome = hook::Outcome::LeftToPeople;
+            }
+        }
         self.lease.waits_on = waits_on;
         self.lease.waits_since = self.now;
     }
@@ -698,6 +733,21 @@ impl Effect {
             Self::Destroy => state == State::Destroying,
             Self::DropBackups => state == State::Destroyed,
             Self::Adopt(_) => state == State::Adopted,
+            // From the step they belong to until that is undone or overtaken:
+            // a record is not made of a machine that is about to go.
+            Self::RunHooks(hook::Point::PostProvision) => {
+                matches!(state, State::Provisioning | State::Active)
+            }
+            Self::RunHooks(hook::Point::PreStop) => matches!(
+                state,
+                State::Expired | State::Destroying | State::Destroyed | State::Ended
+            ),
+            Self::RunHooks(hook::Point::PostDestroy) => {
+                matches!(state, State::Destroying | State::Destroyed | State::Ended)
+            }
+            Self::RunHooks(hook::Point::DropBackups) => {
+                matches!(state, State::Destroyed | State::Ended)
+            }
             Self::Tell(_) => true,
         }
     }

@@ -37,7 +37,8 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
     "reply/rejected" "reply/extend-beyond-budget" "reply/confirm-release" "reply/confirm-rebuild"
-    "reply/transfer-asked" "reply/done" "reply/closed" "reply/due-date-edited" "reply/edited-after-approval" "reply/trouble"
+    "reply/transfer-asked" "reply/done" "reply/closed" "reply/due-date-edited"
+    "reply/edited-after-approval" "reply/hook-left" "reply/trouble"
     "news/handed-over" "news/warning" "news/extended" "news/stopped" "news/stopped-again"
     "news/restored" "news/switched-on" "news/switched-off" "news/rebooted" "news/destroyed"
     "news/creation-failed" "news/undone" "news/vanished" "news/transferred" "news/resized"
@@ -354,9 +355,34 @@ mod tests {
 
         - `sandbox-7` answers at `192.0.2.7`
         - `sandbox-7`: the provider does not answer
+        - Around `sandbox-7`:
+          - DNS record (before hand-over): done
+          - LDAP entry (before hand-over): failed, is tried again: `` exit code 1: no route to `ldap1` ``
+          - Monitoring (before hand-over): **left to a sysadmin**
 
         Need it longer? `@innkeeper extend 2w because ...`. Done with it? `@innkeeper release`. More: `@innkeeper help`.
         ");
+    }
+
+    #[test]
+    fn the_end_of_a_machine_comes_with_a_checklist_if_there_is_something_on_it() {
+        let renderer = Renderer::new(None).unwrap();
+        let of_destroyed: Vec<String> = samples::news()
+            .into_iter()
+            .filter(|(topic, _)| *topic == crate::lease::lifecycle::Topic::Destroyed)
+            .map(|(topic, news)| renderer.news(&topic, &news).unwrap().as_str().to_owned())
+            .collect();
+        assert!(!of_destroyed[0].contains("Checklist"), "{}", of_destroyed[0]);
+        insta::assert_snapshot!(of_destroyed[1], @r"
+        `sandbox-7` and its disks were destroyed. Backups, if any, are kept until **Tue 2027-01-05 10:00 CET (in 13 days)**; ask the sysadmins if you need something from them.
+
+        **Checklist** for `sandbox-7`, owned by alice, of cookbook `sandbox`, on provider `libvirt` as `8d3c5f0e-7d2b-4a7c-9a64-0f4f6f9b1c2d`, at `192.0.2.7`:
+
+        - [x] Monitoring (before the stop): `2 hosts removed`
+        - [ ] DNS record (after destruction): `exit code 1: refused`
+        - [ ] Remove it from the inventory
+        ");
+        assert!(of_destroyed[2].contains("on provider `libvirt`:"), "{}", of_destroyed[2]);
     }
 
     #[test]

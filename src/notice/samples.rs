@@ -4,8 +4,8 @@
 use super::{
     FieldChange, HelpLine, MachineEnd, Reply,
     adoption::Adoption,
-    news::{LeaseNews, StepWords},
-    sticky::{AnswerLine, MachineLine, Phase, Problem, Sticky},
+    news::{CheckItem, Checklist, LeaseNews, StepWords},
+    sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
 };
 use crate::{
     cookbook::PowerCommand,
@@ -102,6 +102,7 @@ pub fn stickies() -> Vec<Sticky> {
                     protected: true,
                     addresses: vec![],
                     next: None,
+                    hooks: hook_lines(),
                     ..machine
                 },
             ],
@@ -137,6 +138,43 @@ pub fn adoptions() -> Vec<Adoption> {
     };
     let bare = Adoption { size: None, addresses: vec![], protected_name: false, ..known.clone() };
     vec![known, bare]
+}
+
+/// One hook of each outcome.
+fn hook_lines() -> Vec<HookLine> {
+    let line = |title: &str, done, by_hand, said: &str| HookLine {
+        title: title.into(),
+        when: "before hand-over".into(),
+        done,
+        by_hand,
+        said: said.into(),
+    };
+    vec![
+        line("DNS record", true, false, "sandbox-7 is 192.0.2.7"),
+        line("LDAP entry", false, false, "exit code 1: no route to `ldap1`"),
+        line("Monitoring", false, true, ""),
+    ]
+}
+
+/// A checklist with items of every kind.
+fn checklist() -> Checklist {
+    let item = |title: &str, when: Option<&str>, done, said: &str| CheckItem {
+        title: title.into(),
+        when: when.map(str::to_owned),
+        done,
+        said: said.into(),
+    };
+    Checklist {
+        cookbook: "sandbox".into(),
+        provider: "libvirt".into(),
+        uuid: Some("8d3c5f0e-7d2b-4a7c-9a64-0f4f6f9b1c2d".into()),
+        owner: "alice".into(),
+        items: vec![
+            item("Monitoring", Some("before the stop"), true, "2 hosts removed"),
+            item("DNS record", Some("after destruction"), false, "exit code 1: refused"),
+            item("Remove it from the inventory", None, false, ""),
+        ],
+    }
 }
 
 /// At least one of each reply.
@@ -235,7 +273,19 @@ pub fn replies() -> Vec<Reply> {
         Reply::DueDateEdited { machine: machine(), until: UNTIL.into() },
         Reply::EditedAfterApproval {},
         Reply::Trouble { doing: "make machine sandbox-7".into(), reference: "e-17".into() },
+        hook_left("exit code 1: no route to `ns1`"),
+        hook_left(""),
     ]
+}
+
+fn hook_left(said: &str) -> Reply {
+    Reply::HookLeft {
+        machine: "sandbox-7".into(),
+        title: "DNS record".into(),
+        when: "before hand-over".into(),
+        tries: 5,
+        said: said.into(),
+    }
 }
 
 /// Each topic with a context of its kind.
@@ -258,6 +308,7 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         reason: Some("no space left in pool `default`".into()),
         found: false,
         step: StepWords { stop: true, ..StepWords::default() },
+        checklist: None,
     };
     let lead = Delay::MAX;
     let destroy =
@@ -266,6 +317,7 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         step: StepWords { drop_backups: true, ..StepWords::default() },
         ..base.clone()
     };
+    let without_address = Checklist { uuid: None, ..checklist() };
     vec![
         (Topic::HandedOver, base.clone()),
         (Topic::HandedOver, LeaseNews { addresses: vec![], host_keys: vec![], ..base.clone() }),
@@ -283,7 +335,12 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         (Topic::Resized, base.clone()),
         (Topic::ResizeRefused { reason: "disks only grow".into() }, base.clone()),
         (Topic::Rebuilt, base.clone()),
-        (Topic::Destroyed, drop),
+        (Topic::Destroyed, drop.clone()),
+        (Topic::Destroyed, LeaseNews { checklist: Some(checklist()), ..drop.clone() }),
+        (
+            Topic::Destroyed,
+            LeaseNews { checklist: Some(without_address), addresses: vec![], ..drop },
+        ),
         (Topic::CreationFailed { reason: "no such image".into() }, base.clone()),
         (Topic::Undone, base.clone()),
         (Topic::Vanished, base.clone()),

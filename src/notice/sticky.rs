@@ -124,6 +124,8 @@ pub struct MachineLine {
 pub struct HookLine {
     /// What it does.
     pub title: String,
+    /// When in the machine's life, in words.
+    pub when: String,
     /// Whether it is done.
     pub done: bool,
     /// Whether a person has to do it.

@@ -13,6 +13,7 @@ mod changes;
 mod commands;
 mod crash;
 mod faults;
+mod hooks;
 mod host;
 mod issue_life;
 mod life;

@@ -7,6 +7,7 @@ use super::{Confirmation, Effect, Event, News, Topic, announcement, step};
 use crate::{
     calendar::Calendar,
     cookbook::{PowerCommand, Terms},
+    hook,
     identity::{
         Digest, ForgeName, IssueNumber, IssueRef, LeaseId, MachineName, NoteId, Person, ProjectId,
         Timestamp, UserId,
@@ -194,6 +195,7 @@ fn samples() -> Vec<Event> {
         Event::Unhold,
         Event::Protect(true),
         Event::Postpone { not_before: until },
+        Event::RunHooksAgain,
         Event::Transfer { to: by.clone() },
         Event::Confirm(confirmation()),
         Event::Marked { confirmation: confirmation(), shape: None },
@@ -233,13 +235,13 @@ fn every_state_meets_every_event() {
         table.push('\n');
     }
     insta::assert_snapshot!(table, @r"
-    adopted: Tick Release->ended+LetGo Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred Confirm!Adopt Marked->active+Confirmed MarkRefused+NotConfirmed
-    provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect
-    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred
-    expired: Tick Stopped+Stopped Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred
-    destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect
-    destroyed: Tick BackupsDropped->ended Hold Unhold
-    ended: Tick
+    adopted: Tick Release->ended+LetGo Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred Confirm!Adopt Marked->active+Confirmed MarkRefused+NotConfirmed
+    provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect RunHooksAgain
+    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred
+    expired: Tick Stopped+Stopped Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred
+    destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect RunHooksAgain
+    destroyed: Tick BackupsDropped->ended Hold Unhold RunHooksAgain
+    ended: Tick RunHooksAgain
     ");
 }
 
@@ -550,4 +552,56 @@ fn a_deadline_without_warnings_that_nobody_was_told_of_ends_with_a_person() {
     let (held, effects) = step(&gone, &Event::Tick, late, &calendar).unwrap();
     assert_eq!((held.waits_on, effects), (WaitsOn::Sysadmin, vec![]));
     assert!(held.hold.is_some());
+}
+
+#[test]
+fn hooks_left_to_people_are_run_again_as_long_as_that_makes_sense() {
+    let run = |point| hook::Run {
+        hook: "dns".into(),
+        title: "DNS record".into(),
+        point,
+        outcome: hook::Outcome::LeftToPeople,
+        said: String::new(),
+        tries: 5,
+        at: start(),
+    };
+    let left = Lease { hooks: hook::Point::ALL.map(run).to_vec(), ..lease() };
+    for (state, expected) in [
+        (State::Provisioning, &[hook::Point::PostProvision][..]),
+        (State::Active, &[hook::Point::PostProvision]),
+        (State::Expired, &[hook::Point::PreStop]),
+        (State::Destroying, &[hook::Point::PreStop, hook::Point::PostDestroy]),
+        (State::Ended, &hook::Point::ALL[1..]),
+    ] {
+        let lease = Lease { state, ..left.clone() };
+        let (after, effects) = step(&lease, &Event::RunHooksAgain, start(), &calendar()).unwrap();
+        let wanted: Vec<_> = expected.iter().map(|point| Effect::RunHooks(*point)).collect();
+        assert_eq!(effects, wanted, "{}", state.word());
+        let again: Vec<_> = after.hooks.iter().filter(|run| run.tries == 0).collect();
+        assert_eq!(again.iter().map(|run| run.point).collect::<Vec<_>>(), expected);
+        assert!(again.iter().all(|run| run.outcome == hook::Outcome::Failing));
+    }
+}
+
+#[test]
+fn a_hook_that_nobody_will_try_again_is_left_to_people() {
+    let mut play = Play::active();
+    play.lease.hooks.push(hook::Run {
+        hook: "dns".into(),
+        title: "DNS record".into(),
+        point: hook::Point::PostProvision,
+        outcome: hook::Outcome::Failing,
+        said: "no route".into(),
+        tries: 1,
+        at: start(),
+    });
+    play.meet(&Event::Release { by: alice() });
+    assert_eq!(play.lease.hooks[0].outcome, hook::Outcome::LeftToPeople);
+}
+
+#[test]
+fn a_machine_that_is_gone_keeps_its_addresses_for_the_record() {
+    let mut play = Play::active();
+    play.wait_until(State::Destroyed);
+    assert_eq!(play.lease.addresses, ["192.0.2.7"]);
 }

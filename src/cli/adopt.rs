@@ -187,7 +187,8 @@ async fn apply(
     }
     progress.clear();
     stop.abort();
-    adoption.end().await?;
+    // What was done is shown whatever becomes of the lock, which ends by itself.
+    let _ = adoption.end().await;
     Ok(rows)
 }
 

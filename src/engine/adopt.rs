@@ -130,8 +130,8 @@ impl Engine {
             let why = format!("there is no cookbook `{}`", target.cookbook);
             return Err(PortError::give_up(doing, why));
         };
-        self.hold_adoption_lock(&doing).await?;
         let own = self.own_account(&target.forge).await?;
+        self.hold_adoption_lock(&doing).await?;
         let policy_version = cookbooks.version;
         Ok(Adoption { engine: self, target, cookbook, policy_version, own, filed: None })
     }

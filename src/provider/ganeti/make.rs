@@ -111,15 +111,15 @@ impl Turn<'_> {
                     return Err(keeps_nothing());
                 }
                 self.remove(&ours).await?;
-            } else if self.cancel(CREATE).await? {
-                // It may have begun in the very moment: then it is removed once it is there.
-                match self.finish(CREATE).await {
-                    Ok(_) => {}
-                    Err(Failure::Job { .. } | Failure::NoSuchJob(_)) => self.forget(CREATE),
-                    Err(failure) => return Err(failure),
-                }
-            } else {
+            }
+            if !self.cancel(CREATE).await? {
                 return Ok(());
+            }
+            // It may have begun in the very moment: then it is removed once it is there.
+            match self.finish(CREATE).await {
+                Ok(_) => {}
+                Err(Failure::Job { .. } | Failure::NoSuchJob(_)) => self.forget(CREATE),
+                Err(failure) => return Err(failure),
             }
         }
         Err(Failure::Unsettled)
@@ -130,7 +130,7 @@ impl Turn<'_> {
         let timeout = self.cluster.stop_timeout.as_secs();
         let request = Request::delete(["2", "instances", &ours.0.name])
             .body(json!({"instance_uuid": uuid, "shutdown_timeout": timeout}));
-        match self.run(REMOVE, request).await {
+        match self.run_again(REMOVE, request).await {
             Err(failure) if failure.of_job() == Some(Meaning::Absent) => {}
             done => _ = done?,
         }

@@ -303,28 +303,22 @@ impl Engine {
     ) -> Result<Option<Event>, PortError> {
         match (error.verdict, step) {
             // Waiting for it would hold up whatever else is wanted of the machine.
-            (Verdict::Full, Effect::Resize(_)) => {
-                let reason = format!("there is no room for it: {}", error.cause);
-                Ok(Some(Event::ResizeRefused { reason }))
+            (Verdict::Full | Verdict::GiveUp, Effect::Resize(_)) => {
+                Ok(Some(Event::ResizeRefused { reason: refusal(error) }))
+            }
+            (Verdict::Full | Verdict::GiveUp, Effect::Rebuild) => {
+                tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be installed anew");
+                Ok(Some(Event::RebuildRefused { reason: refusal(error) }))
             }
             (Verdict::Retry { .. } | Verdict::Underway { .. } | Verdict::Full, _) => Ok(None),
             (_, Effect::Create) => {
                 tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be made");
-                let reason = error.advice.clone().unwrap_or_else(|| error.chain());
-                Ok(Some(Event::CreationFailed { reason }))
+                Ok(Some(Event::CreationFailed { reason: refusal(error) }))
             }
             (
                 Verdict::Missing,
                 Effect::Start | Effect::Reboot | Effect::Resize(_) | Effect::Rebuild,
             ) => Ok(Some(Event::Vanished)),
-            (Verdict::GiveUp, Effect::Resize(_)) => {
-                let reason = error.advice.clone().unwrap_or_else(|| error.chain());
-                Ok(Some(Event::ResizeRefused { reason }))
-            }
-            (_, Effect::Adopt(_)) => {
-                tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be adopted");
-                Ok(Some(Event::MarkRefused { reason: error.chain() }))
-            }
             // The undo of a creation that was refused because the name is
             // somebody else's: the provider will not touch their machine, and
             // its listing shows that none is ours.
@@ -586,6 +580,14 @@ fn follow_request(draft: &mut Draft<'_>) {
     }
 }
 
+/// What a provider that will not do something says, for people.
+fn refusal(error: &PortError) -> String {
+    match error.verdict {
+        Verdict::Full => format!("there is no room for it: {}", error.cause),
+        _ => error.advice.clone().unwrap_or_else(|| error.chain()),
+    }
+}
+
 fn audit_word(event: &Event) -> &'static str {
     match event {
         Event::Created { .. } => "created",
@@ -596,6 +598,7 @@ fn audit_word(event: &Event) -> &'static str {
         Event::Resized { .. } => "resized",
         Event::ResizeRefused { .. } => "resize-refused",
         Event::Rebuilt { .. } => "rebuilt",
+        Event::RebuildRefused { .. } => "rebuild-refused",
         Event::Destroyed => "destroyed",
         Event::BackupsDropped => "backups-dropped",
         Event::Vanished => "vanished",

@@ -132,6 +132,11 @@ pub enum Event {
         /// Fingerprints of the SSH host keys it was given.
         host_keys: Vec<String>,
     },
+    /// The provider will not.
+    RebuildRefused {
+        /// What it said.
+        reason: String,
+    },
     /// The machine was looked at.
     Seen {
         /// Whether it runs.
@@ -262,6 +267,11 @@ pub enum Topic {
     },
     /// Its system was installed anew.
     Rebuilt,
+    /// It could not be.
+    RebuildRefused {
+        /// What the provider said.
+        reason: String,
+    },
     /// Machine and disks are gone.
     Destroyed,
     /// It could not be made.
@@ -437,6 +447,10 @@ impl Life<'_> {
             Event::Rebuild { .. } => {
                 self.lease.order.rebuild += 1;
                 self.effects.push(Effect::Rebuild);
+            }
+            Event::RebuildRefused { reason } => {
+                self.trouble_is_over();
+                self.tell(Topic::RebuildRefused { reason: reason.clone() });
             }
             Event::Rebuilt { addresses, host_keys } => {
                 self.lease.addresses.clone_from(addresses);

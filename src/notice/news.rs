@@ -101,6 +101,7 @@ impl LeaseNews {
             Topic::Extended { by } => (Some(by.username.clone()), None),
             Topic::CreationFailed { reason }
             | Topic::ResizeRefused { reason }
+            | Topic::RebuildRefused { reason }
             | Topic::NotConfirmed { reason } => (None, Some(reason.clone())),
             _ => (None, None),
         };
@@ -207,6 +208,7 @@ pub fn template(topic: &Topic) -> &'static str {
         Topic::Resized => "resized",
         Topic::ResizeRefused { .. } => "resize-refused",
         Topic::Rebuilt => "rebuilt",
+        Topic::RebuildRefused { .. } => "rebuild-refused",
         Topic::Destroyed => "destroyed",
         Topic::CreationFailed { .. } => "creation-failed",
         Topic::Undone => "undone",

@@ -335,6 +335,7 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         (Topic::Resized, base.clone()),
         (Topic::ResizeRefused { reason: "disks only grow".into() }, base.clone()),
         (Topic::Rebuilt, base.clone()),
+        (Topic::RebuildRefused { reason: "no such image".into() }, base.clone()),
         (Topic::Destroyed, drop.clone()),
         (Topic::Destroyed, LeaseNews { checklist: Some(checklist()), ..drop.clone() }),
         (

@@ -201,6 +201,7 @@ fn samples() -> Vec<Event> {
         Event::ResizeRefused { reason: "no".into() },
         Event::Rebuild { by: by.clone() },
         Event::Rebuilt { addresses: vec![], host_keys: vec![] },
+        Event::RebuildRefused { reason: "no".into() },
         Event::Unhold,
         Event::Protect(true),
         Event::Postpone { not_before: until },
@@ -248,7 +249,7 @@ fn every_state_meets_every_event() {
     insta::assert_snapshot!(table, @r"
     adopted: Tick Release->ended+LetGo Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred Confirm!Adopt Marked->active+Confirmed MarkRefused+NotConfirmed
     provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect RunHooksAgain
-    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Resize!Resize Resized+Resized ResizeRefused+ResizeRefused Rebuild!Rebuild Rebuilt+Rebuilt Unhold Protect RunHooksAgain Transfer+Transferred
+    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Resize!Resize Resized+Resized ResizeRefused+ResizeRefused Rebuild!Rebuild Rebuilt+Rebuilt RebuildRefused+RebuildRefused Unhold Protect RunHooksAgain Transfer+Transferred
     expired: Tick Stopped+Stopped Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred
     destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect RunHooksAgain
     destroyed: Tick BackupsDropped->ended Hold Unhold RunHooksAgain

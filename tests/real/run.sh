@@ -20,11 +20,7 @@ esac
 want() { [ -z "$only" ] || [[ " $* " == *" $only "* ]]; }
 
 as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-  as_root=(sudo -E)
-  # cargo builds as whoever called it; what it built runs as root.
-  export "CARGO_TARGET_$(uname -m | tr '[:lower:]-' '[:upper:]_')_UNKNOWN_LINUX_GNU_RUNNER=sudo -E"
-fi
+[ "$(id -u)" -eq 0 ] || as_root=(sudo -E)
 
 # In memory if there is room: Ganeti waits for the disk at every step.
 mkdir -p target/real
@@ -84,24 +80,28 @@ free_port() {
   return 1
 }
 
-# One binary after the other: they share the machine, and some measure time.
+# tests NAME [WRAPPER]: one binary after the other, since they share the machine
+# and some measure time. cargo builds as whoever called it; what it built runs as
+# root, in the wrapper.
 tests() {
-  step "tests: $1" ${CARGO:-cargo} test --locked --test "$1" -- --ignored --nocapture || true
+  local wrapper="${as_root[*]} ${2:-env}"
+  step "tests: $1" env "CARGO_TARGET_$(uname -m | tr '[:lower:]' '[:upper:]')_UNKNOWN_LINUX_GNU_RUNNER=$wrapper" \
+    ${CARGO:-cargo} test --locked --test "$1" -- --ignored --nocapture || true
 }
 
 step install "${as_root[@]}" tests/real/install.sh
 [ "$only" = guest ] || step build ${CARGO:-cargo} test --locked --no-run
 if want libvirt life guest; then
   step "guest ($guest)" env GUEST="$guest" "${as_root[@]}" tests/real/libvirt/build-guest.sh "target/real/$guest.qcow2"
-  export INNKEEPER_GUEST_IMAGE=$PWD/target/real/$guest.qcow2
-  step libvirt started tests/real/libvirt/start.sh "$state/libvirt"
+  step libvirt started tests/real/libvirt/start.sh "$state/libvirt" "target/real/$guest.qcow2"
 fi
 if want ganeti life; then
   GNT_RAPI_PORT=$(free_port)
   export GNT_RAPI_PORT
   step ganeti started tests/real/ganeti/start.sh "$state/ganeti"
 fi
-if want guest; then step 'guest, by hand' "${as_root[@]}" tests/real/libvirt/try-guest.sh "$INNKEEPER_GUEST_IMAGE" || true; fi
-if want libvirt; then tests libvirt_real; fi
+if want guest; then step 'guest, by hand' "${as_root[@]}" tests/real/libvirt/try-guest.sh "target/real/$guest.qcow2" || true; fi
+# In the network of the guests, which they log in to.
+if want libvirt; then tests libvirt_real "$INNKEEPER_LIBVIRT_IN_NET"; fi
 if want ganeti; then tests ganeti; fi
 if want life; then tests real_life; fi

@@ -31,7 +31,7 @@ async fn a_machine_is_asked_for_and_used_and_gone_in_time() {
         let comment = world.said(issue, "is up.").remove(0);
         let login = Login::of(&comment, key);
         assert_eq!(login.run("hostname").trim(), "whole-life");
-        assert_eq!(login.run("id -un").trim(), "alice");
+        assert_eq!(login.run("pwd").trim(), "/home/alice");
         let message = login.run("cat /etc/motd");
         let shown = world.issue(issue);
         assert!(message.contains("for alice until"), "{message}");

@@ -24,25 +24,15 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// Somebody else's machine. It is there, paused, during every story.
 const BYSTANDER: &str = "bystander";
 
-/// The image cookbooks name.
-const IMAGE: &str = "guest-image.qcow2";
-
 pub(crate) struct Host {
     _alone: MutexGuard<'static, ()>,
     before: BTreeSet<String>,
 }
 
 impl Host {
-    /// The host with an image on it, and somebody else's machine.
+    /// The host with somebody else's machine on it.
     pub(crate) async fn prepared() -> Self {
         let alone = ALONE.lock().await;
-        if attempt(&mut virsh(&["vol-info", IMAGE, "--pool", "default"])).is_err() {
-            let file = told("INNKEEPER_GUEST_IMAGE");
-            let create = ["vol-create-as", "default", IMAGE, "1M", "--format", "qcow2"];
-            run(&mut virsh(&create));
-            run(&mut virsh(&["vol-upload", IMAGE, &file, "--pool", "default"]));
-            run(&mut virsh(&["pool-refresh", "default"]));
-        }
         if attempt(&mut virsh(&["dominfo", BYSTANDER])).is_err() {
             let disk = ["vol-create-as", "default", "bystander.qcow2", "1G", "--format", "qcow2"];
             run(&mut virsh(&disk));
@@ -66,8 +56,9 @@ impl Host {
 
     /// What a cookbook says about it.
     pub(crate) fn placement() -> String {
+        let image = told("INNKEEPER_LIBVIRT_IMAGE");
         format!(
-            "provider = \"libvirt\"\nimage = \"{IMAGE}\"\nnetwork = \"default\"\nlogin = \"alice\"\nfirmware = \"uefi\"\nkeep_disks = true\n"
+            "provider = \"libvirt\"\nimage = \"{image}\"\nnetwork = \"default\"\nlogin = \"alice\"\nfirmware = \"uefi\"\nkeep_disks = true\n"
         )
     }
 

@@ -47,6 +47,9 @@ pub(crate) async fn story(
     placement: &str,
     story: impl AsyncFnOnce(&mut World),
 ) {
+    // Why something does not go on.
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_ansi(false);
+    let _second_story = log.with_writer(std::io::stderr).try_init();
     let mut world = World::new(provider, placement).await;
     match AssertUnwindSafe(story(&mut world)).catch_unwind().await {
         Ok(()) => world.finish().await,

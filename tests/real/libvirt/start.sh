@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# start.sh DIR: starts a libvirtd of its own and prints what the tests need to
-# know of it, as NAME=value lines. Needs root; needs neither systemd nor D-Bus.
+# start.sh DIR [IMAGE.qcow2]: starts a libvirtd of its own, copies the image into
+# its pool, and prints what the tests need to know as NAME=value lines. Needs root;
+# needs neither systemd nor D-Bus.
 #
 # Nothing on the machine is touched. The daemon has its own mounts, processes and
 # network; /etc/libvirt, /var/lib/libvirt and so on are folders below DIR there.
@@ -10,7 +11,8 @@
 # One that runs is left as it is. `stop.sh DIR` ends it.
 set -euo pipefail
 
-dir=${1:?usage: start.sh DIR}
+dir=${1:?usage: start.sh DIR [IMAGE.qcow2]}
+image=${2:-}
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd -P)
 socket=$dir/run/libvirt-sock
@@ -29,6 +31,8 @@ lives() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
 tell() {
   echo "INNKEEPER_LIBVIRT_URI=$uri"
   echo "INNKEEPER_LIBVIRT_IN_NET=$dir/in-net"
+  echo "INNKEEPER_LIBVIRT_RESTART=$dir/restart"
+  [ -z "$image" ] || echo INNKEEPER_LIBVIRT_IMAGE=guest.qcow2
 }
 
 if lives; then
@@ -40,6 +44,7 @@ fi
 # As after a reboot: /run is empty, definitions and disks are still there.
 rm -rf "$dir/run" "$dir/pid"
 mkdir -p "$dir"/{etc/qemu/networks,lib,cache,log,run,bin,pools/default}
+[ -z "$image" ] || cp "$image" "$dir/pools/default/guest.qcow2"
 chmod 711 "$dir" "$dir/lib" "$dir/run" "$dir/pools"
 
 cat >"$dir/etc/libvirtd.conf" <<'C'
@@ -102,18 +107,31 @@ mount --bind "$1/run" /run/libvirt
 if [ -e /dev/kvm ] && ! grep -qwE 'vmx|svm' /proc/cpuinfo; then mount --bind /dev/null /dev/kvm; fi
 ip link set lo up
 export PATH="$1/bin:/usr/sbin:/usr/bin:/sbin:/bin" DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent
-libvirtd --pid-file /run/libvirt/libvirtd.pid &
-daemon=$!
-trap 'kill "$daemon"' TERM
-# The first `wait` ends with a signal, the second with the daemon.
-wait "$daemon" || wait "$daemon" || true
+again=yes
+trap 'again=no; kill "$daemon"' TERM
+trap 'again=yes; kill "$daemon"' HUP
+while [ $again = yes ]; do
+  again=no
+  libvirtd --pid-file /run/libvirt/libvirtd.pid &
+  daemon=$!
+  # A signal ends a wait as well.
+  while kill -0 "$daemon" 2>/dev/null; do wait "$daemon" || true; done
+done
+C
+cat >"$dir/restart" <<C
+#!/usr/bin/env bash
+# Starts the daemon anew; its guests go on.
+before=\$(cat '$dir/run/libvirtd.pid')
+kill -HUP "\$(pgrep -P "\$(cat '$dir/pid')" | head -n 1)"
+until [ "\$(cat '$dir/run/libvirtd.pid' 2>/dev/null || echo "\$before")" != "\$before" ]; do sleep 0.1; done
+until virsh -q -c '$uri' version >/dev/null 2>&1; do sleep 0.1; done
 C
 cat >"$dir/in-net" <<C
 #!/usr/bin/env bash
 # in-net COMMAND...: runs it in the network of the guests.
 exec nsenter --net --target "\$(pgrep -P "\$(cat '$dir/pid')" | head -n 1)" -- "\$@"
 C
-chmod +x "$dir"/{bin/tc,inside,in-net}
+chmod +x "$dir"/{bin/tc,inside,in-net,restart}
 
 setsid unshare --mount --pid --fork --kill-child=KILL --net \
   bash "$dir/inside" "$dir" </dev/null >"$dir/log/inside.log" 2>&1 &

@@ -304,6 +304,25 @@ async fn a_full_cluster_says_so_and_has_room_again_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Ganeti cluster, see the top of tests/ganeti/real.rs"]
+async fn addresses_come_from_a_network_until_none_is_left() {
+    let _real = Real::empty().await;
+    Real::gnt("gnt-network remove -f net1 >/dev/null 2>&1 || :");
+    // Two addresses, of which the gateway has one.
+    Real::gnt("gnt-network add --network=10.20.0.0/30 --gateway=10.20.0.1 net1");
+    Real::gnt("gnt-network connect -N mode=bridged,link=gntbr0 net1 default");
+    let provider = Real::provider(|settings| settings.defaults.network = Some("net1".to_owned()));
+    let (one, two) = (order("addressed", 0), order("addressed", 1));
+    assert_eq!(provider.create(&one).await.unwrap().addresses, ["10.20.0.2"]);
+    let error = provider.create(&two).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::Full, "{}", error.chain());
+    provider.destroy(&one.key, Keep::Nothing).await.unwrap();
+    assert_eq!(provider.create(&two).await.unwrap().addresses, ["10.20.0.2"]);
+    provider.destroy(&two.key, Keep::Nothing).await.unwrap();
+    Real::gnt("gnt-network disconnect net1 default && gnt-network remove -f net1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Ganeti cluster, see the top of tests/ganeti/real.rs"]
 async fn an_instance_whose_name_merely_begins_like_ours_is_another() {
     let _real = Real::empty().await;
     Real::gnt(

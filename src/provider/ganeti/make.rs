@@ -37,6 +37,7 @@ impl Turn<'_> {
             match self.locate().await? {
                 Some(ours) if ours.is_on() => return Ok(ours.shown(self)),
                 Some(ours) => self.complete(&ours).await?,
+                None if self.key.uuid.is_some() => return Err(is_gone()),
                 None => {
                     let request = Request::post(["2", "instances"]).body(body.clone());
                     match self.run(CREATE, request).await {
@@ -156,6 +157,15 @@ fn broken_creation(
         }
     }
     failed
+}
+
+/// Ganeti gives UUIDs out itself, so what was lost cannot be made again.
+fn is_gone() -> Failure {
+    Unusable::new(
+        "the machine that was made before is gone, and a new one would be another",
+        "end this lease; its owner can ask for another machine",
+    )
+    .into()
 }
 
 fn keeps_nothing() -> Failure {

@@ -15,7 +15,7 @@
 # is thrown away. stop.sh ends it.
 #
 # From the environment:
-#   GNT_NODES=2            how many nodes, 1 to 9
+#   GNT_NODES=2            how many nodes, 2 to 9: with one, hail gives nothing away
 #   GNT_RAPI_PORT=5080     where RAPI listens
 #   GNT_RAPI_CERT=ca       `ca`: signed by an authority made for this test;
 #                          `stock`: the one Ganeti makes itself (X.509 version 1)
@@ -31,7 +31,7 @@ for program in gnt-cluster ganeti-rapi unshare nsenter setsid flock openssl soca
   command -v "$program" >/dev/null || die "$program is missing: apt-get install ganeti curl"
 done
 : "${GNT_NODES:=2}" "${GNT_RAPI_PORT:=5080}" "${GNT_RAPI_CERT:=ca}" "${GNT_NODE_MEMORY:=65536}"
-[[ $GNT_NODES =~ ^[1-9]$ ]] || die "GNT_NODES is 1 to 9"
+[[ $GNT_NODES =~ ^[2-9]$ ]] || die "GNT_NODES is 2 to 9"
 [[ $GNT_RAPI_CERT =~ ^(ca|stock)$ ]] || die "GNT_RAPI_CERT is ca or stock"
 
 mkdir -p "$1"

@@ -327,23 +327,28 @@ fn libvirt(
     bail!("[provider.{name}]: this program was built without libvirt")
 }
 
-/// A cookbook that places machines on a provider that is not there would be
-/// found out only when somebody's request was approved.
+/// What a provider cannot do for a cookbook would else be found out only when
+/// somebody's request was approved, or a machine destroyed.
 fn check_placements(
     cookbooks: &Cookbooks,
     providers: &BTreeMap<ProviderName, Arc<dyn Provider>>,
 ) -> anyhow::Result<()> {
     for cookbook in &cookbooks.cookbooks {
-        for provider in &cookbook.placement.providers {
-            if providers.contains_key(provider) {
-                continue;
+        for name in &cookbook.placement.providers {
+            let Some(provider) = providers.get(name) else {
+                let known: Vec<&str> = providers.keys().map(ProviderName::as_str).collect();
+                bail!(
+                    "cookbook `{}` places machines on provider `{name}`, which is not configured; there is: {}",
+                    cookbook.name,
+                    known.join(", ")
+                );
+            };
+            if cookbook.placement.keep_disks && !provider.keeps_disks() {
+                bail!(
+                    "cookbook `{}` has `keep_disks = true`, but provider `{name}` removes disks with their machine: take it out",
+                    cookbook.name
+                );
             }
-            let known: Vec<&str> = providers.keys().map(ProviderName::as_str).collect();
-            bail!(
-                "cookbook `{}` places machines on provider `{provider}`, which is not configured; there is: {}",
-                cookbook.name,
-                known.join(", ")
-            );
         }
     }
     Ok(())

@@ -211,6 +211,10 @@ impl Provider for Host {
         &self.name
     }
 
+    fn keeps_disks(&self) -> bool {
+        true
+    }
+
     async fn create(&self, order: &MachineOrder) -> Result<Machine, PortError> {
         let halfway = {
             let mut inside = self.lock();

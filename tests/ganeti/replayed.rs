@@ -25,7 +25,8 @@ const RETRY: Verdict = Verdict::Retry { after: None };
 
 impl Rapi {
     fn provider(&self, adjust: impl FnOnce(&mut Settings)) -> Ganeti {
-        let mut settings = super::settings(self.url.clone(), WRITER, Some(READER), Trust::System);
+        let mut settings =
+            super::settings(self.url.clone(), WRITER, Some(READER), Trust::Pinned([0; 32]));
         adjust(&mut settings);
         Ganeti::new(settings).unwrap()
     }

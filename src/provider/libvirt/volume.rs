@@ -16,7 +16,7 @@ use virt::{
 use super::{
     failure::Failure,
     image::Image,
-    profile::{Format, Slot},
+    profile::{Disk, Format, Slot},
     session,
     xml::{self, NewVolume},
 };
@@ -159,6 +159,12 @@ pub(super) fn write(
     }
     stream.finish()?;
     Ok(volume)
+}
+
+/// The volume as a machine's disk.
+pub(super) fn attached(volume: &StorageVol, slot: Slot, format: Format) -> Result<Disk, Failure> {
+    let is_block = volume.info()?.kind == sys::VIR_STORAGE_VOL_BLOCK;
+    Ok(Disk { slot, path: volume.path()?, is_block, format })
 }
 
 /// Makes it larger. What is only pretended is pretended anew.

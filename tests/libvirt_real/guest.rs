@@ -89,7 +89,7 @@ fn guest_order(public_key: &str, number: u8) -> MachineOrder {
 
 fn provider(host: &Host) -> Libvirt {
     let settings = Settings { stop_timeout: Duration::from_mins(1), ..host.settings() };
-    Libvirt::new(settings, host.clock(), host.entropy())
+    super::host::provider(settings)
 }
 
 #[tokio::test(flavor = "multi_thread")]

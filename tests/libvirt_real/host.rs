@@ -22,7 +22,6 @@ use innkeeper::{
     machine::{Bandwidth, Firmware, MachineOrder},
     ports::{
         PortError, Verdict,
-        clock::{Clock, Entropy},
         provider::{Provider, Wanted},
     },
     provider::libvirt::{Cpu, Libvirt, Settings},
@@ -162,17 +161,13 @@ impl Host {
         }
     }
 
-    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(SystemClock)
-    }
-
-    pub(crate) fn entropy(&self) -> Arc<dyn Entropy> {
-        Arc::new(SystemEntropy)
-    }
-
     pub(crate) fn provider(&self) -> Libvirt {
-        Libvirt::new(self.settings(), self.clock(), self.entropy())
+        provider(self.settings())
     }
+}
+
+pub(crate) fn provider(settings: Settings) -> Libvirt {
+    Libvirt::new(settings, Arc::new(SystemClock), Arc::new(SystemEntropy))
 }
 
 fn is_of_tests(name: &str) -> bool {

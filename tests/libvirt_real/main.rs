@@ -18,7 +18,7 @@ use innkeeper::{
         Verdict,
         provider::{Grade, Provider as _},
     },
-    provider::libvirt::Libvirt,
+    provider::libvirt::Settings,
     quantity::Mebibytes,
 };
 
@@ -73,11 +73,7 @@ async fn a_machine_that_does_not_fit_leaves_nothing_behind() {
     assert!(error.chain().contains("disk space in default"), "{}", error.chain());
 
     // The host itself says no: it was promised more than it has.
-    let generous = Libvirt::new(
-        innkeeper::provider::libvirt::Settings { memory_percent: u32::MAX, ..host.settings() },
-        host.clock(),
-        host.entropy(),
-    );
+    let generous = host::provider(Settings { memory_percent: u32::MAX, ..host.settings() });
     order.shape.disk = Mebibytes::new(64).unwrap();
     order.shape.memory = Mebibytes::new(64 << 20).unwrap();
     let error = generous.create(&order).await.unwrap_err();

@@ -1,22 +1,18 @@
 //! How long things take, and how much of it is ours: printed, never judged.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use innkeeper::{
-    app::system::{SystemClock, SystemEntropy},
     machine::{Keep, MachineOrder},
     ports::{PortError, provider::Provider},
-    provider::libvirt::{Libvirt, Settings},
+    provider::libvirt::Settings,
 };
 use virt::{connect::Connect, storage_vol::StorageVol, sys};
 
 use super::{
     contract::order,
-    host::{Host, patiently},
+    host::{Host, patiently, provider},
 };
 
 const AT_ONCE: u8 = 8;
@@ -108,6 +104,5 @@ async fn machines_a_minute_on_the_test_driver() {
         memory_percent: 100_000,
         ..Settings::new("test".into(), uri)
     };
-    let provider = Libvirt::new(settings, Arc::new(SystemClock), Arc::new(SystemEntropy));
-    measure(&provider, &connect, 200).await;
+    measure(&provider(settings), &connect, 200).await;
 }

@@ -38,7 +38,7 @@ impl Session<'_> {
         is_simulated(self.connect)
     }
 
-    /// What machines run with there. Costs a host up to a second.
+    /// What machines run with there. It takes longer to say than most things.
     pub(super) fn hypervisor(&self) -> Result<Hypervisor, Failure> {
         if self.is_simulated()? {
             return Ok(Hypervisor { domain_type: "test".into(), arch: None });

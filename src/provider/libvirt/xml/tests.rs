@@ -31,7 +31,7 @@ fn test_driver() -> Hypervisor {
 }
 
 fn disk(slot: Slot, path: &str, format: Format) -> Disk {
-    Disk { slot, path: path.into(), format }
+    Disk { slot, path: path.into(), is_block: format == Format::Raw && slot == Slot::Root, format }
 }
 
 fn card(network: &str) -> Card {

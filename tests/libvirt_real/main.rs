@@ -183,7 +183,7 @@ async fn a_good_host_is_found_to_be_good() {
     }
     assert!(found.iter().all(|finding| finding.grade < Grade::Bad), "{found:#?}");
     let said = |text: &str| found.iter().any(|finding| finding.what.contains(text));
-    assert!(said("QEMU") && said("storage pool `default` is active") && said("UEFI"), "{found:#?}");
+    assert!(said("QEMU") && said("Storage pool `default` is active") && said("UEFI"), "{found:#?}");
 }
 
 #[expect(clippy::print_stdout, reason = "for whoever watches the test")]

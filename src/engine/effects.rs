@@ -319,6 +319,10 @@ impl Engine {
                 Verdict::Missing,
                 Effect::Start | Effect::Reboot | Effect::Resize(_) | Effect::Rebuild,
             ) => Ok(Some(Event::Vanished)),
+            (_, Effect::Adopt(_)) => {
+                tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be adopted");
+                Ok(Some(Event::MarkRefused { reason: error.chain() }))
+            }
             // The undo of a creation that was refused because the name is
             // somebody else's: the provider will not touch their machine, and
             // its listing shows that none is ours.

@@ -245,8 +245,15 @@ fn unusable(error: &anyhow::Error) -> Finding {
 }
 
 /// Errors begin in lower case and end without a full stop; findings are sentences.
+/// The name of a file stays as it is.
 fn sentence(text: &str) -> String {
-    let mut rest = text.trim_end_matches('.').chars();
+    let text = text.trim_end_matches('.');
+    let begins_with_name =
+        text.split_whitespace().next().is_some_and(|word| word.contains(['.', '/', '`']));
+    if begins_with_name {
+        return format!("{text}.");
+    }
+    let mut rest = text.chars();
     let first = rest.next().into_iter().flat_map(char::to_uppercase);
     first.chain(rest).chain(['.']).collect()
 }

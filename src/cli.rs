@@ -3,8 +3,10 @@
 //! Exit codes: 0 done (or accepted), 1 refused or not well, 2 unusable input,
 //! arguments or configuration.
 
+mod adopt;
 mod check;
 mod demo;
+mod doctor;
 mod output;
 mod runtime;
 mod serve;
@@ -50,6 +52,16 @@ enum Command {
         after_help = "Examples:\n  innkeeper status --config innkeeper.toml\n  innkeeper status --config innkeeper.toml --json | jq .leases\n\nExit codes: 0 well, 1 something needs a person or the service does not run, 2 no store"
     )]
     Status(status::Arguments),
+    /// Look whether everything is as it has to be: configuration, cookbooks, store, forges, providers
+    #[command(
+        after_help = "Examples:\n  innkeeper doctor --config innkeeper.toml\n  innkeeper doctor --config innkeeper.toml --provider kvm1\n\nExit codes: 0 nothing is wrong, 1 something is wrong, 2 unusable configuration"
+    )]
+    Doctor(doctor::Arguments),
+    /// Take machines into care that were there before
+    #[command(
+        after_help = "Examples:\n  innkeeper adopt --config innkeeper.toml --provider kvm1    only show what is there\n  innkeeper adopt --config innkeeper.toml --provider kvm1 --project gitlab/tpo/tpa/team --cookbook vm --apply web-01\n  innkeeper adopt --config innkeeper.toml --report           what somebody should look at\n\nNothing on a provider is touched: an issue is filed for each machine, and a sysadmin confirms it there.\n\nExit codes: 0 done, 1 something could not be done, 2 unusable arguments or configuration"
+    )]
+    Adopt(adopt::Arguments),
 }
 
 /// Which cookbooks to use.
@@ -78,6 +90,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Template(arguments) => template::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Adopt(arguments) => adopt::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         output::error(&error);

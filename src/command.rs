@@ -114,6 +114,17 @@ pub enum Command {
         /// Which machine, if the issue has several.
         machine: Option<MachineName>,
     },
+    /// Put a machine that was found into somebody's care.
+    Confirm {
+        /// Which machine, if the issue has several.
+        machine: Option<MachineName>,
+        /// Whose it is: a username, without `@`.
+        owner: String,
+        /// Who answers when the owner does not.
+        fallback: Vec<String>,
+        /// How long, or until when.
+        until: Term,
+    },
 }
 
 /// What is to change about a machine's size; the rest stays.
@@ -205,6 +216,7 @@ impl Command {
             Self::Unhold => Word::Unhold,
             Self::Protect { .. } => Word::Protect,
             Self::Unprotect { .. } => Word::Unprotect,
+            Self::Confirm { .. } => Word::Confirm,
         }
     }
 }

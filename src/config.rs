@@ -24,7 +24,10 @@ mod tests;
 use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
 pub use self::{
-    parties::{Forge, ForgeKind, LibvirtProvider, Project, Provider, ProviderKind, ReadyWhen},
+    parties::{
+        Forge, ForgeKind, Ganeti, Hook, HookAction, LibvirtProvider, Project, Provider,
+        ProviderKind, RapiCertificate, RapiUser, ReadyWhen,
+    },
     sections::{Limits, Log, LogFormat, People, Policies, Schedules, Server, Store, Templates},
 };
 use crate::{
@@ -67,6 +70,8 @@ pub struct Config {
     pub forges: BTreeMap<ForgeName, Forge>,
     /// The providers, by the operator's names for them.
     pub providers: BTreeMap<ProviderName, Provider>,
+    /// What the operator has done around the steps on machines, in order.
+    pub hooks: Vec<Hook>,
     /// What is allowed but probably not meant, as sentences for the log.
     pub warnings: Vec<String>,
     effective: String,
@@ -87,7 +92,9 @@ impl Config {
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut config = Self::parse(&name, &text, folder, environment)?;
-        let written_in_it = config.forges.values().any(|forge| forge.holds_written_secret);
+        let written_in_it = config.forges.values().any(|forge| forge.holds_written_secret)
+            || config.providers.values().any(|provider| provider.holds_written_secret)
+            || config.hooks.iter().any(|hook| hook.holds_written_secret);
         if written_in_it && secret::everybody_may_read(path) {
             config.warnings.push(format!(
                 "{name} holds secrets and every account on this machine may read it: `chmod o= {name}`"

@@ -64,6 +64,8 @@ pub struct Cookbook {
     pub placement: Placement,
     /// What owners may do themselves besides extend, restore and release.
     pub commands: Vec<MachineCommand>,
+    /// What people do when one of its machines is gone, for the checklist.
+    pub retire: Vec<String>,
 }
 
 impl Cookbook {

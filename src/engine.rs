@@ -10,6 +10,7 @@
 //!
 //! Nothing here sleeps or spawns: `app.rs` drives it.
 
+pub mod adopt;
 mod command;
 mod draft;
 mod effects;

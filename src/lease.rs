@@ -23,7 +23,7 @@ use crate::{
 pub struct Lease {
     /// Its id, also written into the machine's metadata.
     pub id: LeaseId,
-    /// The request that asked for it; an adopted machine has none.
+    /// The request that asked for it; that of an adopted machine was filed by us.
     pub request: Option<RequestId>,
     /// The issue where everything about it is said.
     pub issue: IssueRef,
@@ -69,7 +69,8 @@ pub struct Lease {
     pub hold: Option<String>,
     /// Never stopped or destroyed by itself.
     pub protected: bool,
-    /// Addresses the provider gave.
+    /// Addresses the provider gave. What it had last stays for the record when
+    /// the machine is gone.
     pub addresses: Vec<String>,
     /// The fingerprints of its SSH host keys, as far as we gave them to it.
     pub host_keys: Vec<String>,
@@ -79,6 +80,15 @@ pub struct Lease {
     pub trouble: Option<String>,
     /// What became of the operator's hooks.
     pub hooks: Vec<hook::Run>,
+}
+
+impl Lease {
+    /// How many of the operator's hooks failed for good and wait for a person.
+    #[must_use]
+    pub fn hooks_left(&self) -> usize {
+        let left = |run: &&hook::Run| run.outcome == hook::Outcome::LeftToPeople;
+        self.hooks.iter().filter(left).count()
+    }
 }
 
 /// Where a lease stands. Power is an attribute of its own.

@@ -27,6 +27,7 @@ pub mod ports;
 
 // adapters
 pub mod forge;
+pub mod hooks;
 pub mod provider;
 pub mod rehearsal;
 pub mod scheduler;

@@ -2,9 +2,10 @@
 //!
 //! [`sticky`] is the one comment per issue that is edited in place; [`news`]
 //! are the comments about a lease that should notify; [`Reply`]s answer
-//! commands and edits. [`render`] turns each into [`markdown::Markdown`], the
+//! commands and edits; [`adoption`] is the one issue we file ourselves. [`render`] turns each into [`markdown::Markdown`], the
 //! only type the forge port takes.
 
+pub mod adoption;
 pub mod markdown;
 pub mod marker;
 pub mod news;
@@ -175,6 +176,19 @@ pub enum Reply {
     },
     /// The description was edited after it had been approved.
     EditedAfterApproval {},
+    /// One of the operator's hooks failed too often: a person has to do it.
+    HookLeft {
+        /// The machine.
+        machine: String,
+        /// What the hook does.
+        title: String,
+        /// When in the machine's life, in words.
+        when: String,
+        /// How often it was tried.
+        tries: u32,
+        /// What it said last.
+        said: String,
+    },
     /// Something failed on our side.
     Trouble {
         /// What was being done.

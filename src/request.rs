@@ -78,6 +78,15 @@ pub struct Request {
     pub due_date_shown: Option<chrono::NaiveDate>,
 }
 
+impl Request {
+    /// Whether nobody asked for it: we filed it for a machine that was there
+    /// already. There is nothing in it to be judged.
+    #[must_use]
+    pub fn is_adopted(&self) -> bool {
+        self.state == State::Fulfilled && self.verdict.spec.is_none()
+    }
+}
+
 /// An approval that counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {

@@ -322,7 +322,7 @@ async fn a_pretended_host_is_examined_as_a_real_one_is() {
     let host = TestHost::open();
     let found = host.replica().examine(&[]).await;
     assert!(found.iter().all(|finding| finding.grade < Grade::Bad), "{found:#?}");
-    assert!(found.iter().any(|finding| finding.what.contains("network `default`")), "{found:#?}");
+    assert!(found.iter().any(|finding| finding.what.contains("Network `default`")), "{found:#?}");
 
     let found = TestHost::provider(Some("nowhere")).examine(&[]).await;
     let bad: Vec<_> = found.iter().filter(|finding| finding.grade == Grade::Bad).collect();

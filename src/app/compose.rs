@@ -13,21 +13,22 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    config::{Config, ForgeKind, ProviderKind},
+    config::{self, Config, ForgeKind, HookAction, ProviderKind, RapiCertificate, RapiUser},
     cookbook::{self, Cookbooks},
     engine::{Engine, Ports, Project, Settings},
     forge::gitlab::{
         GitLab, GitLabSettings,
         webhook::{GitLabHooks, WebhookSecret},
     },
+    hooks::{self, Runner},
     identity::{ForgeName, ProviderName},
     notice::render::Renderer,
     ports::{
         clock::{Clock, Entropy as _},
         forge::Forge,
-        hooks::NoHooks,
+        hooks::HookRunner,
         intake::Hooks,
-        provider::Provider,
+        provider::{Finding, Provider},
         store::Store,
     },
     store::sqlite::Sqlite,
@@ -46,7 +47,7 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
     let providers = providers(config)?;
     check_placements(&cookbooks, &providers)?;
     let ports = Ports {
-        hooks: Arc::new(NoHooks),
+        hooks: hook_runner(config, &cookbooks)?,
         store: open_store(config).await?,
         forges: forges(config, &clock)?,
         providers,
@@ -60,7 +61,7 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
     let watch = Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: gap * 2 });
     Ok(App {
         web: WebState {
-            hooks: hooks(config)?,
+            hooks: webhooks(config)?,
             intake: engine.clone(),
             wake: Arc::new(Notify::new()),
             clock,
@@ -85,6 +86,32 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         anyhow::anyhow!("{}{advice}", error.chain())
     })?;
     Ok(Arc::new(store))
+}
+
+/// Whether the store as configured is sound. Nothing in it is changed.
+pub async fn examine_store(config: &Config) -> Vec<Finding> {
+    Sqlite::examine(&config.store.path).await
+}
+
+/// One provider as configured.
+///
+/// # Errors
+///
+/// When it is not in the configuration, or cannot be used as it is there.
+pub fn one_provider(config: &Config, name: &ProviderName) -> anyhow::Result<Arc<dyn Provider>> {
+    let configured = config.providers.get(name).context("it is not in the configuration")?;
+    provider(name, &configured.kind, config.limits.provider_timeout)
+}
+
+/// One forge as configured.
+///
+/// # Errors
+///
+/// When it is not in the configuration, or cannot be used as it is there.
+pub fn one_forge(config: &Config, name: &ForgeName) -> anyhow::Result<Arc<dyn Forge>> {
+    let configured = config.forges.get(name).context("it is not in the configuration")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    forge(config, name, configured, &clock)
 }
 
 fn settings(config: &Config) -> anyhow::Result<Settings> {
@@ -116,28 +143,35 @@ fn forges(
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Forge>>> {
     let mut forges: BTreeMap<ForgeName, Arc<dyn Forge>> = BTreeMap::new();
-    for (name, forge) in &config.forges {
-        let adapter: Arc<dyn Forge> = match forge.kind {
-            ForgeKind::GitLab => {
-                let settings = GitLabSettings {
-                    url: forge.url.clone(),
-                    token: forge.token.clone(),
-                    ca_pem: forge.ca_pem.clone(),
-                    approver_levels: forge.approver_levels.clone(),
-                    timeout: config.limits.forge_timeout,
-                };
-                Arc::new(
-                    GitLab::new(name.clone(), settings, Arc::clone(clock))
-                        .with_context(|| format!("[forge.{name}] cannot be used"))?,
-                )
-            }
-        };
-        forges.insert(name.clone(), adapter);
+    for (name, configured) in &config.forges {
+        forges.insert(name.clone(), forge(config, name, configured, clock)?);
     }
     Ok(forges)
 }
 
-fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>> {
+fn forge(
+    config: &Config,
+    name: &ForgeName,
+    forge: &config::Forge,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn Forge>> {
+    match forge.kind {
+        ForgeKind::GitLab => {
+            let settings = GitLabSettings {
+                url: forge.url.clone(),
+                token: forge.token.clone(),
+                ca_pem: forge.ca_pem.clone(),
+                approver_levels: forge.approver_levels.clone(),
+                timeout: config.limits.forge_timeout,
+            };
+            let gitlab = GitLab::new(name.clone(), settings, Arc::clone(clock))
+                .with_context(|| format!("[forge.{name}] cannot be used"))?;
+            Ok(Arc::new(gitlab))
+        }
+    }
+}
+
+fn webhooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>> {
     let mut hooks: BTreeMap<ForgeName, Arc<dyn Hooks>> = BTreeMap::new();
     for (name, forge) in &config.forges {
         let mut secrets = BTreeMap::new();
@@ -152,6 +186,33 @@ fn hooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>>
     Ok(hooks)
 }
 
+/// The operator's hooks. One for a cookbook that is not there would silently
+/// never be run.
+fn hook_runner(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Arc<dyn HookRunner>> {
+    let mut settings = Vec::new();
+    for hook in &config.hooks {
+        for cookbook in &hook.hook.cookbooks {
+            if cookbooks.get(cookbook).is_none() {
+                let known: Vec<&str> =
+                    cookbooks.cookbooks.iter().map(|book| book.name.as_str()).collect();
+                bail!(
+                    "[[hook]] `{}` is for cookbook `{cookbook}`, which is not there; there is: {}",
+                    hook.hook.name,
+                    known.join(", ")
+                );
+            }
+        }
+        let action = match hook.action.clone() {
+            HookAction::Command { program, arguments } => {
+                hooks::Action::Command { program, arguments }
+            }
+            HookAction::Post { url, token } => hooks::Action::Post { url, token },
+        };
+        settings.push(hooks::Settings { hook: hook.hook.clone(), action, timeout: hook.timeout });
+    }
+    Ok(Arc::new(Runner::new(settings).context("hooks cannot be run")?))
+}
+
 fn providers(config: &Config) -> anyhow::Result<BTreeMap<ProviderName, Arc<dyn Provider>>> {
     let mut providers: BTreeMap<ProviderName, Arc<dyn Provider>> = BTreeMap::new();
     for (name, provider) in &config.providers {
@@ -161,15 +222,72 @@ fn providers(config: &Config) -> anyhow::Result<BTreeMap<ProviderName, Arc<dyn P
     Ok(providers)
 }
 
-#[cfg(feature = "libvirt")]
 fn provider(
     name: &ProviderName,
     kind: &ProviderKind,
     call_timeout: Duration,
 ) -> anyhow::Result<Arc<dyn Provider>> {
-    use crate::config::ReadyWhen;
-    use crate::provider::libvirt::{Cpu, Libvirt, Ready, Settings};
-    let ProviderKind::Libvirt(libvirt) = kind;
+    match kind {
+        ProviderKind::Ganeti(cluster) => ganeti(name, cluster, call_timeout),
+        ProviderKind::Libvirt(host) => libvirt(name, host, call_timeout),
+    }
+}
+
+fn ganeti(
+    name: &ProviderName,
+    cluster: &config::Ganeti,
+    call_timeout: Duration,
+) -> anyhow::Result<Arc<dyn Provider>> {
+    use crate::provider::ganeti::{Credentials, Defaults, Ganeti, Settings, Trust};
+    let credentials = |user: RapiUser| Credentials { user: user.name, password: user.password };
+    let cluster = cluster.clone();
+    let settings = Settings {
+        name: name.clone(),
+        url: cluster.url,
+        domain: cluster.domain,
+        writer: credentials(cluster.writer),
+        reader: cluster.reader.map(credentials),
+        trust: match cluster.certificate {
+            RapiCertificate::OfSystem => Trust::System,
+            RapiCertificate::OfAuthorities(pem) => Trust::Authorities(pem),
+            RapiCertificate::Pinned(fingerprint) => Trust::Pinned(fingerprint),
+        },
+        call_timeout,
+        stop_timeout: cluster.stop_timeout,
+        connections: cluster.connections,
+        defaults: Defaults {
+            disk_template: cluster.disk_template,
+            os: cluster.os,
+            network: cluster.network,
+            link: cluster.link,
+            mode: cluster.mode,
+            iallocator: cluster.iallocator,
+            hypervisor: cluster.hypervisor,
+            opportunistic_locking: cluster.opportunistic_locking,
+            name_check: cluster.name_check,
+            ip_check: cluster.ip_check,
+            conflicts_check: cluster.conflicts_check,
+            wait_for_sync: cluster.wait_for_sync,
+            ssh_keys_parameter: cluster.ssh_keys_parameter,
+            hostname_parameter: cluster.hostname_parameter,
+            owner_parameter: cluster.owner_parameter,
+        },
+    };
+    let ganeti =
+        Ganeti::new(settings).with_context(|| format!("[provider.{name}] cannot be used"))?;
+    Ok(Arc::new(ganeti))
+}
+
+#[cfg(feature = "libvirt")]
+fn libvirt(
+    name: &ProviderName,
+    libvirt: &config::LibvirtProvider,
+    call_timeout: Duration,
+) -> anyhow::Result<Arc<dyn Provider>> {
+    use crate::{
+        config::ReadyWhen,
+        provider::libvirt::{Cpu, Libvirt, Ready, Settings},
+    };
     let uri = &libvirt.uri;
     if Libvirt::is_in_process(uri) {
         bail!(
@@ -201,31 +319,36 @@ fn provider(
 }
 
 #[cfg(not(feature = "libvirt"))]
-fn provider(
+fn libvirt(
     name: &ProviderName,
-    _: &ProviderKind,
+    _: &config::LibvirtProvider,
     _: Duration,
 ) -> anyhow::Result<Arc<dyn Provider>> {
     bail!("[provider.{name}]: this program was built without libvirt")
 }
 
-/// A cookbook that places machines on a provider that is not there would be
-/// found out only when somebody's request was approved.
+/// What a provider cannot do for a cookbook would else be found out only when
+/// somebody's request was approved, or a machine destroyed.
 fn check_placements(
     cookbooks: &Cookbooks,
     providers: &BTreeMap<ProviderName, Arc<dyn Provider>>,
 ) -> anyhow::Result<()> {
     for cookbook in &cookbooks.cookbooks {
-        for provider in &cookbook.placement.providers {
-            if providers.contains_key(provider) {
-                continue;
+        for name in &cookbook.placement.providers {
+            let Some(provider) = providers.get(name) else {
+                let known: Vec<&str> = providers.keys().map(ProviderName::as_str).collect();
+                bail!(
+                    "cookbook `{}` places machines on provider `{name}`, which is not configured; there is: {}",
+                    cookbook.name,
+                    known.join(", ")
+                );
+            };
+            if cookbook.placement.keep_disks && !provider.keeps_disks() {
+                bail!(
+                    "cookbook `{}` has `keep_disks = true`, but provider `{name}` removes disks with their machine: take it out",
+                    cookbook.name
+                );
             }
-            let known: Vec<&str> = providers.keys().map(ProviderName::as_str).collect();
-            bail!(
-                "cookbook `{}` places machines on provider `{provider}`, which is not configured; there is: {}",
-                cookbook.name,
-                known.join(", ")
-            );
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{
     Policies,
-    output::{self, Paint},
+    output::{self, Paint, printable},
 };
 use crate::{
     app::system::SystemClock,
@@ -191,9 +191,4 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
             );
         }
     }
-}
-
-/// Foreign text must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

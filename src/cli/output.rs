@@ -40,11 +40,46 @@ impl Paint {
         self.wrap("31", text)
     }
 
+    pub(super) fn yellow(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
     pub(super) fn dim(self, text: &str) -> String {
         self.wrap("2", text)
     }
 
     fn wrap(self, code: &str, text: &str) -> String {
         if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// Foreign text as it may be printed: a terminal obeys control characters, and
+/// some others make a text look like another.
+pub(super) fn printable(text: &str) -> String {
+    let misleads = |c: char| matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
+    text.chars().map(|c| if c.is_control() || misleads(c) { ' ' } else { c }).collect()
+}
+
+/// One line on standard error that is replaced by the next, for whoever waits
+/// at a terminal. Elsewhere nothing is shown.
+#[derive(Debug)]
+pub(super) struct Progress(bool);
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self(io::stderr().is_terminal())
+    }
+
+    /// What is being done now.
+    pub(super) fn show(&self, text: &str) {
+        if self.0 {
+            let text: String = printable(text).chars().take(100).collect();
+            let _ = write!(io::stderr().lock(), "\r\u{1b}[2K{text}");
+        }
+    }
+
+    /// Nothing is being done any more.
+    pub(super) fn clear(&self) {
+        self.show("");
     }
 }

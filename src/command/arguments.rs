@@ -46,6 +46,7 @@ pub(super) fn read(word: Word, text: &str) -> Read {
         Word::Retry => Ok(Command::Retry),
         Word::Unhold => Ok(Command::Unhold),
         Word::Protect => machine(word, text).map(|machine| Command::Protect { machine }),
+        Word::Confirm => confirm(text),
         Word::Unprotect => machine(word, text).map(|machine| Command::Unprotect { machine }),
     }
 }
@@ -115,6 +116,37 @@ fn confirmed(
     Ok((machine(word, name)?, confirmation))
 }
 
+/// `[MACHINE] @OWNER [fallback @USER ...] LENGTH-OR-DATE`.
+fn confirm(text: &str) -> Read {
+    let word = Word::Confirm;
+    let name = |text: &str| {
+        username(text.trim_end_matches([',', ':'])).map_err(|error| refuse(word, sentence(error)))
+    };
+    let is_name = |text: &&str| text.starts_with('@');
+    let mut words = text.split_whitespace().peekable();
+    let machine = words.next_if(|first| !is_name(first));
+    let machine = self::machine(word, machine.unwrap_or_default())?;
+    let Some(owner) = words.next_if(is_name) else {
+        return Err(refuse(word, "Name the owner, with `@`, and how long it is needed."));
+    };
+    let owner = name(owner)?;
+    let mut fallback = Vec::new();
+    if words.next_if(|word| word.eq_ignore_ascii_case("fallback")).is_some() {
+        while let Some(next) = words.next_if(is_name) {
+            fallback.push(name(next)?);
+        }
+        if fallback.is_empty() {
+            return Err(refuse(word, "Name who answers when the owner does not, with `@`."));
+        }
+    }
+    let span = words.collect::<Vec<_>>().join(" ");
+    if span.is_empty() {
+        return Err(refuse(word, "Say how long it is needed, or until when."));
+    }
+    let until = Term::parse(&span, None).map_err(|error| refuse(word, sentence(error)))?;
+    Ok(Command::Confirm { machine, owner, fallback, until })
+}
+
 fn power(word: Word, action: PowerCommand, text: &str) -> Read {
     machine(word, text).map(|machine| Command::Power { action, machine })
 }
@@ -163,7 +195,8 @@ fn machine(word: Word, text: &str) -> Result<Option<MachineName>, CommandError> 
 
 pub(super) fn machine_name(text: &str) -> Option<MachineName> {
     let name = text.trim_end_matches(['.', ',']).to_ascii_lowercase();
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let sound = !name.is_empty() && name.len() <= 63 && name.bytes().all(allowed);
+    // Machines that were there before us may have names that ours never have.
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let sound = !name.is_empty() && name.len() <= 253 && name.bytes().all(allowed);
     (sound && !name.starts_with('-') && !name.ends_with('-')).then_some(MachineName(name))
 }

@@ -84,6 +84,24 @@ fn arguments_are_read() {
             Command::Rebuild { machine: Some(name("web-01")), confirmation: digest("3f9c2a7e") },
         ),
         ("transfer @bob", Command::Transfer { to: "bob".into() }),
+        (
+            "confirm @alice 1y",
+            Command::Confirm {
+                machine: None,
+                owner: "alice".into(),
+                fallback: vec![],
+                until: days(365),
+            },
+        ),
+        (
+            "confirm Web_01.example @alice, fallback @bob, @carol until 2027-01-15",
+            Command::Confirm {
+                machine: Some(name("web_01.example")),
+                owner: "alice".into(),
+                fallback: vec!["bob".into(), "carol".into()],
+                until: Term::Until(NaiveDate::from_ymd_opt(2027, 1, 15).unwrap()),
+            },
+        ),
         ("accept", Command::Accept { digest: None }),
         ("", Command::Help),
     ] {
@@ -134,6 +152,22 @@ fn what_is_not_understood_is_answered() {
         (
             "transfer bob@example.org",
             "`bob@example.org` looks like an e-mail address: the username is wanted. For example: `transfer @alice`",
+        ),
+        (
+            "confirm alice 1y",
+            "Name the owner, with `@`, and how long it is needed. For example: `confirm @alice 1y`",
+        ),
+        (
+            "confirm @alice",
+            "Say how long it is needed, or until when. For example: `confirm @alice 1y`",
+        ),
+        (
+            "confirm @alice fallback 1y",
+            "Name who answers when the owner does not, with `@`. For example: `confirm @alice 1y`",
+        ),
+        (
+            "confirm @all 1y",
+            "`@all` is everybody in the project, not a person. For example: `confirm @alice 1y`",
         ),
         ("retry the destroy", "It takes nothing behind it. For example: `retry`"),
     ] {

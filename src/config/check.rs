@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod forge;
+mod hook;
 mod provider;
 
 /// The configuration the document describes.
@@ -44,6 +45,7 @@ pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Ve
     checker.log_filter(&keys.log.filter);
     let forges = checker.forges(&keys.forge);
     let providers = checker.providers(&keys.provider, &keys.limits);
+    let hooks = checker.hooks(&keys.hook, &keys.limits);
     let effective = toml::to_string(&keys).unwrap_or_else(|error| format!("# {error}\n"));
     match (calendar, schedule) {
         (Some(calendar), Some(schedule)) if checker.found.is_empty() => Ok(Config {
@@ -59,6 +61,7 @@ pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Ve
             log: keys.log,
             forges,
             providers,
+            hooks,
             warnings: checker.warnings,
             effective,
         }),
@@ -102,6 +105,13 @@ impl Checker<'_> {
             }
             self.resolve(value);
         }
+        for ganeti in keys.provider.values_mut().filter_map(|provider| provider.ganeti.as_mut()) {
+            let files =
+                [&mut ganeti.password_file, &mut ganeti.reader_password_file, &mut ganeti.ca_file];
+            for file in files.into_iter().flatten() {
+                self.resolve(file);
+            }
+        }
         for forge in keys.forge.values_mut() {
             let of_projects = forge.project.iter_mut().flat_map(|project| {
                 [&mut project.webhook_token_file, &mut project.signing_token_file]
@@ -110,6 +120,9 @@ impl Checker<'_> {
             for file in files.flatten() {
                 self.resolve(file);
             }
+        }
+        for file in keys.hook.iter_mut().filter_map(|hook| hook.token_file.as_mut()) {
+            self.resolve(file);
         }
     }
 
@@ -184,13 +197,23 @@ impl Checker<'_> {
     }
 
     fn labels(&mut self, labels: &Labels) {
-        let Labels { incomplete, awaiting, making, active, expired, ended, rejected, withdrawn } =
-            labels;
+        let Labels {
+            incomplete,
+            awaiting,
+            making,
+            adopted,
+            active,
+            expired,
+            ended,
+            rejected,
+            withdrawn,
+        } = labels;
         let mut seen = BTreeMap::new();
         for (key, label) in [
             ("incomplete", incomplete),
             ("awaiting", awaiting),
             ("making", making),
+            ("adopted", adopted),
             ("active", active),
             ("expired", expired),
             ("ended", ended),
@@ -286,18 +309,21 @@ impl Checker<'_> {
     }
 
     /// The kind of a forge or provider, which decides what else is expected.
-    fn kind(&mut self, section: &str, name: &str, kind: Option<&String>, known: &str) {
+    fn kind(&mut self, section: &str, name: &str, kind: Option<&String>, known: &[&str]) {
+        let either = |written: &dyn Fn(&&str) -> String| {
+            known.iter().map(written).collect::<Vec<_>>().join(" or ")
+        };
         match kind {
-            Some(kind) if kind == known => {}
+            Some(kind) if known.contains(&kind.as_str()) => {}
             Some(kind) => self.wrong(
                 &[section, name, "kind"],
                 format!("`{kind}` is not a kind of {section}"),
-                format!("the only kind so far is `{known}`"),
+                format!("what there is: {}", either(&|kind| format!("`{kind}`"))),
             ),
             None => self.wrong(
                 &[section, name],
                 format!("[{section}.{name}] lacks `kind`"),
-                format!("add `kind = \"{known}\"`"),
+                format!("add {}", either(&|kind| format!("`kind = \"{kind}\"`"))),
             ),
         }
     }

@@ -186,7 +186,7 @@ fn of(key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Range<usize>
 /// Sets one value, making the tables on the way, and says where it went.
 ///
 /// Names are found as the file spells them: `GITLAB_TPO` is `gitlab-tpo`. An
-/// element of a list of tables is named by its `id`.
+/// element of a list of tables is named by its `id` or `name`.
 fn put<'a>(
     table: &mut DeTable<'a>,
     keys: &[String],
@@ -216,7 +216,7 @@ fn put<'a>(
         (DeValue::Table(inner), _) => put(inner, rest, value, end_of_text)?,
         (DeValue::Array(list), [element, rest @ ..]) => {
             let index = position(list, element)
-                .ok_or_else(|| format!("`{key}` has no element with the id `{element}`"))?;
+                .ok_or_else(|| format!("`{key}` has no element with the id or name `{element}`"))?;
             let Some(DeValue::Table(inner)) = list.get_mut(index).map(Spanned::get_mut) else {
                 return Err(format!("`{key}` is not a list of tables"));
             };
@@ -240,11 +240,14 @@ fn displace_partner(table: &mut DeTable<'_>, key: &str, end_of_text: usize) {
 }
 
 fn position(list: &DeArray<'_>, element: &str) -> Option<usize> {
-    let has_id = |item: &Spanned<DeValue<'_>>| {
-        let id = item.get_ref().as_table().and_then(|table| table.get("id"));
-        id.and_then(|id| id.get_ref().as_integer()).is_some_and(|id| id.as_str() == element)
+    let is_meant = |item: &Spanned<DeValue<'_>>| {
+        let Some(table) = item.get_ref().as_table() else { return false };
+        let id = table.get("id").and_then(|id| id.get_ref().as_integer());
+        let name = table.get("name").and_then(|name| name.get_ref().as_str());
+        id.is_some_and(|id| id.as_str() == element)
+            || name.is_some_and(|name| name.replace('-', "_") == element.replace('-', "_"))
     };
-    list.iter().position(has_id)
+    list.iter().position(is_meant)
 }
 
 /// The value with everything in it standing at `place`.

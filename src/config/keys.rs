@@ -4,11 +4,14 @@
 //! must have is an `Option` nevertheless, so that all that is missing can be
 //! told at once ([`super::check`]).
 
+mod ganeti;
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use toml::value::Datetime;
 
+pub(super) use self::ganeti::GanetiKeys;
 use super::{
     Limits, Log, People, Policies, ReadyWhen, Server, Store, Templates, secret::Secret,
     sections::seconds,
@@ -31,6 +34,7 @@ pub(super) struct Keys {
     pub(super) log: Log,
     pub(super) forge: BTreeMap<String, ForgeKeys>,
     pub(super) provider: BTreeMap<String, ProviderKeys>,
+    pub(super) hook: Vec<HookKeys>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,6 +92,23 @@ pub(super) struct ProviderKeys {
     pub(super) cpu: String,
     pub(super) memory_overcommit_percent: u32,
     pub(super) reserved_memory: String,
+    pub(super) ganeti: Option<Box<GanetiKeys>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HookKeys {
+    pub(super) name: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) on: Vec<String>,
+    pub(super) cookbooks: Option<Vec<String>>,
+    pub(super) command: Option<Vec<String>>,
+    pub(super) url: Option<String>,
+    pub(super) token: Option<Secret>,
+    pub(super) token_file: Option<PathBuf>,
+    #[serde(rename = "timeout_seconds", with = "seconds")]
+    pub(super) timeout: Duration,
+    pub(super) tries: u32,
 }
 
 impl Default for CalendarKeys {
@@ -134,6 +155,24 @@ impl Default for ProviderKeys {
             cpu: "host-model".to_owned(),
             memory_overcommit_percent: 100,
             reserved_memory: "1 GiB".to_owned(),
+            ganeti: None,
+        }
+    }
+}
+
+impl Default for HookKeys {
+    fn default() -> Self {
+        Self {
+            name: None,
+            title: None,
+            on: Vec::new(),
+            cookbooks: None,
+            command: None,
+            url: None,
+            token: None,
+            token_file: None,
+            timeout: Duration::from_secs(30),
+            tries: 5,
         }
     }
 }

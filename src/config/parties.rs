@@ -1,12 +1,19 @@
-//! The forges and providers, ready to be connected to.
+//! The forges and providers, ready to be connected to, and the hooks, ready to
+//! be run.
 
-use std::time::Duration;
+mod ganeti;
+
+use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::identity::{CookbookName, ProjectId};
+pub use self::ganeti::{Ganeti, RapiCertificate, RapiUser};
+use crate::{
+    hook,
+    identity::{CookbookName, ProjectId},
+};
 
 /// A forge.
 #[derive(Clone, Debug)]
@@ -49,15 +56,19 @@ pub struct Project {
 }
 
 /// A provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Provider {
     /// Which software, and what is special to it.
     pub kind: ProviderKind,
+    /// Whether a secret stands in the configuration file itself.
+    pub(super) holds_written_secret: bool,
 }
 
 /// Which software a provider runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ProviderKind {
+    /// A Ganeti cluster.
+    Ganeti(Box<Ganeti>),
     /// A libvirt host.
     Libvirt(LibvirtProvider),
 }
@@ -97,4 +108,36 @@ pub enum ReadyWhen {
     Address,
     /// At once.
     None,
+}
+
+/// A hook.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// When it is run, and for what.
+    pub hook: hook::Hook,
+    /// What is done.
+    pub action: HookAction,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Whether a secret stands in the configuration file itself.
+    pub(super) holds_written_secret: bool,
+}
+
+/// What is done when a hook is run.
+#[derive(Clone, Debug)]
+pub enum HookAction {
+    /// A program is run.
+    Command {
+        /// Where it is; absolute.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
+    /// An address is told.
+    Post {
+        /// The address; without credentials or fragment.
+        url: Url,
+        /// Sent as a bearer token.
+        token: Option<SecretString>,
+    },
 }

@@ -66,10 +66,12 @@ pub(super) fn everybody_may_read(path: &Path) -> bool {
 }
 
 /// A line of the file, fit to be shown: nothing after a key or word that ends
-/// in `token`, whatever is wrong with it, and no credentials in an address.
+/// in `token` or `password`, whatever is wrong with it, and no credentials in an
+/// address.
 pub(super) fn hide(line: &str) -> String {
-    let token = line
-        .match_indices("token")
+    let token = ["token", "password"]
+        .into_iter()
+        .flat_map(|word| line.match_indices(word))
         .map(|(start, word)| line.split_at(start + word.len()))
         .find(|(_, rest)| !rest.starts_with("_file") && !rest.trim().is_empty());
     if let Some((key, rest)) = token {

@@ -2,8 +2,13 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use secrecy::ExposeSecret as _;
 
-use super::{Config, EXAMPLE, ForgeKind, LogFormat, ProviderKind, keys::Keys};
-use crate::identity::{ForgeName, ProviderName};
+use super::{
+    Config, EXAMPLE, ForgeKind, HookAction, LogFormat, ProviderKind, RapiCertificate, keys::Keys,
+};
+use crate::{
+    hook::Point,
+    identity::{ForgeName, ProviderName},
+};
 
 const FORGE: &str = r#"
 [forge.gitlab]
@@ -68,11 +73,24 @@ fn the_example_shows_every_key_and_its_examples_are_accepted() {
         }
         asked += 1;
     }
-    assert!(asked >= 13, "sections are gone: {asked}");
+    assert!(asked >= 15, "sections are gone: {asked}");
+    let defaults = super::keys::HookKeys::default();
+    assert_eq!((keys.hook[0].timeout, keys.hook[0].tries), (defaults.timeout, defaults.tries));
     let forge = &keys.forge["gitlab"];
     assert_eq!(forge.approver_levels, super::keys::ForgeKeys::default().approver_levels);
     let provider = &keys.provider["kvm1"];
     assert_eq!(provider.stop_timeout, super::keys::ProviderKeys::default().stop_timeout);
+    let shown = keys.provider["gnt1"].ganeti.as_ref().unwrap();
+    let built_in = super::keys::GanetiKeys::default();
+    assert_eq!(
+        (shown.connections, &shown.disk_template, shown.conflicts_check, shown.wait_for_sync),
+        (
+            built_in.connections,
+            &built_in.disk_template,
+            built_in.conflicts_check,
+            built_in.wait_for_sync
+        )
+    );
 }
 
 #[test]
@@ -147,7 +165,9 @@ fn variables_reach_named_tables_and_projects_and_stay_text_where_text_is_meant()
     assert_eq!(forge.token.expose_secret(), "424242", "and the file's token_file is not read");
     assert_eq!(forge.projects[0].webhook_secret.expose_secret(), "whsec_c2VjcmV0");
     assert_eq!(forge.projects[1].webhook_secret.expose_secret(), "true");
-    let ProviderKind::Libvirt(kvm1) = &config.providers[&ProviderName::from("kvm1")].kind;
+    let ProviderKind::Libvirt(kvm1) = &config.providers[&ProviderName::from("kvm1")].kind else {
+        panic!("{:?}", config.providers)
+    };
     assert_eq!(kvm1.stop_timeout.as_secs(), 30);
 }
 
@@ -163,7 +183,7 @@ fn a_mistake_in_the_environment_names_its_variable() {
         ("INNKEEPER__LOG__FILTER__X", "1", "`filter` is a value, not a section"),
         ("INNKEEPER__LOG__FILTER", "info\u{fffd}", "its value is not UTF-8"),
         ("INNKEEPER__", "1", "it should read INNKEEPER__SECTION__KEY"),
-        ("INNKEEPER__FORGE__GITLAB__PROJECT__9__PATH", "x", "no element with the id `9`"),
+        ("INNKEEPER__FORGE__GITLAB__PROJECT__9__PATH", "x", "no element with the id or name `9`"),
         ("INNKEEPER__FORGE__GITLAB__TOKEN", "", "this secret is empty"),
     ] {
         let error = parse(&format!("[log]\nfilter = \"info\"\n{FORGE}"), &[(name, value)]);
@@ -272,4 +292,105 @@ fn the_service_needs_people_a_project_and_a_provider() {
         FORGE.replace("token_file = \"gitlab.token\"", "token = \"x\"")
     );
     assert_eq!(parse(&enough, &[]).unwrap().ready_to_serve(), Ok(()));
+}
+
+const HOOKS: &str = r#"
+[[hook]]
+name = "dns-records"
+title = " DNS records "
+on = ["post-provision", "post-destroy"]
+command = ["/bin/sh", "-c", "true"]
+[[hook]]
+name = "inventory"
+title = "Inventory"
+on = ["drop-backups"]
+cookbooks = ["vm"]
+url = "https://inventory.example.org/innkeeper?kind=vm"
+token = "to-nobody"
+timeout_seconds = 5
+tries = 1
+"#;
+
+#[test]
+fn hooks_are_read_in_their_order() {
+    let file = ("INNKEEPER__HOOK__INVENTORY__TIMEOUT_SECONDS", "7");
+    let config = parse(HOOKS, &[file, ("INNKEEPER__HOOK__DNS_RECORDS__TRIES", "2")]).unwrap();
+    let [dns, inventory] = &config.hooks[..] else { panic!("{:?}", config.hooks) };
+    assert_eq!((dns.hook.name.as_str(), dns.hook.title.as_str()), ("dns-records", "DNS records"));
+    assert_eq!(dns.hook.on, [Point::PostProvision, Point::PostDestroy]);
+    assert_eq!((dns.hook.tries, dns.timeout.as_secs()), (2, 30));
+    let HookAction::Command { program, arguments } = &dns.action else { panic!("{dns:?}") };
+    assert_eq!((program.to_str(), arguments.len()), (Some("/bin/sh"), 2));
+    assert!(dns.hook.cookbooks.is_empty());
+    assert_eq!(inventory.hook.cookbooks, ["vm".into()]);
+    assert_eq!((inventory.hook.tries, inventory.timeout.as_secs()), (1, 7));
+    let HookAction::Post { token, .. } = &inventory.action else { panic!("{inventory:?}") };
+    assert_eq!(token.as_ref().unwrap().expose_secret(), "to-nobody");
+    for shown in [format!("{config:?}"), config.redacted().to_owned()] {
+        assert!(shown.contains("inventory.example.org") && !shown.contains("to-nobody"), "{shown}");
+    }
+    assert!(config.warnings.is_empty());
+    let unencrypted = parse(&HOOKS.replace("https://", "http://"), &[]).unwrap().warnings;
+    assert_eq!(unencrypted, ["the token for hook `inventory` travels unencrypted"]);
+}
+
+#[test]
+fn a_file_with_the_token_of_a_hook_is_a_secret_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("innkeeper.toml");
+    fs::write(&file, HOOKS).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let warnings = Config::load(&file, &[]).unwrap().warnings;
+    assert!(warnings[0].contains("innkeeper.toml holds secrets"), "{warnings:?}");
+    let token = folder.path().join("inventory.token");
+    fs::write(&token, "from-a-file\n").unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+    let text = HOOKS.replace("token = \"to-nobody\"", "token_file = \"inventory.token\"");
+    fs::write(&file, text).unwrap();
+    let config = Config::load(&file, &[]).unwrap();
+    assert_eq!(config.warnings, [""; 0]);
+    let HookAction::Post { token, .. } = &config.hooks[1].action else { panic!() };
+    assert_eq!(token.as_ref().unwrap().expose_secret(), "from-a-file");
+}
+
+#[test]
+fn a_cluster_is_described_in_a_table_of_its_own_and_its_passwords_show_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rapi.password"), "from-a-file\n").unwrap();
+    let file = folder.path().join("innkeeper.toml");
+    let text = r#"
+        [provider.gnt1]
+        kind = "ganeti"
+        network = "net1"
+        stop_timeout_seconds = 600
+        [provider.gnt1.ganeti]
+        url = "https://gnt.example.org:5080"
+        domain = "Example.org"
+        user = "innkeeper"
+        password_file = "rapi.password"
+        reader = "looks"
+        reader_password = "written-there"
+        fingerprint = "FINGERPRINT"
+        os = "noop"
+    "#;
+    fs::write(&file, text.replace("FINGERPRINT", &"0a".repeat(32))).unwrap();
+    let config = Config::load(&file, &[]).unwrap();
+    let ProviderKind::Ganeti(cluster) = &config.providers[&ProviderName::from("gnt1")].kind else {
+        panic!("{:?}", config.providers)
+    };
+    assert_eq!(cluster.writer.password.expose_secret(), "from-a-file");
+    assert_eq!(cluster.reader.as_ref().unwrap().password.expose_secret(), "written-there");
+    assert_eq!(cluster.certificate, RapiCertificate::Pinned([10; 32]));
+    assert_eq!((cluster.domain.as_str(), cluster.connections), ("example.org", 4));
+    assert_eq!(cluster.network.as_deref(), Some("net1"));
+    assert_eq!(
+        cluster.stop_timeout.as_secs(),
+        600,
+        "longer than a claim: jobs go on by themselves"
+    );
+    for shown in [format!("{config:?}"), config.redacted().to_owned()] {
+        assert!(!shown.contains("from-a-file") && !shown.contains("written-there"), "{shown}");
+    }
+    assert!(config.warnings[0].contains("rapi.password is a secret"), "{:?}", config.warnings);
+    assert!(config.warnings.iter().any(|it| it.contains("holds secrets")), "{:?}", config.warnings);
 }

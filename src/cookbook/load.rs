@@ -16,6 +16,7 @@
 //! | `[placement.bandwidth]` | `inbound`, `outbound` (no limit; `"100 MiB"` a second) |
 //! | `[placement.parameters]` | any, for the operating system's installer |
 //! | `[commands]` | `allow` (none) |
+//! | `[checklist]` | `retire` (none): what people do when a machine is gone |
 //!
 //! `require` and `unless` are conditions over the names of
 //! [`crate::policy::expression::Schema`].
@@ -226,6 +227,7 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
         .map(|table| sections::approval(&table, schema.as_ref()));
     let placement = top.table("placement", "[placement]").map(|table| placement::read(&table));
     let commands = top.table("commands", "[commands]").map(|table| sections::commands(&table));
+    let retire = top.table("checklist", "[checklist]").map(|table| sections::checklist(&table));
     top.finish();
 
     let mut claims = Claims::new();
@@ -248,6 +250,7 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
         }),
         placement: placement?,
         commands: commands.unwrap_or_default(),
+        retire: retire.unwrap_or_default(),
     };
     Some((cookbook, claims))
 }

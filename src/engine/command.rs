@@ -1,11 +1,12 @@
 //! Obeying commands: who may, whether it makes sense now, and what follows.
 //!
-//! One file a group of commands: [`approve`] decides about requests, [`time`]
-//! moves deadlines, [`change`] alters machines in use, [`machine`] does
-//! everything else to a lease.
+//! One file a group of commands: [`approve`] decides about requests, [`confirm`]
+//! about machines that were found, [`time`] moves deadlines, [`change`] alters
+//! machines in use, [`machine`] does everything else to a lease.
 
 mod approve;
 mod change;
+mod confirm;
 mod machine;
 mod question;
 mod time;
@@ -119,6 +120,9 @@ impl Engine {
             Command::Hold { reason } => Self::hold(draft, order, Some(reason)),
             Command::Unhold => Self::hold(draft, order, None),
             Command::Protect { machine } => Self::protect(draft, order, true, machine.as_ref()),
+            Command::Confirm { machine, owner, fallback, until } => {
+                self.confirm(draft, order, machine.as_ref(), (&owner, &fallback), until).await?;
+            }
             Command::Unprotect { machine } => Self::protect(draft, order, false, machine.as_ref()),
         }
         Ok(())
@@ -206,7 +210,7 @@ impl Draft<'_> {
         }
         let named: Vec<Lease> = all
             .into_iter()
-            .filter(|lease| named.is_none_or(|name| *name == lease.order.key.name))
+            .filter(|lease| named.is_none_or(|name| is_called(lease, name)))
             .collect();
         if named.is_empty() {
             self.impossible(order, "this issue has no machine of that name.", None);
@@ -243,6 +247,11 @@ impl Draft<'_> {
     fn is_owner(&self, order: &Order<'_>, lease: LeaseId) -> bool {
         owns(self, order.by().id, Some(lease))
     }
+}
+
+/// Whether somebody means this machine. Commands are read in lower case.
+fn is_called(lease: &Lease, name: &MachineName) -> bool {
+    lease.order.key.name.as_str().eq_ignore_ascii_case(name.as_str())
 }
 
 fn help_line(line: command::Entry) -> HelpLine {

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::{
     Engine, back_off,
     draft::{Draft, Of},
-    hooks::{When, know_machine},
+    hooks::{When, is_taken, know_machine},
     look::Desk,
 };
 use crate::{
@@ -105,7 +105,10 @@ impl Engine {
         };
         let bot = self.own_account(&lease.issue.forge).await?.username;
         let named = self.named_now(&lease).await?;
-        let context = LeaseNews::of(&named, &news, &bot, self.now(), &self.calendar);
+        let cookbooks = self.cookbooks();
+        let retire = cookbooks.get(&lease.cookbook).map_or(&[][..], |book| &book.retire);
+        let context = LeaseNews::of(&named, &news, &bot, self.now(), &self.calendar)
+            .with_checklist(&named, &news, retire);
         let body = self
             .renderer
             .news(&news.topic, &context)
@@ -180,23 +183,28 @@ impl Engine {
         if !step.fits(lease.state) {
             return self.drop_effect(effect).await;
         }
-        if let Some(due) = self.working_hours(effect, step) {
-            let why = "it waits for the next working hours";
-            return Ok(self.store().postpone_effect(effect, due, why).await?);
+        if !is_taken(&lease, step) {
+            if let Some(due) = self.working_hours(effect, step) {
+                let why = "it waits for the next working hours";
+                return Ok(self.store().postpone_effect(effect, due, why).await?);
+            }
+            if let Some(why) = self.held_back(effect, &lease, step).await? {
+                self.show_trouble(&mut draft, id, &why, false).await?;
+                let due = self.now() + LIMITED_AGAIN;
+                return Ok(self.store().postpone_effect(effect, due, &why).await?);
+            }
         }
-        if let Some(why) = self.held_back(effect, &lease, step).await? {
-            self.show_trouble(&mut draft, id, &why, false).await?;
-            let due = self.now() + LIMITED_AGAIN;
-            return Ok(self.store().postpone_effect(effect, due, &why).await?);
-        }
-        if self.hook_ran(effect, &mut draft, &lease, step, When::Before).await? {
+        if self.hook_ran(effect, &mut draft, id, step, When::Before).await? {
             return Ok(());
+        }
+        if matches!(step, Effect::RunHooks(_)) {
+            return self.finish(effect, draft).await;
         }
         let provider = self.provider(&lease.provider)?;
         let event = match take_step(provider, &lease, step).await {
             Ok(event) => {
-                let known = know_machine(&mut draft, &lease, &event);
-                if self.hook_ran(effect, &mut draft, &known, step, When::After).await? {
+                know_machine(&mut draft, id, &event);
+                if self.hook_ran(effect, &mut draft, id, step, When::After).await? {
                     return Ok(());
                 }
                 event
@@ -295,23 +303,25 @@ impl Engine {
     ) -> Result<Option<Event>, PortError> {
         match (error.verdict, step) {
             // Waiting for it would hold up whatever else is wanted of the machine.
-            (Verdict::Full, Effect::Resize(_)) => {
-                let reason = format!("there is no room for it: {}", error.cause);
-                Ok(Some(Event::ResizeRefused { reason }))
+            (Verdict::Full | Verdict::GiveUp, Effect::Resize(_)) => {
+                Ok(Some(Event::ResizeRefused { reason: refusal(error) }))
+            }
+            (Verdict::Full | Verdict::GiveUp, Effect::Rebuild) => {
+                tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be installed anew");
+                Ok(Some(Event::RebuildRefused { reason: refusal(error) }))
             }
             (Verdict::Retry { .. } | Verdict::Underway { .. } | Verdict::Full, _) => Ok(None),
             (_, Effect::Create) => {
                 tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be made");
-                let reason = error.advice.clone().unwrap_or_else(|| error.chain());
-                Ok(Some(Event::CreationFailed { reason }))
+                Ok(Some(Event::CreationFailed { reason: refusal(error) }))
             }
             (
                 Verdict::Missing,
                 Effect::Start | Effect::Reboot | Effect::Resize(_) | Effect::Rebuild,
             ) => Ok(Some(Event::Vanished)),
-            (Verdict::GiveUp, Effect::Resize(_)) => {
-                let reason = error.advice.clone().unwrap_or_else(|| error.chain());
-                Ok(Some(Event::ResizeRefused { reason }))
+            (_, Effect::Adopt(_)) => {
+                tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be adopted");
+                Ok(Some(Event::MarkRefused { reason: error.chain() }))
             }
             // The undo of a creation that was refused because the name is
             // somebody else's: the provider will not touch their machine, and
@@ -542,7 +552,17 @@ async fn take_step(
         }
         Effect::Destroy => provider.destroy(key, lease.keep).await.map(|()| Event::Destroyed),
         Effect::DropBackups => provider.drop_backups(key).await.map(|()| Event::BackupsDropped),
-        Effect::Tell(_) => Err(PortError::give_up("take a step", "news are no step")),
+        Effect::Adopt(confirmation) => {
+            provider.adopt(key).await?;
+            let found = provider.find(key).await?;
+            Ok(Event::Marked {
+                confirmation: confirmation.clone(),
+                shape: found.and_then(|machine| machine.shape),
+            })
+        }
+        Effect::Tell(_) | Effect::RunHooks(_) => {
+            Err(PortError::give_up("take a step", "it is none of the provider's"))
+        }
     }
 }
 
@@ -564,6 +584,14 @@ fn follow_request(draft: &mut Draft<'_>) {
     }
 }
 
+/// What a provider that will not do something says, for people.
+fn refusal(error: &PortError) -> String {
+    match error.verdict {
+        Verdict::Full => format!("there is no room for it: {}", error.cause),
+        _ => error.advice.clone().unwrap_or_else(|| error.chain()),
+    }
+}
+
 fn audit_word(event: &Event) -> &'static str {
     match event {
         Event::Created { .. } => "created",
@@ -574,9 +602,12 @@ fn audit_word(event: &Event) -> &'static str {
         Event::Resized { .. } => "resized",
         Event::ResizeRefused { .. } => "resize-refused",
         Event::Rebuilt { .. } => "rebuilt",
+        Event::RebuildRefused { .. } => "rebuild-refused",
         Event::Destroyed => "destroyed",
         Event::BackupsDropped => "backups-dropped",
         Event::Vanished => "vanished",
+        Event::Marked { .. } => "marked",
+        Event::MarkRefused { .. } => "mark-refused",
         _ => "changed",
     }
 }

@@ -145,14 +145,21 @@ impl Engine {
 
 /// A machine as the form asks for it, and as the cookbook has it otherwise.
 pub(super) fn order(key: MachineKey, cookbook: &Cookbook, spec: &Spec) -> MachineOrder {
+    let usual = cookbook.placement.shape;
+    let shape = Shape {
+        vcpus: spec.vcpus().unwrap_or(usual.vcpus),
+        memory: spec.memory().unwrap_or(usual.memory),
+        disk: spec.disk().unwrap_or(usual.disk),
+    };
+    order_of(key, cookbook, shape)
+}
+
+/// A machine of this size, and as the cookbook has it otherwise.
+pub(super) fn order_of(key: MachineKey, cookbook: &Cookbook, shape: Shape) -> MachineOrder {
     let placement = cookbook.placement.clone();
     MachineOrder {
         key,
-        shape: Shape {
-            vcpus: spec.vcpus().unwrap_or(placement.shape.vcpus),
-            memory: spec.memory().unwrap_or(placement.shape.memory),
-            disk: spec.disk().unwrap_or(placement.shape.disk),
-        },
+        shape,
         more_disks: placement.more_disks,
         image: placement.image,
         network: placement.network,

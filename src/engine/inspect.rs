@@ -86,8 +86,7 @@ impl Engine {
         };
         for lease in leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name)
         {
-            let machine = machines.iter().find(|machine| machine.lease == Some(lease.id));
-            self.compare(provider, lease, machine).await?;
+            self.compare(provider, lease, &machines).await?;
         }
         let lives = |id: LeaseId| {
             leases.iter().any(|lease| lease.value.id == id && lease.value.state.has_machine())
@@ -110,9 +109,10 @@ impl Engine {
         &self,
         provider: &dyn Provider,
         lease: &Lease,
-        machine: Option<&Machine>,
+        machines: &[Machine],
     ) -> Result<(), PortError> {
-        let event = match machine {
+        let key = &lease.order.key;
+        let event = match machines.iter().find(|machine| is_machine_of(machine, lease)) {
             Some(machine) => {
                 let same_addresses =
                     machine.addresses.is_empty() || machine.addresses == lease.addresses;
@@ -121,9 +121,15 @@ impl Engine {
                 }
                 Event::Seen { power: machine.power, addresses: machine.addresses.clone() }
             }
-            None if matches!(lease.state, State::Active | State::Expired) => {
+            // Another machine has its name, so it cannot have been overlooked.
+            None if lease.state == State::Adopted
+                && machines.iter().any(|machine| machine.name == key.name) =>
+            {
+                Event::Vanished
+            }
+            None if matches!(lease.state, State::Active | State::Expired | State::Adopted) => {
                 // A listing taken while the machine was being moved may miss it.
-                match provider.find(&lease.order.key).await {
+                match provider.find(key).await {
                     Ok(None) => Event::Vanished,
                     _ => return Ok(()),
                 }
@@ -153,5 +159,15 @@ impl Engine {
             }
         }
         Err(PortError::retry(format!("tell lease {id} what happened"), CommitError::Conflict))
+    }
+}
+
+/// Whether this is the lease's machine: by our mark, or, as long as an adopted
+/// one bears none, by name and UUID.
+fn is_machine_of(machine: &Machine, lease: &Lease) -> bool {
+    let key = &lease.order.key;
+    match lease.state {
+        State::Adopted => machine.name == key.name && Some(machine.uuid) == key.uuid,
+        _ => machine.lease == Some(lease.id),
     }
 }

@@ -122,7 +122,7 @@ impl Engine {
             return Ok(None);
         }
         let Some(cookbook) = self.recognise(issue, cookbooks) else { return Ok(None) };
-        let request = self.new_request(desk, cookbook, cookbooks);
+        let request = self.new_request(issue, cookbook, cookbooks.version);
         Ok(Some(Draft::new(self, Versioned::new(request), Vec::new())))
     }
 
@@ -144,28 +144,30 @@ impl Engine {
         marked.filter(is_offered).or_else(labelled)
     }
 
-    fn new_request(&self, desk: &Desk, cookbook: &Cookbook, cookbooks: &Cookbooks) -> Request {
+    /// The request of an issue, not judged yet.
+    pub(super) fn new_request(
+        &self,
+        issue: &Issue,
+        cookbook: &Cookbook,
+        policy_version: Digest,
+    ) -> Request {
         let now = self.now();
         let state = crate::request::lifecycle::State::Incomplete;
         Request {
             id: RequestId(self.ports.entropy.uuid()),
-            issue: desk.issue.reference.clone(),
-            web_url: desk.issue.web_url.clone(),
+            issue: issue.reference.clone(),
+            web_url: issue.web_url.clone(),
             cookbook: cookbook.name.clone(),
-            author: desk.issue.author.clone(),
+            author: issue.author.clone(),
             filed_at: now,
             state,
             waits_on: state.waits_on(),
             waits_since: now,
             // Not judged yet: `judge` fills in what follows.
             description: Digest::of(""),
-            policy_version: cookbooks.version,
+            policy_version,
             reading: crate::request::Reading::default(),
-            verdict: Verdict::unjudged(
-                cookbook.name.clone(),
-                cookbooks.version,
-                desk.issue.author.clone(),
-            ),
+            verdict: Verdict::unjudged(cookbook.name.clone(), policy_version, issue.author.clone()),
             approvals: Vec::new(),
             accepted: false,
             leases: Vec::new(),
@@ -238,6 +240,10 @@ fn notice_late_edit(desk: &Desk, draft: &mut Draft<'_>) {
     let description = Digest::of(&desk.issue.description);
     if draft.request.value.description != description {
         draft.request_mut().description = description;
+        // What we wrote ourselves was never approved.
+        if draft.request.value.is_adopted() {
+            return;
+        }
         if !draft.request.value.leases.is_empty() {
             // Once: ticking a box is an edit, too.
             draft.reply("edited-after-approval", Reply::EditedAfterApproval {});

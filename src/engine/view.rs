@@ -20,7 +20,7 @@ use crate::{
     },
     policy::Need,
     ports::{PortError, Verdict, forge::IssueUpdate, store::CommitError},
-    request::lifecycle::State as RequestState,
+    request::{WaitsOn, lifecycle::State as RequestState},
     violation::Violation,
 };
 
@@ -34,6 +34,8 @@ pub struct Labels {
     pub awaiting: String,
     /// Machines are being made.
     pub making: String,
+    /// A machine was found, and a sysadmin must confirm it.
+    pub adopted: String,
     /// Machines are in use.
     pub active: String,
     /// Machines are stopped and keep their disks for now.
@@ -53,6 +55,7 @@ impl Default for Labels {
             incomplete: label("needs-information"),
             awaiting: label("needs-approval"),
             making: label("making"),
+            adopted: label("adopted"),
             active: label("active"),
             expired: label("expired"),
             ended: label("ended"),
@@ -63,11 +66,12 @@ impl Default for Labels {
 }
 
 impl Labels {
-    fn all(&self) -> [&str; 8] {
+    fn all(&self) -> [&str; 9] {
         [
             &self.incomplete,
             &self.awaiting,
             &self.making,
+            &self.adopted,
             &self.active,
             &self.expired,
             &self.ended,
@@ -222,7 +226,9 @@ impl Engine {
             RequestState::Approved => &labels.making,
             RequestState::Fulfilled => {
                 let any = |state| draft.leases.iter().any(|lease| lease.value.state == state);
-                if any(State::Active) {
+                if any(State::Adopted) {
+                    &labels.adopted
+                } else if any(State::Active) {
                     &labels.active
                 } else if any(State::Expired) {
                     &labels.expired
@@ -245,7 +251,7 @@ impl Engine {
         Sticky {
             bot: desk.own.username.clone(),
             title: cookbook.map_or_else(|| request.cookbook.to_string(), |c| c.title.clone()),
-            phase: phase(request.state),
+            phase: phase(draft),
             answers: cookbook.map(|cookbook| answers(draft, cookbook)).unwrap_or_default(),
             problem_count: match problems.len() {
                 1 => "1 thing".to_owned(),
@@ -254,6 +260,7 @@ impl Engine {
             problems,
             digest: verdict.digest().map(|digest| digest.short()),
             approvers: cookbook.map(approvers).unwrap_or_default(),
+            sysadmins: self.settings.sysadmins.iter().map(ToString::to_string).collect(),
             approved_by: request.approvals.iter().map(|a| a.by.username.clone()).collect(),
             approvals_needed: needed,
             acceptance_by: verdict
@@ -278,8 +285,12 @@ impl Engine {
         MachineLine {
             name: lease.order.key.name.to_string(),
             state: state_in_words(lease).to_owned(),
-            owner: lease.owner.username.clone(),
-            addresses: lease.addresses.clone(),
+            owner: match lease.state {
+                State::Adopted => "nobody yet".to_owned(),
+                _ => lease.owner.username.clone(),
+            },
+            // Kept after that for the record.
+            addresses: if lease.state.has_machine() { lease.addresses.clone() } else { vec![] },
             next: lease.deadline.filter(|_| !lease.protected).map(|deadline| {
                 let step = step_in_words(deadline.step);
                 format!("{step} {}", self.calendar.absolute(deadline.at))
@@ -323,9 +334,13 @@ fn wanted_open(desk: &Desk, draft: &Draft<'_>) -> Option<bool> {
     reopen.then_some(true)
 }
 
-fn phase(state: RequestState) -> Phase {
+fn phase(draft: &Draft<'_>) -> Phase {
     let mut phase = Phase::default();
-    *match state {
+    let unconfirmed =
+        |lease: &Lease| lease.state == State::Adopted && lease.waits_on != WaitsOn::Provider;
+    let found = draft.leases.iter().any(|lease| unconfirmed(&lease.value));
+    *match draft.request.value.state {
+        RequestState::Fulfilled if found => &mut phase.found,
         RequestState::Incomplete => &mut phase.incomplete,
         RequestState::AwaitingApproval => &mut phase.awaiting,
         RequestState::Approved => &mut phase.making,
@@ -348,6 +363,7 @@ pub(super) fn step_in_words(step: Step) -> &'static str {
 fn hook_line(run: &hook::Run) -> HookLine {
     HookLine {
         title: run.title.clone(),
+        when: run.point.in_words().to_owned(),
         done: run.outcome == hook::Outcome::Done,
         by_hand: run.outcome == hook::Outcome::LeftToPeople,
         said: run.said.clone(),
@@ -357,6 +373,9 @@ fn hook_line(run: &hook::Run) -> HookLine {
 /// Where a machine stands, in words.
 pub(super) fn state_in_words(lease: &Lease) -> &'static str {
     match (lease.state, lease.power) {
+        (State::Adopted, _) if lease.waits_on == WaitsOn::Provider => {
+            "confirmed, waiting for its provider"
+        }
         (State::Adopted, _) => "found, not confirmed yet",
         (State::Provisioning, _) => "being made",
         (State::Active, Power::On) => "running",

@@ -21,6 +21,7 @@ use gitlab::api::{
     common::SortOrder,
     projects::{
         issues::notes::{CreateIssueNote, DeleteIssueNote, EditIssueNote, IssueNotes},
+        issues::{CreateIssue, IssueOrderBy, IssueScope, Issues},
         members::AllProjectMember,
     },
     users::{CurrentUser, User, Users},
@@ -134,6 +135,11 @@ impl GitLab {
         move |error| errors::port_error(&self.name, doing.to_string(), error)
     }
 
+    fn issue_of(&self, project: ProjectId, issue: entities::Issue) -> Issue {
+        let number = IssueNumber(issue.iid);
+        issue.into_port(IssueRef { forge: self.name.clone(), project, number })
+    }
+
     async fn member_of(
         &self,
         who: UserId,
@@ -239,6 +245,44 @@ impl Forge for GitLab {
             updated_at: issue.updated_at,
         };
         Ok(issues.into_iter().map(updated).collect())
+    }
+
+    async fn issues_by(&self, project: ProjectId, author: UserId) -> Result<Vec<Issue>, PortError> {
+        let issues: Vec<entities::Issue> = async {
+            let endpoint = Issues::builder()
+                .project(project.0)
+                .author(author.0)
+                .scope(IssueScope::All)
+                .order_by(IssueOrderBy::CreatedAt)
+                .sort(SortOrder::Ascending)
+                .build()
+                .map_err(TransportError::request)?;
+            pages::all(&self.transport, &endpoint).await
+        }
+        .await
+        .map_err(self.failed(format!("list our issues of {}:{project}", self.name)))?;
+        Ok(issues.into_iter().map(|issue| self.issue_of(project, issue)).collect())
+    }
+
+    async fn file_issue(
+        &self,
+        project: ProjectId,
+        title: &str,
+        description: &Markdown,
+    ) -> Result<Issue, PortError> {
+        let filed: entities::Issue = async {
+            CreateIssue::builder()
+                .project(project.0)
+                .title(title)
+                .description(description.as_str())
+                .build()
+                .map_err(TransportError::request)?
+                .query_async(&self.transport)
+                .await
+        }
+        .await
+        .map_err(self.failed(format!("file an issue in {}:{project}", self.name)))?;
+        Ok(self.issue_of(project, filed))
     }
 
     async fn post_note(&self, issue: &IssueRef, body: &Markdown) -> Result<NoteId, PortError> {

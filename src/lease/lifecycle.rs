@@ -8,9 +8,12 @@
 //!       |                                                    |              v  |
 //!       +----------- undo ---------------- release ----------+--> ...   Destroyed --> Ended
 //!
-//!  Adopted (protected, no deadline) --confirmed--> Active
+//!  Adopted (protected, no deadline) --confirmed, marked--> Active
+//!       +-- release --> Ended (the machine stays as it is)
 //! ```
 //!
+//! - An adopted machine is touched first when its confirmation writes our mark
+//!   into it. Only when the provider has done that does the lease become active.
 //! - A creation that failed goes through `Destroying` too: it may have left
 //!   half a machine behind. So does a lease that is released.
 //! - `Destroying` has one way out. A destruction that fails is tried again by
@@ -24,6 +27,8 @@
 //! stores them in the same transaction as the new state and performs them
 //! afterwards, so a crash between the two loses nothing and repeats at most an
 //! idempotent call.
+
+mod adopted;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -127,6 +132,11 @@ pub enum Event {
         /// Fingerprints of the SSH host keys it was given.
         host_keys: Vec<String>,
     },
+    /// The provider will not.
+    RebuildRefused {
+        /// What it said.
+        reason: String,
+    },
     /// The machine was looked at.
     Seen {
         /// Whether it runs.
@@ -145,6 +155,8 @@ pub enum Event {
     Unhold,
     /// Never stop or destroy it by itself, or do so again.
     Protect(bool),
+    /// Hooks that were left to people get another round of tries.
+    RunHooksAgain,
     /// After an outage: no step before this moment.
     Postpone {
         /// The moment.
@@ -156,12 +168,30 @@ pub enum Event {
         to: Person,
     },
     /// A sysadmin has confirmed owner and expiry of an adopted machine.
-    Confirm {
-        /// Who answers for it.
-        owner: Person,
-        /// Its first deadline.
-        until: Timestamp,
+    Confirm(Confirmation),
+    /// The provider has written our mark into an adopted machine.
+    Marked {
+        /// What was confirmed.
+        confirmation: Confirmation,
+        /// Its size, measured now that it is ours.
+        shape: Option<Shape>,
     },
+    /// The provider will not write our mark into an adopted machine.
+    MarkRefused {
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Whose an adopted machine is to be, and how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Who answers for it.
+    pub owner: Person,
+    /// Who answers when the owner does not.
+    pub fallback: Vec<Person>,
+    /// Its first deadline.
+    pub until: Timestamp,
 }
 
 /// Something to be done outside.
@@ -186,6 +216,10 @@ pub enum Effect {
     Destroy,
     /// Remove the backups.
     DropBackups,
+    /// Run the hooks of this point that failed, once more.
+    RunHooks(hook::Point),
+    /// Write our mark into a machine that was found.
+    Adopt(Confirmation),
     /// Tell people on the issue.
     Tell(News),
 }
@@ -233,6 +267,11 @@ pub enum Topic {
     },
     /// Its system was installed anew.
     Rebuilt,
+    /// It could not be.
+    RebuildRefused {
+        /// What the provider said.
+        reason: String,
+    },
     /// Machine and disks are gone.
     Destroyed,
     /// It could not be made.
@@ -246,6 +285,15 @@ pub enum Topic {
     Vanished,
     /// It has a new owner.
     Transferred,
+    /// It was found, and is in somebody's care from now on.
+    Confirmed,
+    /// The provider does not let us have it.
+    NotConfirmed {
+        /// What the provider said.
+        reason: String,
+    },
+    /// It was found, and is not looked after any more. It stays as it is.
+    LetGo,
 }
 
 /// An event that cannot follow the present state; dropped by whoever sent it.
@@ -322,14 +370,7 @@ impl Life<'_> {
                 self.set_deadline(Step::Stop, *until);
                 self.tell_deadline(Topic::Extended { by: by.clone() });
             }
-            (State::Expired, Event::Restore { until, .. }) => {
-                self.enter(State::Active, WaitsOn::Provider);
-                // They are run again when it is stopped again.
-                self.lease.hooks.retain(|run| run.point != hook::Point::PreStop);
-                self.lease.power = Power::Unknown;
-                self.set_deadline(Step::Stop, *until);
-                self.effects.push(Effect::Start);
-            }
+            (State::Expired, Event::Restore { until, .. }) => self.restore(*until),
             (State::Provisioning | State::Active | State::Expired, Event::Release { .. }) => {
                 // Whoever may release it has decided about the hold as well.
                 self.lease.hold = None;
@@ -357,6 +398,7 @@ impl Life<'_> {
                     self.give_notice();
                 }
             }
+            (_, Event::RunHooksAgain) => self.run_hooks_again(),
             (_, Event::Announced(announcement)) => self.announced(*announcement)?,
             (_, Event::Postpone { not_before }) => {
                 let deadline = self.lease.deadline.as_mut()?;
@@ -367,14 +409,7 @@ impl Life<'_> {
                 self.lease.fallback.retain(|person| person.id != to.id);
                 self.tell(Topic::Transferred);
             }
-            (State::Adopted, Event::Confirm { owner, until }) => {
-                self.lease.owner = owner.clone();
-                self.lease.protected = false;
-                self.lease.handed_over = Some(self.now);
-                self.enter(State::Active, WaitsOn::Nobody);
-                self.set_deadline(Step::Stop, *until);
-                self.tell_deadline(Topic::Extended { by: owner.clone() });
-            }
+            (State::Adopted, event) => self.take_unconfirmed(event)?,
             _ => return None,
         }
         Some(())
@@ -412,6 +447,10 @@ impl Life<'_> {
             Event::Rebuild { .. } => {
                 self.lease.order.rebuild += 1;
                 self.effects.push(Effect::Rebuild);
+            }
+            Event::RebuildRefused { reason } => {
+                self.trouble_is_over();
+                self.tell(Topic::RebuildRefused { reason: reason.clone() });
             }
             Event::Rebuilt { addresses, host_keys } => {
                 self.lease.addresses.clone_from(addresses);
@@ -475,6 +514,15 @@ impl Life<'_> {
             && self.calendar.may_act(self.now)
     }
 
+    fn restore(&mut self, until: Timestamp) {
+        self.enter(State::Active, WaitsOn::Provider);
+        // They are run again when it is stopped again.
+        self.lease.hooks.retain(|run| run.point != hook::Point::PreStop);
+        self.lease.power = Power::Unknown;
+        self.set_deadline(Step::Stop, until);
+        self.effects.push(Effect::Start);
+    }
+
     /// A switch was done; whatever stood in its way is over.
     fn switched(&mut self, power: Power) {
         self.lease.power = power;
@@ -521,7 +569,6 @@ impl Life<'_> {
     fn destroyed(&mut self) {
         self.lease.power = Power::Off;
         self.lease.trouble = None;
-        self.lease.addresses.clear();
         if self.lease.handed_over.is_some() {
             self.enter(State::Destroyed, WaitsOn::Nobody);
             let until = self.calendar.after(self.now, self.lease.terms.backups);
@@ -616,8 +663,37 @@ impl Life<'_> {
         Some(())
     }
 
+    fn run_hooks_again(&mut self) {
+        for point in hook::Point::ALL {
+            let effect = Effect::RunHooks(point);
+            if !effect.fits(self.lease.state) {
+                continue;
+            }
+            let left = self
+                .lease
+                .hooks
+                .iter_mut()
+                .filter(|run| run.point == point && run.outcome == hook::Outcome::LeftToPeople);
+            let mut any = false;
+            for run in left {
+                run.outcome = hook::Outcome::Failing;
+                run.tries = 0;
+                any = true;
+            }
+            if any {
+                self.effects.push(effect);
+            }
+        }
+    }
+
     fn enter(&mut self, state: State, waits_on: WaitsOn) {
         self.lease.state = state;
+        // Nobody would try these again.
+        for run in &mut self.lease.hooks {
+            if run.outcome == hook::Outcome::Failing && !Effect::RunHooks(run.point).fits(state) {
+                run.outcome = hook::Outcome::LeftToPeople;
+            }
+        }
         self.lease.waits_on = waits_on;
         self.lease.waits_since = self.now;
     }
@@ -670,6 +746,22 @@ impl Effect {
             Self::Stop => state == State::Expired,
             Self::Destroy => state == State::Destroying,
             Self::DropBackups => state == State::Destroyed,
+            // From the step they belong to until that is undone or overtaken:
+            // a record is not made of a machine that is about to go.
+            Self::RunHooks(hook::Point::PostProvision) => {
+                matches!(state, State::Provisioning | State::Active)
+            }
+            Self::RunHooks(hook::Point::PreStop) => matches!(
+                state,
+                State::Expired | State::Destroying | State::Destroyed | State::Ended
+            ),
+            Self::RunHooks(hook::Point::PostDestroy) => {
+                matches!(state, State::Destroying | State::Destroyed | State::Ended)
+            }
+            Self::RunHooks(hook::Point::DropBackups) => {
+                matches!(state, State::Destroyed | State::Ended)
+            }
+            Self::Adopt(_) => state == State::Adopted,
             Self::Tell(_) => true,
         }
     }

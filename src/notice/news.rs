@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::{
     calendar::Calendar,
     cookbook::PowerCommand,
+    hook::{Outcome, Point},
     identity::Timestamp,
     lease::{
-        Lease, Step,
+        Lease, State, Step,
         lifecycle::{News, Topic},
     },
     machine::Shape,
@@ -46,6 +47,38 @@ pub struct LeaseNews {
     pub by: Option<String>,
     /// What the provider said.
     pub reason: Option<String>,
+    /// Whether it was found, and nobody has confirmed it yet.
+    pub found: bool,
+    /// What was done, and is left to be done, about a machine that is gone.
+    pub checklist: Option<Checklist>,
+}
+
+/// What was done, and is left to be done, about a machine that is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Checklist {
+    /// The cookbook it was granted under.
+    pub cookbook: String,
+    /// Where it was.
+    pub provider: String,
+    /// The provider's id for it.
+    pub uuid: Option<String>,
+    /// Who answered for it.
+    pub owner: String,
+    /// One each.
+    pub items: Vec<CheckItem>,
+}
+
+/// An item of a checklist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckItem {
+    /// What is to be done.
+    pub title: String,
+    /// When a hook was to do it, in words; none for what people do.
+    pub when: Option<String>,
+    /// Whether a hook has done it.
+    pub done: bool,
+    /// What the hook said. Foreign text.
+    pub said: String,
 }
 
 /// Which step a deadline is of.
@@ -66,9 +99,10 @@ impl LeaseNews {
         let (step, at) = news.announces.unzip();
         let (by, reason) = match &news.topic {
             Topic::Extended { by } => (Some(by.username.clone()), None),
-            Topic::CreationFailed { reason } | Topic::ResizeRefused { reason } => {
-                (None, Some(reason.clone()))
-            }
+            Topic::CreationFailed { reason }
+            | Topic::ResizeRefused { reason }
+            | Topic::RebuildRefused { reason }
+            | Topic::NotConfirmed { reason } => (None, Some(reason.clone())),
             _ => (None, None),
         };
         Self {
@@ -76,6 +110,8 @@ impl LeaseNews {
             people: std::iter::once(&lease.owner)
                 .chain(&lease.fallback)
                 .map(|person| person.username.clone())
+                // We answer for what nobody has confirmed, and need no mention.
+                .filter(|name| name != bot)
                 .collect(),
             machine: lease.order.key.name.to_string(),
             addresses: lease.addresses.clone(),
@@ -97,7 +133,40 @@ impl LeaseNews {
             backups: in_words(lease.terms.backups),
             by,
             reason,
+            found: lease.state == State::Adopted,
+            checklist: None,
         }
+    }
+
+    /// The same with the checklist, if these news are that the machine is gone
+    /// and there is something on it: what hooks did or failed to do about its
+    /// end, and `retire`, which the cookbook leaves to people.
+    #[must_use]
+    pub fn with_checklist(mut self, lease: &Lease, news: &News, retire: &[String]) -> Self {
+        let is_about_the_end = |point| matches!(point, Point::PreStop | Point::PostDestroy);
+        let of_hooks =
+            lease.hooks.iter().filter(|run| is_about_the_end(run.point)).map(|run| CheckItem {
+                title: run.title.clone(),
+                when: Some(run.point.in_words().to_owned()),
+                done: run.outcome == Outcome::Done,
+                said: run.said.clone(),
+            });
+        let of_people = retire.iter().map(|title| CheckItem {
+            title: title.clone(),
+            when: None,
+            done: false,
+            said: String::new(),
+        });
+        let items: Vec<CheckItem> = of_hooks.chain(of_people).collect();
+        let wanted = news.topic == Topic::Destroyed && !items.is_empty();
+        self.checklist = wanted.then(|| Checklist {
+            cookbook: lease.cookbook.to_string(),
+            provider: lease.provider.to_string(),
+            uuid: lease.order.key.uuid.map(|uuid| uuid.to_string()),
+            owner: lease.owner.username.clone(),
+            items,
+        });
+        self
     }
 }
 
@@ -139,10 +208,14 @@ pub fn template(topic: &Topic) -> &'static str {
         Topic::Resized => "resized",
         Topic::ResizeRefused { .. } => "resize-refused",
         Topic::Rebuilt => "rebuilt",
+        Topic::RebuildRefused { .. } => "rebuild-refused",
         Topic::Destroyed => "destroyed",
         Topic::CreationFailed { .. } => "creation-failed",
         Topic::Undone => "undone",
         Topic::Vanished => "vanished",
         Topic::Transferred => "transferred",
+        Topic::Confirmed => "confirmed",
+        Topic::NotConfirmed { .. } => "not-confirmed",
+        Topic::LetGo => "let-go",
     }
 }

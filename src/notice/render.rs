@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::{
     Reply,
+    adoption::Adoption,
     markdown::Markdown,
     news::{self, LeaseNews},
     prose::prose,
@@ -31,16 +32,17 @@ macro_rules! embedded {
 
 /// The templates this binary was built with.
 const EMBEDDED: &[(&str, &str)] = embedded!(
-    "sticky"
+    "sticky" "adoption"
     "reply/help" "reply/status" "reply/ready-for-approval" "reply/approve-which"
     "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
     "reply/rejected" "reply/extend-beyond-budget" "reply/confirm-release" "reply/confirm-rebuild"
-    "reply/transfer-asked" "reply/done" "reply/closed" "reply/due-date-edited" "reply/edited-after-approval" "reply/trouble"
+    "reply/transfer-asked" "reply/done" "reply/closed" "reply/due-date-edited"
+    "reply/edited-after-approval" "reply/hook-left" "reply/trouble"
     "news/handed-over" "news/warning" "news/extended" "news/stopped" "news/stopped-again"
     "news/restored" "news/switched-on" "news/switched-off" "news/rebooted" "news/destroyed"
     "news/creation-failed" "news/undone" "news/vanished" "news/transferred" "news/resized"
-    "news/resize-refused" "news/rebuilt"
+    "news/resize-refused" "news/rebuilt" "news/rebuild-refused" "news/confirmed" "news/not-confirmed" "news/let-go"
 );
 
 /// Renders notices.
@@ -142,6 +144,9 @@ impl Renderer {
         for sticky in samples::stickies() {
             self.sticky(&sticky).map_err(fails("sticky"))?;
         }
+        for adoption in samples::adoptions() {
+            self.adoption(&adoption).map_err(fails("adoption"))?;
+        }
         for reply in samples::replies() {
             self.reply(&reply, "innkeeper").map_err(fails(&reply_template(&reply)))?;
         }
@@ -158,6 +163,15 @@ impl Renderer {
     /// When an operator's template fails in a way no sample showed.
     pub fn sticky(&self, sticky: &Sticky) -> Result<Markdown, RenderError> {
         self.render("sticky", sticky)
+    }
+
+    /// The description of an issue that is filed for a machine that was found.
+    ///
+    /// # Errors
+    ///
+    /// As [`Renderer::sticky`].
+    pub fn adoption(&self, adoption: &Adoption) -> Result<Markdown, RenderError> {
+        self.render("adoption", adoption)
     }
 
     /// An answer.
@@ -274,7 +288,8 @@ mod tests {
         let replies =
             samples::replies().into_iter().map(|r| renderer.reply(&r, "innkeeper").unwrap());
         let news = samples::news().into_iter().map(|(t, n)| renderer.news(&t, &n).unwrap());
-        stickies.chain(replies).chain(news).collect()
+        let adoptions = samples::adoptions().into_iter().map(|a| renderer.adoption(&a).unwrap());
+        stickies.chain(replies).chain(news).chain(adoptions).collect()
     }
 
     #[test]
@@ -291,7 +306,7 @@ mod tests {
     fn every_embedded_template_has_a_sample() {
         let tags: Vec<String> = samples::replies().iter().map(super::reply_template).collect();
         for (name, _) in EMBEDDED {
-            let sampled = *name == "sticky"
+            let sampled = ["sticky", "adoption"].contains(name)
                 || tags.iter().any(|tag| tag == name)
                 || samples::news()
                     .iter()
@@ -340,9 +355,34 @@ mod tests {
 
         - `sandbox-7` answers at `192.0.2.7`
         - `sandbox-7`: the provider does not answer
+        - Around `sandbox-7`:
+          - DNS record (before hand-over): done
+          - LDAP entry (before hand-over): failed, is tried again: `` exit code 1: no route to `ldap1` ``
+          - Monitoring (before hand-over): **left to a sysadmin**
 
         Need it longer? `@innkeeper extend 2w because ...`. Done with it? `@innkeeper release`. More: `@innkeeper help`.
         ");
+    }
+
+    #[test]
+    fn the_end_of_a_machine_comes_with_a_checklist_if_there_is_something_on_it() {
+        let renderer = Renderer::new(None).unwrap();
+        let of_destroyed: Vec<String> = samples::news()
+            .into_iter()
+            .filter(|(topic, _)| *topic == crate::lease::lifecycle::Topic::Destroyed)
+            .map(|(topic, news)| renderer.news(&topic, &news).unwrap().as_str().to_owned())
+            .collect();
+        assert!(!of_destroyed[0].contains("Checklist"), "{}", of_destroyed[0]);
+        insta::assert_snapshot!(of_destroyed[1], @r"
+        `sandbox-7` and its disks were destroyed. Backups, if any, are kept until **Tue 2027-01-05 10:00 CET (in 13 days)**; ask the sysadmins if you need something from them.
+
+        **Checklist** for `sandbox-7`, owned by alice, of cookbook `sandbox`, on provider `libvirt` as `8d3c5f0e-7d2b-4a7c-9a64-0f4f6f9b1c2d`, at `192.0.2.7`:
+
+        - [x] Monitoring (before the stop): `2 hosts removed`
+        - [ ] DNS record (after destruction): `exit code 1: refused`
+        - [ ] Remove it from the inventory
+        ");
+        assert!(of_destroyed[2].contains("on provider `libvirt`:"), "{}", of_destroyed[2]);
     }
 
     #[test]

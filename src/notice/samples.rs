@@ -3,8 +3,9 @@
 
 use super::{
     FieldChange, HelpLine, MachineEnd, Reply,
-    news::{LeaseNews, StepWords},
-    sticky::{AnswerLine, MachineLine, Phase, Problem, Sticky},
+    adoption::Adoption,
+    news::{CheckItem, Checklist, LeaseNews, StepWords},
+    sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
 };
 use crate::{
     cookbook::PowerCommand,
@@ -48,6 +49,13 @@ pub fn stickies() -> Vec<Sticky> {
         progress: None,
         trouble: None,
         hooks: Vec::new(),
+    };
+    let found = MachineLine {
+        state: "found, not confirmed yet".into(),
+        owner: "nobody yet".into(),
+        next: None,
+        protected: true,
+        ..machine.clone()
     };
     vec![
         Sticky {
@@ -94,15 +102,79 @@ pub fn stickies() -> Vec<Sticky> {
                     protected: true,
                     addresses: vec![],
                     next: None,
+                    hooks: hook_lines(),
                     ..machine
                 },
             ],
             ends: vec![MachineEnd { machine: "sandbox-7".into(), until: UNTIL.into() }],
             ..base.clone()
         },
+        Sticky {
+            phase: Phase { found: true, ..phase },
+            answers: vec![],
+            sysadmins: vec!["group:tpo/tpa".into()],
+            machines: vec![found],
+            ..base.clone()
+        },
         Sticky { phase: Phase { rejected: true, ..phase }, ..base.clone() },
         Sticky { phase: Phase { withdrawn: true, ..phase }, ..base },
     ]
+}
+
+/// One hook of each outcome.
+fn hook_lines() -> Vec<HookLine> {
+    let line = |title: &str, done, by_hand, said: &str| HookLine {
+        title: title.into(),
+        when: "before hand-over".into(),
+        done,
+        by_hand,
+        said: said.into(),
+    };
+    vec![
+        line("DNS record", true, false, "sandbox-7 is 192.0.2.7"),
+        line("LDAP entry", false, false, "exit code 1: no route to `ldap1`"),
+        line("Monitoring", false, true, ""),
+    ]
+}
+
+/// A checklist with items of every kind.
+fn checklist() -> Checklist {
+    let item = |title: &str, when: Option<&str>, done, said: &str| CheckItem {
+        title: title.into(),
+        when: when.map(str::to_owned),
+        done,
+        said: said.into(),
+    };
+    Checklist {
+        cookbook: "sandbox".into(),
+        provider: "libvirt".into(),
+        uuid: Some("8d3c5f0e-7d2b-4a7c-9a64-0f4f6f9b1c2d".into()),
+        owner: "alice".into(),
+        items: vec![
+            item("Monitoring", Some("before the stop"), true, "2 hosts removed"),
+            item("DNS record", Some("after destruction"), false, "exit code 1: refused"),
+            item("Remove it from the inventory", None, false, ""),
+        ],
+    }
+}
+
+/// What is filed for machines that were found.
+#[must_use]
+pub fn adoptions() -> Vec<Adoption> {
+    let known = Adoption {
+        bot: "innkeeper".into(),
+        machine: "web-01".into(),
+        provider: "kvm1".into(),
+        uuid: "6ba7b810-9dad-11d1-80b4-00c04fd430c8".into(),
+        power: "running".into(),
+        size: Some("2 vCPUs, 4 GiB memory".into()),
+        addresses: vec!["192.0.2.7".into()],
+        cookbook: "vm".into(),
+        sysadmins: vec!["group:tpo/tpa".into()],
+        protected_name: true,
+    };
+    let bare = Adoption { size: None, addresses: vec![], protected_name: false, ..known.clone() };
+    vec![known, bare]
 }
 
 /// At least one of each reply.
@@ -201,7 +273,19 @@ pub fn replies() -> Vec<Reply> {
         Reply::DueDateEdited { machine: machine(), until: UNTIL.into() },
         Reply::EditedAfterApproval {},
         Reply::Trouble { doing: "make machine sandbox-7".into(), reference: "e-17".into() },
+        hook_left("exit code 1: no route to `ns1`"),
+        hook_left(""),
     ]
+}
+
+fn hook_left(said: &str) -> Reply {
+    Reply::HookLeft {
+        machine: "sandbox-7".into(),
+        title: "DNS record".into(),
+        when: "before hand-over".into(),
+        tries: 5,
+        said: said.into(),
+    }
 }
 
 /// Each topic with a context of its kind.
@@ -222,7 +306,9 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         backups: "30 days".into(),
         by: Some("alice".into()),
         reason: Some("no space left in pool `default`".into()),
+        found: false,
         step: StepWords { stop: true, ..StepWords::default() },
+        checklist: None,
     };
     let lead = Delay::MAX;
     let destroy =
@@ -231,6 +317,7 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         step: StepWords { drop_backups: true, ..StepWords::default() },
         ..base.clone()
     };
+    let without_address = Checklist { uuid: None, ..checklist() };
     vec![
         (Topic::HandedOver, base.clone()),
         (Topic::HandedOver, LeaseNews { addresses: vec![], host_keys: vec![], ..base.clone() }),
@@ -248,10 +335,20 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         (Topic::Resized, base.clone()),
         (Topic::ResizeRefused { reason: "disks only grow".into() }, base.clone()),
         (Topic::Rebuilt, base.clone()),
-        (Topic::Destroyed, drop),
+        (Topic::RebuildRefused { reason: "no such image".into() }, base.clone()),
+        (Topic::Destroyed, drop.clone()),
+        (Topic::Destroyed, LeaseNews { checklist: Some(checklist()), ..drop.clone() }),
+        (
+            Topic::Destroyed,
+            LeaseNews { checklist: Some(without_address), addresses: vec![], ..drop },
+        ),
         (Topic::CreationFailed { reason: "no such image".into() }, base.clone()),
         (Topic::Undone, base.clone()),
         (Topic::Vanished, base.clone()),
+        (Topic::Vanished, LeaseNews { found: true, people: vec![], ..base.clone() }),
+        (Topic::Confirmed, base.clone()),
+        (Topic::NotConfirmed { reason: "it is another machine".into() }, base.clone()),
+        (Topic::LetGo, base.clone()),
         (Topic::Transferred, base),
     ]
 }

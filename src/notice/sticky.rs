@@ -26,6 +26,8 @@ pub struct Sticky {
     pub digest: Option<String>,
     /// Who may approve, in words.
     pub approvers: Vec<String>,
+    /// Who may confirm what was found, in words.
+    pub sysadmins: Vec<String>,
     /// Who has.
     pub approved_by: Vec<String>,
     /// How many must.
@@ -54,6 +56,8 @@ pub struct Phase {
     pub awaiting: bool,
     /// The machines are being made.
     pub making: bool,
+    /// A machine was found, and a sysadmin must confirm it.
+    pub found: bool,
     /// The machines were handed over.
     pub fulfilled: bool,
     /// An approver said no.
@@ -120,6 +124,8 @@ pub struct MachineLine {
 pub struct HookLine {
     /// What it does.
     pub title: String,
+    /// When in the machine's life, in words.
+    pub when: String,
     /// Whether it is done.
     pub done: bool,
     /// Whether a person has to do it.

@@ -40,6 +40,19 @@ pub trait Forge: Send + Sync {
         since: Timestamp,
     ) -> Result<Vec<UpdatedIssue>, PortError>;
 
+    /// Issues of a project filed by this account, with their descriptions,
+    /// every page, open and closed.
+    async fn issues_by(&self, project: ProjectId, author: UserId) -> Result<Vec<Issue>, PortError>;
+
+    /// Files an issue. Not idempotent: whoever lost the answer finds it among
+    /// [`Forge::issues_by`].
+    async fn file_issue(
+        &self,
+        project: ProjectId,
+        title: &str,
+        description: &Markdown,
+    ) -> Result<Issue, PortError>;
+
     /// Posts a comment and returns its id. Not idempotent.
     async fn post_note(&self, issue: &IssueRef, body: &Markdown) -> Result<NoteId, PortError>;
 

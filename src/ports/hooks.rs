@@ -30,7 +30,8 @@ pub struct Input {
     pub version: u32,
     /// When in the machine's life.
     pub point: Point,
-    /// Stays the same when the same run is tried again.
+    /// Stays the same when the same run is tried again; another for another
+    /// step, and after a sysadmin's `retry`.
     pub idempotency_key: String,
     /// The lease's id.
     pub lease: String,
@@ -56,7 +57,8 @@ pub struct Input {
     pub fallback: Vec<String>,
     /// The issue's page.
     pub issue_url: String,
-    /// When the machine's next step is due, RFC 3339; none if none is.
+    /// When the machine's next step is due, RFC 3339; before hand-over, when it
+    /// will be stopped. None if none is due.
     pub deadline: Option<String>,
 }
 

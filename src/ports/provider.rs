@@ -25,6 +25,9 @@ pub trait Provider: Send + Sync {
     /// The name the operator gave it.
     fn name(&self) -> &ProviderName;
 
+    /// Whether it can keep the disks of a machine that it destroys.
+    fn keeps_disks(&self) -> bool;
+
     /// Makes the machine, switches it on, and waits until it can be used. If a
     /// machine of this lease is there already, completes it.
     ///

@@ -224,6 +224,11 @@ impl Provider for Ganeti {
         &self.name
     }
 
+    /// Ganeti removes disks with their instance.
+    fn keeps_disks(&self) -> bool {
+        false
+    }
+
     async fn create(&self, order: &MachineOrder) -> Result<Machine, PortError> {
         self.told("create", &order.key, self.turn(&order.key).create(order).await)
     }

@@ -157,6 +157,10 @@ impl Provider for Libvirt {
         &self.settings().name
     }
 
+    fn keeps_disks(&self) -> bool {
+        true
+    }
+
     async fn create(&self, order: &MachineOrder) -> Result<Machine, PortError> {
         let wanted = order.clone();
         let work = move |session: Session<'_>, _: &MachineKey| create::create(session, &wanted);

@@ -41,6 +41,7 @@ pub(crate) fn cookbook(fields: Vec<Field>) -> Cookbook {
             keep_disks: false,
         },
         commands: Vec::new(),
+        retire: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@
 mod audit;
 mod column;
 mod effects;
+mod examine;
 mod failure;
 mod figures;
 mod inbox;

@@ -38,6 +38,10 @@ impl Provider for Patient {
         self.0.name()
     }
 
+    fn keeps_disks(&self) -> bool {
+        self.0.keeps_disks()
+    }
+
     async fn create(&self, order: &MachineOrder) -> Result<Machine, PortError> {
         until_done(|| self.0.create(order)).await
     }

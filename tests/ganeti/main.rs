@@ -11,6 +11,7 @@ use url::Url;
 
 #[path = "../common/provider_contract.rs"]
 mod contract;
+mod http;
 mod pace;
 mod rapi;
 mod real;

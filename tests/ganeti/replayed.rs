@@ -25,13 +25,19 @@ const RETRY: Verdict = Verdict::Retry { after: None };
 
 impl Rapi {
     fn provider(&self, adjust: impl FnOnce(&mut Settings)) -> Ganeti {
-        let mut settings = super::settings(self.url.clone(), WRITER, Some(READER), Trust::System);
+        let mut settings =
+            super::settings(self.url.clone(), WRITER, Some(READER), Trust::Pinned([0; 32]));
         adjust(&mut settings);
         Ganeti::new(settings).unwrap()
     }
 
     fn ordinary(&self) -> Ganeti {
         self.provider(|_| {})
+    }
+
+    /// One that soon has enough of waiting.
+    fn hasty(&self) -> Ganeti {
+        self.provider(|settings| settings.call_timeout = Duration::from_secs(2))
     }
 }
 
@@ -119,17 +125,16 @@ async fn another_process_goes_on_with_a_job_that_is_under_way() {
     let rapi = Rapi::start().await;
     let order = order("handed-over", 0);
     rapi.world(|world| world.paused = true);
-    let hasty = || rapi.provider(|settings| settings.call_timeout = Duration::from_millis(300));
     for _ in 0..2 {
-        let error = hasty().create(&order).await.unwrap_err();
+        let error = rapi.hasty().create(&order).await.unwrap_err();
         refused(
             &error,
             Verdict::Underway { after: Duration::from_secs(2) },
-            &["create machine handed-over-0", "job 1 is queued (0 s)"],
+            &["create machine handed-over-0", "job 1 is queued ("],
         );
     }
     rapi.world(|world| world.paused = false);
-    assert_eq!(hasty().create(&order).await.unwrap().power, Power::On);
+    assert_eq!(rapi.ordinary().create(&order).await.unwrap().power, Power::On);
     assert_eq!(rapi.changes(), ["POST /2/instances"]);
 }
 
@@ -138,8 +143,8 @@ async fn a_creation_that_has_not_begun_is_cancelled_when_the_machine_is_destroye
     let rapi = Rapi::start().await;
     let order = order("never", 0);
     rapi.world(|world| world.paused = true);
-    let provider = rapi.provider(|settings| settings.call_timeout = Duration::from_millis(300));
-    provider.create(&order).await.unwrap_err();
+    rapi.hasty().create(&order).await.unwrap_err();
+    let provider = rapi.ordinary();
     provider.destroy(&order.key, Keep::Nothing).await.unwrap();
     assert_eq!(rapi.world(|world| world.unfinished()), 0);
     rapi.world(|world| world.paused = false);
@@ -187,10 +192,9 @@ async fn what_a_killed_job_left_is_removed_and_then_made_anew() {
     let order = super::contract::order("killed", 1);
     rapi.world(|world| world.paused = true);
     rapi.fault(Fault::Kill);
-    let hasty = rapi.provider(|settings| settings.call_timeout = Duration::from_millis(300));
-    hasty.create(&order).await.unwrap_err();
+    rapi.hasty().create(&order).await.unwrap_err();
     rapi.world(|world| world.paused = false);
-    let error = hasty.create(&order).await.unwrap_err();
+    let error = rapi.ordinary().create(&order).await.unwrap_err();
     refused(&error, RETRY, &["detected death"]);
     assert!(rapi.instance("killed-1").is_none());
 }
@@ -256,7 +260,7 @@ async fn a_slow_cluster_holds_nobody_longer_than_a_call_may_take() {
     let rapi = Rapi::start().await;
     let order = order("slow", 0);
     rapi.fault(Fault::Stall(Duration::from_mins(10)));
-    let provider = rapi.provider(|settings| settings.call_timeout = Duration::from_millis(500));
+    let provider = rapi.hasty();
     let begun = std::time::Instant::now();
     let error = provider.create(&order).await.unwrap_err();
     assert!(matches!(error.verdict, Verdict::Retry { .. } | Verdict::Underway { .. }), "{error:?}");
@@ -368,6 +372,16 @@ async fn a_system_is_installed_once_for_each_count_whatever_answers_are_lost() {
     rapi.world(World::archive);
     rapi.ordinary().rebuild(&order).await.unwrap();
     assert_eq!(rapi.instance("anew-0").unwrap().installed, 2);
+}
+
+#[tokio::test]
+async fn a_machine_that_was_lost_is_not_replaced_by_another() {
+    let rapi = Rapi::start().await;
+    let mut order = order("replaced", 0);
+    order.key.uuid = Some(Uuid::from_u128(7));
+    let error = rapi.ordinary().create(&order).await.unwrap_err();
+    refused(&error, Verdict::GiveUp, &["is gone", "end this lease"]);
+    assert_eq!(rapi.changes(), [""; 0]);
 }
 
 #[tokio::test]

@@ -1,13 +1,16 @@
 //! The real program, started as an operator starts it: `serve`, `check`,
-//! `status` and `template`, seen from outside. Everything is on 127.0.0.1 and
+//! `status`, `doctor`, `adopt` and `template`, seen from outside. Everything is on 127.0.0.1 and
 //! in folders that go away.
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
+mod adopt;
 mod check;
+mod doctor;
 mod forge;
 mod hostile;
 mod house;
+mod libvirtd;
 mod memory;
 mod payloads;
 mod real_forms;

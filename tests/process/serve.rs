@@ -15,7 +15,7 @@ use crate::{
     house::{EIGHT, House, SEVEN, TOKEN, eventually, issue_event},
 };
 
-fn world(hook: Hook) -> World {
+pub(crate) fn world(hook: Hook) -> World {
     let developer = |id| Membership::new(id, Level::Developer);
     World::new()
         .user(User::person(practice::ALICE, "alice", "Alice Archer"))

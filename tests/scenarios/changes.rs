@@ -130,6 +130,24 @@ async fn a_rebuild_is_asked_back_and_done_once_whatever_gets_lost() {
 }
 
 #[tokio::test]
+async fn a_rebuild_the_host_refuses_is_told_and_can_be_asked_for_again() {
+    scenario(async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        world.host.fail(Call::Rebuild, Fails::ForGood);
+        for expected in ["could not be installed anew", "was installed anew"] {
+            let question = world.answer("alice", issue, "@innkeeper rebuild").await;
+            let code = hex_after(&question, "rebuild confirm ");
+            let confirm = format!("@innkeeper rebuild confirm {code}");
+            let answer = world.answer("alice", issue, &confirm).await;
+            assert!(answer.contains(expected), "{answer}");
+        }
+        let answer = world.answer("alice", issue, "@innkeeper reboot").await;
+        assert!(answer.contains("was restarted"), "{answer}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_protected_or_on_hold_is_not_installed_anew() {
     scenario(async |world: &mut World| {
         let issue = world.handed_over(&[]).await;

@@ -299,6 +299,7 @@ async fn help_and_status_read_like_this() {
         | `unhold` | sysadmins | Ends a hold. |
         | `protect [MACHINE]` | sysadmins | Makes sure that a machine is never destroyed. |
         | `unprotect [MACHINE]` | sysadmins | Ends the protection. |
+        | `confirm [MACHINE] @OWNER [fallback @USER] LENGTH-OR-DATE` | sysadmins | Puts a machine that was found into its owner's care until then. |
 
         Commands in quotes, code, edited comments and e-mail footers are not read.
         ");

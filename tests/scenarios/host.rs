@@ -27,6 +27,7 @@ pub(crate) enum Call {
     Rebuild,
     Destroy,
     DropBackups,
+    Adopt,
     List,
 }
 
@@ -210,6 +211,10 @@ impl Provider for Host {
         &self.name
     }
 
+    fn keeps_disks(&self) -> bool {
+        true
+    }
+
     async fn create(&self, order: &MachineOrder) -> Result<Machine, PortError> {
         let halfway = {
             let mut inside = self.lock();
@@ -302,6 +307,10 @@ impl Provider for Host {
 
     async fn adopt(&self, key: &MachineKey) -> Result<(), PortError> {
         let mut inside = self.lock();
+        let fails = Self::planned(&mut inside, Call::Adopt);
+        if fails == Some(Fails::Before) {
+            return Err(PortError::retry("adopt it", "the host does not answer"));
+        }
         let Some(machine) = inside.machines.get_mut(&key.name) else {
             return Err(PortError::missing("adopt it", "there is no such machine"));
         };
@@ -311,7 +320,11 @@ impl Provider for Host {
                 .advice(format!("see whose machine `{}` is", key.name)));
         }
         machine.lease = Some(key.lease);
-        Ok(())
+        inside.log.push((Call::Adopt, key.name.clone()));
+        match fails {
+            Some(_) => Err(PortError::retry("adopt it", "the answer was lost")),
+            None => Ok(()),
+        }
     }
 
     async fn capacity(&self) -> Result<Capacity, PortError> {

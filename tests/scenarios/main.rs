@@ -7,11 +7,13 @@
 )]
 #![expect(clippy::print_stderr, reason = "a story that fails tells how far it came")]
 
+mod adopt;
 mod approval;
 mod changes;
 mod commands;
 mod crash;
 mod faults;
+mod hooks;
 mod host;
 mod issue_life;
 mod life;

@@ -28,7 +28,7 @@ impl Checker<'_> {
     ) -> BTreeMap<ForgeName, Forge> {
         let forge = |(name, keys): (&String, &ForgeKeys)| {
             self.name("forge", name);
-            self.kind("forge", name, keys.kind.as_ref(), "gitlab");
+            self.kind("forge", name, keys.kind.as_ref(), &["gitlab"]);
             Some((ForgeName(name.clone()), self.gitlab(name, keys)?))
         };
         forges.iter().filter_map(forge).collect()

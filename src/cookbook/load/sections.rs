@@ -134,3 +134,41 @@ pub(super) fn commands(table: &Table<'_>) -> Vec<MachineCommand> {
     commands.dedup();
     commands
 }
+
+/// The most items a checklist may have, and characters an item.
+const LONGEST_LIST: usize = 30;
+const LONGEST_ITEM: usize = 200;
+
+/// `[checklist]`: what people do when a machine is gone.
+pub(super) fn checklist(table: &Table<'_>) -> Vec<String> {
+    if table.value("retire").is_none() {
+        table.missing("retire", "retire = [\"Remove it from the inventory\"]");
+    }
+    let retire = table.read_all("retire", |text| match text {
+        _ if text.contains(char::is_control) => {
+            Err("an item must be a single line of text".to_owned())
+        }
+        _ if text.chars().count() > LONGEST_ITEM => {
+            Err(format!("an item has {LONGEST_ITEM} characters at most"))
+        }
+        _ => Ok(text.to_owned()),
+    });
+    table.finish();
+    let Some(retire) = retire else { return Vec::new() };
+    if retire.value.is_empty() {
+        table.file.report_with(&retire.span, "`retire` lists nothing", "leave [checklist] out");
+    }
+    if retire.value.len() > LONGEST_LIST {
+        let message = format!("a checklist has {LONGEST_LIST} items at most");
+        table.file.report(&retire.span, message);
+    }
+    let mut items: Vec<String> = Vec::new();
+    for item in retire.value {
+        if items.contains(&item.value) {
+            table.file.report(&item.span, format!("`{}` is listed twice", item.value));
+        } else {
+            items.push(item.value);
+        }
+    }
+    items
+}

@@ -113,6 +113,11 @@ impl Engine {
     /// Asks whether a machine's system is to be installed anew.
     pub(super) fn rebuild(draft: &mut Draft<'_>, order: &Order<'_>, machine: Option<&MachineName>) {
         for lease in draft.meant(order, machine, &[State::Active], STOPPED) {
+            if draft.request.value.is_adopted() {
+                let why = "it was there before me, so I do not know how it was installed.";
+                draft.impossible(&order.about(lease.id), why, None);
+                return;
+            }
             if !draft.may(order, &lease, MachineCommand::Rebuild)
                 || !unguarded(draft, order, &lease)
             {

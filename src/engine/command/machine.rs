@@ -93,7 +93,14 @@ impl Engine {
         let lanes: Vec<String> = std::iter::once(NewEffect::issue_lane(&draft.request.value.issue))
             .chain(draft.leases.iter().map(|lease| NewEffect::machine_lane(lease.value.id)))
             .collect();
-        let revived = self.store().revive_effects(&lanes, draft.now()).await?;
+        let mut revived = self.store().revive_effects(&lanes, draft.now()).await?;
+        for index in 0..draft.leases.len() {
+            let before = &draft.leases[index].value;
+            let (id, left) = (before.id, before.hooks_left());
+            // None of them may be run again by now: that is no mistake.
+            let _ = draft.lease_event(id, &Event::RunHooksAgain);
+            revived += (left - draft.leases[index].value.hooks_left()) as u64;
+        }
         draft.audit(person(order.by()), "retry", Of::default());
         draft.done(order, format!("{revived} thing(s) are tried again now."));
         Ok(())

@@ -75,7 +75,7 @@ impl Engine {
         }
     }
 
-    fn end_of(&self, term: Term, from: Timestamp) -> Timestamp {
+    pub(super) fn end_of(&self, term: Term, from: Timestamp) -> Timestamp {
         match term {
             Term::For(lifetime) => self.calendar.expiry(from, lifetime),
             Term::Until(day) => self.calendar.expiry_on(day),
@@ -127,7 +127,7 @@ impl Engine {
         false
     }
 
-    fn move_end(
+    pub(super) fn move_end(
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         lease: &Lease,
@@ -149,8 +149,12 @@ impl Engine {
 
     /// Ends a lease now. Needs a second command, since nothing brings it back.
     pub(super) fn release(draft: &mut Draft<'_>, order: &Order<'_>, machine: Option<&MachineName>) {
-        let fit = [State::Provisioning, State::Active, State::Expired];
+        let fit = [State::Provisioning, State::Active, State::Expired, State::Adopted];
         for lease in draft.meant(order, machine, &fit, None) {
+            if lease.state == State::Adopted {
+                Self::let_go(draft, order, &lease);
+                continue;
+            }
             if !Self::may_release(draft, order, &lease) {
                 return;
             }

@@ -70,6 +70,7 @@ fn is_token_account(name: &str) -> bool {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Issue {
+    pub(super) iid: u64,
     title: String,
     description: Option<String>,
     author: Account,

@@ -485,3 +485,25 @@ fn settings_that_cannot_work_are_refused_with_a_sentence() {
     settings.ca_pem = Some(b"-----BEGIN CERTIFICATE-----\nnonsense".to_vec());
     assert!(GitLab::new(ForgeName::from("gitlab"), settings, Arc::new(Noon)).is_err());
 }
+
+#[tokio::test]
+async fn an_issue_is_filed_as_form_data_and_found_again_by_its_author() {
+    let list = json!([issue_json()]);
+    let (gitlab, script) = scripted([reply_json(201, &issue_json()), reply_json(200, &list)]).await;
+    let description = text("<!-- innkeeper:adopted kvm1 7 -->\n\nHello & welcome");
+    let filed = gitlab.file_issue(ProjectId(7), "Adopted machine a&b", &description).await.unwrap();
+    assert_eq!((filed.reference, filed.author), (issue(), person(5, "alice")));
+    let found = gitlab.issues_by(ProjectId(7), UserId(5)).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].reference, issue());
+    let lines = script.lines();
+    assert_eq!(lines[0], "POST /gitlab/api/v4/projects/7/issues");
+    let seen = script.seen();
+    let body: Vec<_> = url::form_urlencoded::parse(seen[0].body.as_bytes()).collect();
+    assert!(body.contains(&("title".into(), "Adopted machine a&b".into())), "{body:?}");
+    assert!(body.contains(&("description".into(), description.as_str().into())), "{body:?}");
+    assert!(lines[1].starts_with("GET /gitlab/api/v4/projects/7/issues?"), "{}", lines[1]);
+    for part in ["author_id=5", "scope=all", "sort=asc", "per_page=100"] {
+        assert!(lines[1].contains(part), "{part} is not in {}", lines[1]);
+    }
+}

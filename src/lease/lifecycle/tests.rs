@@ -3,10 +3,11 @@ use std::fmt::Write as _;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::{Effect, Event, News, Topic, announcement, step};
+use super::{Confirmation, Effect, Event, News, Topic, announcement, step};
 use crate::{
     calendar::Calendar,
     cookbook::{PowerCommand, Terms},
+    hook,
     identity::{
         Digest, ForgeName, IssueNumber, IssueRef, LeaseId, MachineName, NoteId, Person, ProjectId,
         Timestamp, UserId,
@@ -65,11 +66,7 @@ fn lease() -> Lease {
         provider: "kvm".into(),
         order: MachineOrder::plain(
             MachineKey { lease: id, name: MachineName::from("sandbox-7"), uuid: None },
-            Shape {
-                vcpus: Vcpus::new(1).unwrap(),
-                memory: Mebibytes::new(1024).unwrap(),
-                disk: Mebibytes::new(10_240).unwrap(),
-            },
+            shape(1),
             "alice",
         ),
         keep: Keep::Nothing,
@@ -89,6 +86,14 @@ fn lease() -> Lease {
         progress: None,
         trouble: None,
         hooks: vec![],
+    }
+}
+
+fn shape(vcpus: u16) -> Shape {
+    Shape {
+        vcpus: Vcpus::new(vcpus).unwrap(),
+        memory: Mebibytes::new(1024).unwrap(),
+        disk: Mebibytes::new(10_240).unwrap(),
     }
 }
 
@@ -162,6 +167,10 @@ impl Play {
     }
 }
 
+fn confirmation() -> Confirmation {
+    Confirmation { owner: alice(), fallback: vec![], until: at("2027-03-01T10:00:00Z") }
+}
+
 fn samples() -> Vec<Event> {
     let by = alice();
     let until = at("2027-03-01T10:00:00Z");
@@ -187,11 +196,20 @@ fn samples() -> Vec<Event> {
         Event::Seen { power: Power::On, addresses: vec![] },
         Event::Vanished,
         Event::Hold { reason: "why".into() },
+        Event::Resize { shape: shape(2), by: by.clone() },
+        Event::Resized { shape: shape(2) },
+        Event::ResizeRefused { reason: "no".into() },
+        Event::Rebuild { by: by.clone() },
+        Event::Rebuilt { addresses: vec![], host_keys: vec![] },
+        Event::RebuildRefused { reason: "no".into() },
         Event::Unhold,
         Event::Protect(true),
         Event::Postpone { not_before: until },
+        Event::RunHooksAgain,
         Event::Transfer { to: by.clone() },
-        Event::Confirm { owner: by, until },
+        Event::Confirm(confirmation()),
+        Event::Marked { confirmation: confirmation(), shape: None },
+        Event::MarkRefused { reason: "no".into() },
     ]
 }
 
@@ -212,7 +230,10 @@ fn every_state_meets_every_event() {
                             let topic = format!("{:?}", news.topic);
                             format!("+{}", topic.split([' ', '(']).next().unwrap())
                         }
-                        other => format!("!{other:?}"),
+                        other => {
+                            let step = format!("{other:?}");
+                            format!("!{}", step.split([' ', '(']).next().unwrap())
+                        }
                     })
                     .collect();
                 let moved = if after.state == state {
@@ -226,13 +247,13 @@ fn every_state_meets_every_event() {
         table.push('\n');
     }
     insta::assert_snapshot!(table, @r"
-    adopted: Tick Seen Hold Unhold Protect Transfer+Transferred Confirm->active+Extended
-    provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect
-    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred
-    expired: Tick Stopped+Stopped Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect Transfer+Transferred
-    destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect
-    destroyed: Tick BackupsDropped->ended Hold Unhold
-    ended: Tick
+    adopted: Tick Release->ended+LetGo Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred Confirm!Adopt Marked->active+Confirmed MarkRefused+NotConfirmed
+    provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect RunHooksAgain
+    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Resize!Resize Resized+Resized ResizeRefused+ResizeRefused Rebuild!Rebuild Rebuilt+Rebuilt RebuildRefused+RebuildRefused Unhold Protect RunHooksAgain Transfer+Transferred
+    expired: Tick Stopped+Stopped Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred
+    destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect RunHooksAgain
+    destroyed: Tick BackupsDropped->ended Hold Unhold RunHooksAgain
+    ended: Tick RunHooksAgain
     ");
 }
 
@@ -418,6 +439,46 @@ proptest! {
     }
 }
 
+proptest! {
+    /// What does not bear our mark yet is never switched, stopped or destroyed,
+    /// whatever happens.
+    #[test]
+    fn nothing_is_done_to_a_machine_that_is_not_confirmed(
+        moves in prop::collection::vec((0..samples().len(), 1i64..60), 1..30)
+    ) {
+        let mut play = Play::new();
+        play.lease.state = State::Adopted;
+        play.lease.protected = true;
+        for (choice, hours) in moves {
+            let event = samples().swap_remove(choice);
+            if matches!(event, Event::Marked { .. }) {
+                continue;
+            }
+            play.meet(&event);
+            play.wait(hours);
+        }
+        for effect in play.log {
+            prop_assert!(matches!(effect, Effect::Tell(_) | Effect::Adopt(_)), "{effect:?}");
+        }
+    }
+}
+
+#[test]
+fn a_confirmed_machine_lives_like_any_other() {
+    let mut play = Play::new();
+    play.lease.state = State::Adopted;
+    play.lease.protected = true;
+    play.meet(&Event::Confirm(confirmation()));
+    assert_eq!(play.lease.state, State::Adopted, "its provider has to agree");
+    play.meet(&Event::MarkRefused { reason: "it is another machine".into() });
+    assert_eq!((play.lease.state, play.lease.waits_on), (State::Adopted, WaitsOn::Sysadmin));
+    play.meet(&Event::Marked { confirmation: confirmation(), shape: None });
+    assert!(!play.lease.protected);
+    assert_eq!(play.lease.deadline.unwrap().at, confirmation().until);
+    play.wait_until(State::Destroyed);
+    assert!(play.now > confirmation().until + TimeDelta::days(3));
+}
+
 /// A step taken by itself was warned of, with the promised notice.
 fn check(before: &Lease, play: &Play) {
     let moved = matches!(
@@ -503,4 +564,56 @@ fn a_deadline_without_warnings_that_nobody_was_told_of_ends_with_a_person() {
     let (held, effects) = step(&gone, &Event::Tick, late, &calendar).unwrap();
     assert_eq!((held.waits_on, effects), (WaitsOn::Sysadmin, vec![]));
     assert!(held.hold.is_some());
+}
+
+#[test]
+fn hooks_left_to_people_are_run_again_as_long_as_that_makes_sense() {
+    let run = |point| hook::Run {
+        hook: "dns".into(),
+        title: "DNS record".into(),
+        point,
+        outcome: hook::Outcome::LeftToPeople,
+        said: String::new(),
+        tries: 5,
+        at: start(),
+    };
+    let left = Lease { hooks: hook::Point::ALL.map(run).to_vec(), ..lease() };
+    for (state, expected) in [
+        (State::Provisioning, &[hook::Point::PostProvision][..]),
+        (State::Active, &[hook::Point::PostProvision]),
+        (State::Expired, &[hook::Point::PreStop]),
+        (State::Destroying, &[hook::Point::PreStop, hook::Point::PostDestroy]),
+        (State::Ended, &hook::Point::ALL[1..]),
+    ] {
+        let lease = Lease { state, ..left.clone() };
+        let (after, effects) = step(&lease, &Event::RunHooksAgain, start(), &calendar()).unwrap();
+        let wanted: Vec<_> = expected.iter().map(|point| Effect::RunHooks(*point)).collect();
+        assert_eq!(effects, wanted, "{}", state.word());
+        let again: Vec<_> = after.hooks.iter().filter(|run| run.tries == 0).collect();
+        assert_eq!(again.iter().map(|run| run.point).collect::<Vec<_>>(), expected);
+        assert!(again.iter().all(|run| run.outcome == hook::Outcome::Failing));
+    }
+}
+
+#[test]
+fn a_hook_that_nobody_will_try_again_is_left_to_people() {
+    let mut play = Play::active();
+    play.lease.hooks.push(hook::Run {
+        hook: "dns".into(),
+        title: "DNS record".into(),
+        point: hook::Point::PostProvision,
+        outcome: hook::Outcome::Failing,
+        said: "no route".into(),
+        tries: 1,
+        at: start(),
+    });
+    play.meet(&Event::Release { by: alice() });
+    assert_eq!(play.lease.hooks[0].outcome, hook::Outcome::LeftToPeople);
+}
+
+#[test]
+fn a_machine_that_is_gone_keeps_its_addresses_for_the_record() {
+    let mut play = Play::active();
+    play.wait_until(State::Destroyed);
+    assert_eq!(play.lease.addresses, ["192.0.2.7"]);
 }

@@ -37,7 +37,7 @@ impl Turn<'_> {
 
     pub(super) async fn switch_on(&self, ours: &Ours) -> Result<When, Failure> {
         let request = Request::put(["2", "instances", &ours.0.name, "startup"]);
-        absent(self.run(START, request).await)
+        absent(self.run_again(START, request).await)
     }
 
     /// Shuts it down, and makes sure that it stays down: the cluster starts
@@ -48,7 +48,7 @@ impl Turn<'_> {
             if ours.0.power() == Power::Off && ours.0.admin_state.as_deref() != Some("up") {
                 return Ok(());
             }
-            match absent(self.run(STOP, self.shutdown(&ours)).await) {
+            match absent(self.run_again(STOP, self.shutdown(&ours)).await) {
                 Ok(When::Now) | Err(Failure::Absent) => return Ok(()),
                 Ok(When::Before) => {}
                 Err(failure) => return Err(failure),

@@ -195,7 +195,7 @@ mod tests {
     use super::{Instance, Moment, Rows, full_name};
     use crate::machine::Power;
 
-    fn instance(extra: serde_json::Value) -> Instance {
+    fn instance(extra: &serde_json::Value) -> Instance {
         let mut whole = json!({
             "name": "web-1.example.org",
             "uuid": "e4e1156e-d4bf-43a0-8aa6-80fcf12e12f8",
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn an_instance_is_shown_with_its_short_name_and_what_it_has() {
-        let shown = instance(json!({})).shown("example.org");
+        let shown = instance(&json!({})).shown("example.org");
         assert_eq!(shown.name, "web-1".into());
         assert_eq!(shown.lease.unwrap().0.as_u128(), 7);
         assert_eq!(shown.addresses, ["10.20.0.2"]);
@@ -226,7 +226,7 @@ mod tests {
             ("example.org", "example.org"),
             ("webexample.org", "webexample.org"),
         ] {
-            let shown = instance(json!({"name": name})).shown("example.org").name;
+            let shown = instance(&json!({"name": name})).shown("example.org").name;
             assert_eq!(shown, short.into());
             assert_eq!(full_name(&shown, "example.org"), name);
         }
@@ -246,13 +246,13 @@ mod tests {
             ("ERROR_nodeoffline", Power::Unknown),
             ("", Power::Unknown),
         ] {
-            assert_eq!(instance(json!({"status": status})).power(), power, "{status}");
+            assert_eq!(instance(&json!({"status": status})).power(), power, "{status}");
         }
     }
 
     #[test]
     fn what_cannot_be_told_is_left_out_and_hides_nothing_else() {
-        let odd = instance(json!({
+        let odd = instance(&json!({
             "oper_ram": "-", "oper_vcpus": null, "disk.sizes": "-", "nic.ips": null,
             "beparams": null, "ctime": null,
         }));
@@ -261,8 +261,8 @@ mod tests {
             (None, None, None, None)
         );
         assert_eq!(odd.shown("example.org").shape, None);
-        assert_eq!(instance(json!({})).made_at().unwrap().0, 1_795_227_601);
-        assert!(instance(json!({})).made_at().unwrap() > Moment(1_795_227_601, 907_000));
+        assert_eq!(instance(&json!({})).made_at().unwrap().0, 1_795_227_601);
+        assert!(instance(&json!({})).made_at().unwrap() > Moment(1_795_227_601, 907_000));
     }
 
     #[test]

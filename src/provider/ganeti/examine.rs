@@ -136,6 +136,13 @@ impl Look<'_> {
             nodes.len(),
             room.memory
         );
+        if usable == 1 {
+            return vec![Finding::doubtful(
+                "Only one node takes new instances.",
+                "`hail` keeps as much memory free as its largest node has, so with one node it \
+                 gives nothing away: add a node, or name another `iallocator`",
+            )];
+        }
         if room.memory == 0 {
             return vec![Finding::doubtful(
                 what,

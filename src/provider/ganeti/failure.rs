@@ -204,6 +204,14 @@ fn judge_status(status: StatusCode, message: &str) -> (Verdict, Option<&'static 
         _ if message.contains("drained") => {
             (retry, Some("the job queue is drained: `gnt-cluster queue undrain` opens it again"))
         }
+        StatusCode::INTERNAL_SERVER_ERROR => (
+            retry,
+            Some(
+                "see /var/log/ganeti/rapi-daemon.log on the master node. A job with characters \
+                 beyond ASCII keeps the list of jobs from being read until it is archived with \
+                 `gnt-job archive`",
+            ),
+        ),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => (retry, None),
         _ if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => (retry, None),
         _ => (Verdict::GiveUp, Some("check that the address is that of RAPI of Ganeti 3")),
@@ -260,7 +268,7 @@ mod tests {
             assert_eq!(told.verdict, expected, "{status} {message}");
             assert_eq!(
                 told.advice.is_some(),
-                expected == Verdict::GiveUp || message.contains("drained") || status == 504,
+                expected == Verdict::GiveUp || status == 500 || status == 504,
                 "{status}: {:?}",
                 told.advice
             );

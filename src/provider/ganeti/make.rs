@@ -37,6 +37,7 @@ impl Turn<'_> {
             match self.locate().await? {
                 Some(ours) if ours.is_on() => return Ok(ours.shown(self)),
                 Some(ours) => self.complete(&ours).await?,
+                None if self.key.uuid.is_some() => return Err(is_gone()),
                 None => {
                     let request = Request::post(["2", "instances"]).body(body.clone());
                     match self.run(CREATE, request).await {
@@ -111,15 +112,15 @@ impl Turn<'_> {
                     return Err(keeps_nothing());
                 }
                 self.remove(&ours).await?;
-            } else if self.cancel(CREATE).await? {
-                // It may have begun in the very moment: then it is removed once it is there.
-                match self.finish(CREATE).await {
-                    Ok(_) => {}
-                    Err(Failure::Job { .. } | Failure::NoSuchJob(_)) => self.forget(CREATE),
-                    Err(failure) => return Err(failure),
-                }
-            } else {
+            }
+            if !self.cancel(CREATE).await? {
                 return Ok(());
+            }
+            // It may have begun in the very moment: then it is removed once it is there.
+            match self.finish(CREATE).await {
+                Ok(_) => {}
+                Err(Failure::Job { .. } | Failure::NoSuchJob(_)) => self.forget(CREATE),
+                Err(failure) => return Err(failure),
             }
         }
         Err(Failure::Unsettled)
@@ -130,7 +131,7 @@ impl Turn<'_> {
         let timeout = self.cluster.stop_timeout.as_secs();
         let request = Request::delete(["2", "instances", &ours.0.name])
             .body(json!({"instance_uuid": uuid, "shutdown_timeout": timeout}));
-        match self.run(REMOVE, request).await {
+        match self.run_again(REMOVE, request).await {
             Err(failure) if failure.of_job() == Some(Meaning::Absent) => {}
             done => _ = done?,
         }
@@ -156,6 +157,15 @@ fn broken_creation(
         }
     }
     failed
+}
+
+/// Ganeti gives UUIDs out itself, so what was lost cannot be made again.
+fn is_gone() -> Failure {
+    Unusable::new(
+        "the machine that was made before is gone, and a new one would be another",
+        "end this lease; its owner can ask for another machine",
+    )
+    .into()
 }
 
 fn keeps_nothing() -> Failure {

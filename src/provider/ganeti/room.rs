@@ -14,7 +14,7 @@ const DRBD: &str = "drbd";
 /// of them has for instances. Exactly as much can be given away so that, after
 /// any one node has failed, the others can run everything: with capacities c
 /// and u used, m more fit beside a failure of node k if u + m <= sum(c) - c(k).
-/// A cluster of one node has nothing to keep back.
+/// `hail` reckons likewise. A cluster of one node has nothing to keep back.
 ///
 /// Disk: `plain` is what is free together. A `drbd` disk lies on two different
 /// nodes, so there is room for half of that, and never for more than what is

@@ -32,7 +32,10 @@ pub(super) fn create(session: Session<'_>, order: &MachineOrder) -> Result<Boot,
         return Err(Failure::Full(shortage));
     }
     let ours = make(session, order, &parts)?;
-    if let Err(failure) = power::run(&ours.domain).map_err(Failure::out_of_room) {
+    let started = power::run(&ours.domain).map_err(Failure::out_of_room);
+    if let Err(failure) =
+        started.map_err(|failure| network::blamed(failure, parts.network.as_ref()))
+    {
         // What cannot be started now or ever shall not stay in the way.
         if failure.is_final() {
             undo(removal::remove(session, &order.key));
@@ -90,7 +93,7 @@ pub(super) fn image_for(
     let Some(name) = &order.image else { return Ok(None) };
     match image::require(session.connect, name, pool) {
         // What is pretended can be based on anything.
-        Err(Failure::Unusable { .. }) if session.hypervisor()?.is_simulated() => Ok(None),
+        Err(Failure::Unusable { .. }) if session.is_simulated()? => Ok(None),
         image => {
             let image = image?;
             image.check_fits(order.shape.disk)?;
@@ -135,7 +138,7 @@ fn provision(
     let mut disk = |slot, pool: &Pool, size: Mebibytes, image| -> Result<(), Failure> {
         let name = volume::name_of(&order.key, slot, pool.format);
         let (volume, is_new) = volume::provide(pool, &name, size.get() << 20, image)?;
-        disks.push(Disk { slot, path: volume.path()?, format: pool.format });
+        disks.push(volume::attached(&volume, slot, pool.format)?);
         if is_new {
             made.push(volume);
         }
@@ -182,7 +185,7 @@ pub(super) fn plant(
     let name = volume::name_of(&order.key, Slot::Seed, Format::Raw);
     volume::remove(&pool.inner, &name)?;
     let volume = volume::write(session.connect, pool, &name, seed.bytes())?;
-    let disk = Disk { slot: Slot::Seed, path: volume.path()?, format: Format::Raw };
+    let disk = volume::attached(&volume, Slot::Seed, Format::Raw)?;
     Ok(Planted { disk, host_key: host_key.fingerprint(), volume })
 }
 

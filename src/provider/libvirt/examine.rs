@@ -49,17 +49,17 @@ fn hypervisor(session: Session<'_>) -> Findings {
         format!("{}.{}.{}", version / 1_000_000, version / 1000 % 1000, version % 1000)
     };
     let mut findings = vec![Finding::good(format!(
-        "{} answers: libvirt {}, {} {}",
+        "Host {} answers: libvirt {}, {} {}.",
         connect.hostname()?,
         of(connect.lib_version()?),
         connect.driver_type()?,
         of(connect.hyp_version()?),
     ))];
     findings.push(if session.hypervisor()?.is_accelerated() {
-        Finding::good("it runs machines on the processor itself (KVM)")
+        Finding::good("It runs machines on the processor itself (KVM).")
     } else {
         Finding::doubtful(
-            "it has no KVM: machines are emulated, and slow",
+            "It has no KVM: machines are emulated, and slow.",
             "switch virtualisation on in the host's firmware, load kvm_intel or kvm_amd, and let \
              libvirt use /dev/kvm",
         )
@@ -70,22 +70,22 @@ fn hypervisor(session: Session<'_>) -> Findings {
 fn space(session: Session<'_>) -> Findings {
     let Capacity { memory, storage, .. } = room::measure_afresh(session)?;
     let mut findings = vec![match Mebibytes::new(memory) {
-        Some(free) => Finding::good(format!("{free} of memory are free for more machines")),
+        Some(free) => Finding::good(format!("{free} of memory are free for more machines.")),
         None => Finding::doubtful(
-            "no memory is free for more machines",
+            "No memory is free for more machines.",
             "destroy machines, or raise `memory_overcommit_percent` of this provider",
         ),
     }];
     if storage.is_empty() {
         findings.push(Finding::doubtful(
-            "it has no active storage pool, so machines have no disk",
+            "It has no active storage pool, so machines have no disk.",
             "define one on the host: virsh pool-define-as, pool-start, pool-autostart",
         ));
     }
     for (name, free) in storage {
         let amount =
             Mebibytes::new(free).map_or_else(|| "nothing".to_owned(), |free| free.to_string());
-        let what = format!("storage pool `{name}` is active, {amount} free");
+        let what = format!("Storage pool `{name}` is active, {amount} free.");
         findings.push(if free < LITTLE_SPACE {
             Finding::doubtful(what, "make room in it, or use another")
         } else {
@@ -96,7 +96,7 @@ fn space(session: Session<'_>) -> Findings {
         if !pool.autostart()? {
             let name = pool.name()?;
             findings.push(Finding::doubtful(
-                format!("storage pool `{name}` does not start with the host"),
+                format!("Storage pool `{name}` does not start with the host."),
                 format!("virsh pool-autostart {name}, if machines use it"),
             ));
         }
@@ -109,13 +109,13 @@ fn networks(connect: &Connect) -> Findings {
     for network in connect.list_all_networks(0)? {
         let name = network.name()?;
         findings.push(match (network.is_active()?, network.autostart()?) {
-            (true, true) => Finding::good(format!("network `{name}` is active")),
+            (true, true) => Finding::good(format!("Network `{name}` is active.")),
             (true, false) => Finding::doubtful(
-                format!("network `{name}` does not start with the host"),
+                format!("Network `{name}` does not start with the host."),
                 format!("virsh net-autostart {name}, if machines use it"),
             ),
             (false, _) => Finding::doubtful(
-                format!("network `{name}` is not active"),
+                format!("Network `{name}` is not active."),
                 format!("virsh net-start {name}; virsh net-autostart {name}, if machines use it"),
             ),
         });
@@ -170,13 +170,13 @@ fn cookbook(session: Session<'_>, wanted: &Wanted) -> Findings {
     }
     if !placement.parameters.is_empty() {
         findings.push(Finding::doubtful(
-            format!("cookbook `{}` has parameters, which libvirt has no use for", wanted.cookbook),
+            format!("Cookbook `{}` has parameters, which libvirt has no use for.", wanted.cookbook),
             "leave them out",
         ));
     }
     if !has.is_empty() {
         let has = has.join(", ");
-        findings.push(Finding::good(format!("cookbook `{}` has its {has}", wanted.cookbook)));
+        findings.push(Finding::good(format!("Cookbook `{}` has its {has}.", wanted.cookbook)));
     }
     Ok(findings)
 }
@@ -186,8 +186,8 @@ fn uefi(connect: &Connect, hypervisor: &Hypervisor) -> Result<Finding, Failure> 
     let kind = Some(&*hypervisor.domain_type);
     let capabilities = connect.domain_capabilities(None, arch, hypervisor.board(), kind, 0)?;
     Ok(if xml::read::knows_efi(&capabilities) {
-        Finding::good("machines can start by UEFI")
+        Finding::good("Machines can start by UEFI.")
     } else {
-        Finding::bad("machines cannot start by UEFI", "install the firmware on the host (ovmf)")
+        Finding::bad("Machines cannot start by UEFI.", "install the firmware on the host (ovmf)")
     })
 }

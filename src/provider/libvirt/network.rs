@@ -40,3 +40,19 @@ fn active(connect: &Connect) -> Result<Vec<String>, Failure> {
     let networks = connect.list_all_networks(sys::VIR_CONNECT_LIST_NETWORKS_ACTIVE)?;
     Ok(networks.iter().map(virt::network::Network::name).collect::<Result<_, _>>()?)
 }
+
+/// What kept a machine from starting, told as a bridge that is not there where
+/// it was that: libvirt looks for bridges only then.
+pub(super) fn blamed(failure: Failure, network: Option<&Network>) -> Failure {
+    match (&failure, network) {
+        (Failure::Libvirt(error), Some(Network::Bridge(name)))
+            if error.message().contains(&format!("'{name}': No such device")) =>
+        {
+            Failure::unusable(
+                format!("there is no bridge `{}`", xml::plain(name)),
+                "set the bridge up on the host, or name another network in the cookbook",
+            )
+        }
+        _ => failure,
+    }
+}

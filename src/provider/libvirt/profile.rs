@@ -66,6 +66,8 @@ pub enum Cpu {
 pub(super) struct Disk {
     pub(super) slot: Slot,
     pub(super) path: String,
+    /// Whether there is a block device at that path, and not a file.
+    pub(super) is_block: bool,
     pub(super) format: Format,
 }
 

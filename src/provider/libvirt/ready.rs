@@ -56,7 +56,7 @@ pub(super) fn look(
 ) -> Result<Boot, Failure> {
     let machine = shown::whole(session, domain)?;
     let ready = session.settings().ready;
-    let simulated = session.hypervisor()?.is_simulated();
+    let simulated = session.is_simulated()?;
     let mut boot = Boot { machine, age: Duration::ZERO, awaits: None };
     let off = boot.machine.power != Power::On;
     if order.image.is_none() || simulated || ready == Ready::None || off {

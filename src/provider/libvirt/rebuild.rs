@@ -49,7 +49,7 @@ fn renew(session: Session<'_>, order: &MachineOrder, ours: &Ours) -> Result<(), 
         volume::remove(&pool.inner, &name)?;
         let capacity = before.max(order.shape.disk.get() << 20);
         volume::make(&pool, &name, capacity, image.as_ref())?;
-        if image.is_some() && !session.hypervisor()?.is_simulated() {
+        if image.is_some() && !session.is_simulated()? {
             tag.host_key = Some(reseed(session, order, &ours.domain, &pool)?);
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn destroy(session: Session<'_>, key: &MachineKey, keep: Keep) -> Res
     let ours = locate(connect, key)?;
     // Before anything is lost: in a stopped pool a disk would be overlooked.
     for pool in ours.iter().flat_map(|ours| &ours.tag.pools) {
-        volume::require_pool(connect, pool)?;
+        volume::require_active(connect, pool)?;
     }
     if let Some(ours) = &ours {
         notice_snapshots(ours)?;
@@ -61,7 +61,7 @@ fn notice_snapshots(ours: &Ours) -> Result<(), Failure> {
     }
     let connect = ours.domain.connect()?;
     for pool in &ours.tag.pools {
-        volume::require_pool(&connect, pool)?.refresh();
+        volume::refresh(&volume::require_active(&connect, pool)?);
     }
     Ok(())
 }

@@ -33,9 +33,14 @@ impl Session<'_> {
         &self.house.settings
     }
 
-    /// What machines run with there.
+    /// See [`is_simulated`].
+    pub(super) fn is_simulated(&self) -> Result<bool, Failure> {
+        is_simulated(self.connect)
+    }
+
+    /// What machines run with there. It takes longer to say than most things.
     pub(super) fn hypervisor(&self) -> Result<Hypervisor, Failure> {
-        if is_simulated(self.connect)? {
+        if self.is_simulated()? {
             return Ok(Hypervisor { domain_type: "test".into(), arch: None });
         }
         Ok(xml::read::hypervisor(&self.connect.capabilities()?))

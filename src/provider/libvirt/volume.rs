@@ -16,7 +16,7 @@ use virt::{
 use super::{
     failure::Failure,
     image::Image,
-    profile::{Format, Slot},
+    profile::{Disk, Format, Slot},
     session,
     xml::{self, NewVolume},
 };
@@ -45,30 +45,39 @@ impl Pool {
 
 /// The pool of that name, if it is in use.
 pub(super) fn require_pool(connect: &Connect, name: &str) -> Result<Pool, Failure> {
+    let inner = require_active(connect, name)?;
+    let format = xml::read::format_of_pool(&inner.xml_desc(0)?);
+    Ok(Pool { name: name.to_owned(), inner, format })
+}
+
+/// The same, whatever it is.
+pub(super) fn require_active(connect: &Connect, name: &str) -> Result<StoragePool, Failure> {
     let pool = match connect.lookup_storage_pool_by_name(name) {
         Ok(pool) => pool,
         Err(error) if error.code().is(ErrorNumber::NoStoragePool) => {
-            let names =
-                active_pools(connect)?.iter().map(StoragePool::name).collect::<Result<_, _>>();
-            return Err(Failure::unusable(
-                format!("there is no storage pool `{}`", xml::plain(name)),
-                format!(
-                    "name another in the cookbook or as `pool` of this provider, or define it on \
-                     the host; there is: {}",
-                    listed(names?)
-                ),
-            ));
+            return Err(no_pool(connect, name)?);
         }
         Err(error) => return Err(error.into()),
     };
-    if !pool.is_active()? {
-        return Err(Failure::unusable(
-            format!("storage pool `{name}` is not active"),
-            format!("start it on the host: virsh pool-start {name}"),
-        ));
+    if pool.is_active()? {
+        return Ok(pool);
     }
-    let format = xml::read::format_of_pool(&pool.xml_desc(0)?);
-    Ok(Pool { name: name.to_owned(), inner: pool, format })
+    Err(Failure::unusable(
+        format!("storage pool `{name}` is not active"),
+        format!("start it on the host: virsh pool-start {name}"),
+    ))
+}
+
+fn no_pool(connect: &Connect, name: &str) -> Result<Failure, Failure> {
+    let names = active_pools(connect)?.iter().map(StoragePool::name).collect::<Result<_, _>>()?;
+    Ok(Failure::unusable(
+        format!("there is no storage pool `{}`", xml::plain(name)),
+        format!(
+            "name another in the cookbook or as `pool` of this provider, or define it on the \
+             host; there is: {}",
+            listed(names)
+        ),
+    ))
 }
 
 /// Names for a person to choose from.
@@ -159,6 +168,12 @@ pub(super) fn write(
     }
     stream.finish()?;
     Ok(volume)
+}
+
+/// The volume as a machine's disk.
+pub(super) fn attached(volume: &StorageVol, slot: Slot, format: Format) -> Result<Disk, Failure> {
+    let is_block = volume.info()?.kind == sys::VIR_STORAGE_VOL_BLOCK;
+    Ok(Disk { slot, path: volume.path()?, is_block, format })
 }
 
 /// Makes it larger. What is only pretended is pretended anew.

@@ -31,6 +31,7 @@ pub(super) async fn list(
     let updated_before = parameters.moment("updated_before")?;
     let labels = parameters.list("labels")?.unwrap_or_default();
     let iids = parameters.list("iids")?;
+    let author = parameters.number("author_id")?;
     let mut issues: Vec<&Issue> = state
         .issues
         .iter()
@@ -41,6 +42,7 @@ pub(super) async fn list(
                 && updated_after.is_none_or(|moment| issue.updated_at >= moment)
                 && updated_before.is_none_or(|moment| issue.updated_at <= moment)
                 && labels.iter().all(|label| issue.labels.contains(label))
+                && author.is_none_or(|author| author == issue.author)
                 && iids.as_ref().is_none_or(|iids| iids.contains(&issue.key.iid.to_string()))
         })
         .collect();

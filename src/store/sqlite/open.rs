@@ -11,7 +11,7 @@ use sqlx::{
 use super::{Sqlite, failure::Doing};
 use crate::ports::PortError;
 
-static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long to wait for another process, e.g. a backup, before giving up.
 const PATIENCE: Duration = Duration::from_secs(5);

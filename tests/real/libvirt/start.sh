@@ -104,7 +104,13 @@ for folder in lib cache log; do mount --bind "$1/$folder" "/var/$folder/libvirt"
 mount --bind "$1/run" /run/libvirt
 # KVM without help from the processor exists (in sandboxes, for their own guests):
 # it runs ours so slowly that they never start. Emulation is better then.
-if [ -e /dev/kvm ] && ! grep -qwE 'vmx|svm' /proc/cpuinfo; then mount --bind /dev/null /dev/kvm; fi
+# A file that cannot be written: another device would have libvirt ask QEMU about it
+# again and again.
+if [ -e /dev/kvm ] && ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
+  : >"$1/no-kvm"
+  mount --bind "$1/no-kvm" /dev/kvm
+  mount -o remount,bind,ro /dev/kvm
+fi
 ip link set lo up
 export PATH="$1/bin:/usr/sbin:/usr/bin:/sbin:/bin" DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent
 again=yes

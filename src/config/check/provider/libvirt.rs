@@ -15,6 +15,11 @@ impl Checker<'_> {
         keys: &ProviderKeys,
         limits: &Limits,
     ) -> Option<LibvirtProvider> {
+        if keys.ganeti.is_some() {
+            let help = "leave it out, or set `kind = \"ganeti\"`";
+            let what = "this provider is not a Ganeti cluster";
+            self.wrong(&["provider", name, "ganeti"], what, help);
+        }
         if keys.stop_timeout >= limits.claim {
             self.wrong(
                 &["provider", name, "stop_timeout_seconds"],

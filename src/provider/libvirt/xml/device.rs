@@ -18,9 +18,7 @@ pub(in crate::provider::libvirt) fn seed_disk(seed: &Disk) -> io::Result<String>
 
 /// By path, not by volume: libvirt cannot take external snapshots of the latter.
 pub(super) fn disk(xml: &mut Xml, disk: &Disk) -> io::Result<()> {
-    // On a pool of block devices the path is one.
-    let (kind, source) =
-        if disk.path.starts_with("/dev/") { ("block", "dev") } else { ("file", "file") };
+    let (kind, source) = if disk.is_block { ("block", "dev") } else { ("file", "file") };
     let writable = disk.slot != Slot::Seed;
     xml.create_element("disk")
         .with_attributes([("type", kind), ("device", "disk")])

@@ -31,11 +31,11 @@ fn test_driver() -> Hypervisor {
 }
 
 fn disk(slot: Slot, path: &str, format: Format) -> Disk {
-    Disk { slot, path: path.into(), format }
+    Disk { slot, path: path.into(), is_block: format == Format::Raw && slot == Slot::Root, format }
 }
 
-fn card(network: &str) -> Option<Card> {
-    Some(Card { network: Network::parse(network), bandwidth: Bandwidth::default() })
+fn card(network: &str) -> Card {
+    Card { network: Network::parse(network), bandwidth: Bandwidth::default() }
 }
 
 static BARE: Tag = Tag { lease: LEASE, pools: Vec::new(), build: 0, host_key: None, resume: false };
@@ -179,7 +179,7 @@ fn a_block_device_is_attached_as_one() {
 
 #[test]
 fn a_bridge_is_plugged_into_by_name() {
-    let xml = described(&order("alice"), &kvm(), |profile| profile.card = card("bridge:br0"));
+    let xml = described(&order("alice"), &kvm(), |profile| profile.card = Some(card("bridge:br0")));
     assert!(xml.contains(r#"<interface type="bridge">"#), "{xml}");
     assert!(xml.contains(r#"<source bridge="br0"/>"#), "{xml}");
     assert!(!xml.contains("<bandwidth"), "{xml}");
@@ -189,7 +189,7 @@ fn a_bridge_is_plugged_into_by_name() {
 fn text_from_outside_never_becomes_markup() {
     let hostile = "</description><on_poweroff>restart</on_poweroff>&amp;\"'\u{1}\n\u{0}x";
     let order = order(hostile);
-    let xml = described(&order, &kvm(), |profile| profile.card = card("net'\"><script/>"));
+    let xml = described(&order, &kvm(), |profile| profile.card = Some(card("net'\"><script/>")));
     assert!(!xml.contains("<on_poweroff>"), "{xml}");
     assert!(!xml.contains("<script"), "{xml}");
     assert!(!xml.chars().any(char::is_control), "{xml:?}");
@@ -338,7 +338,7 @@ fn descriptions_keep_to_libvirts_schema() {
     let both = Bandwidth { inbound: Some(1000), outbound: Some(2000) };
     let limited = || Some(Card { network: Network::Bridge("br0".into()), bandwidth: both });
     for (number, hypervisor, card, disks) in [
-        (1, kvm(), card("default"), &files[..]),
+        (1, kvm(), Some(card("default")), &files[..]),
         (2, kvm(), None, &block[..]),
         (3, test_driver(), limited(), &[]),
     ] {

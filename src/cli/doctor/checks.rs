@@ -1,0 +1,259 @@
+//! What a doctor looks at. Each check ends with findings, whatever happens.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+
+use super::Check;
+use crate::{
+    app::{compose, system::SystemClock},
+    config::{self, Config},
+    cookbook::{Cookbook, Cookbooks, Principal, load},
+    identity::{ForgeName, ProviderName},
+    notice::render::Renderer,
+    ports::{
+        PortError,
+        clock::Clock as _,
+        forge::{Forge, Standing},
+        provider::{Finding, Grade, Provider, Wanted},
+    },
+};
+
+/// A look takes several calls, each with a time limit of its own.
+const CALLS: u32 = 5;
+
+/// How long the store may take; a long audit log is read whole.
+const STORE: Duration = Duration::from_mins(2);
+
+/// Everything there is to look at.
+pub(super) fn all(config: &Arc<Config>, file: &Path) -> Vec<Check> {
+    let (cookbooks, about_cookbooks) = cookbooks(config);
+    let mut checks = vec![
+        known("configuration", configuration(config, file)),
+        known("cookbooks", about_cookbooks),
+        known("templates", vec![templates(config)]),
+    ];
+    let stored = Arc::clone(config);
+    let work = async move { compose::examine_store(&stored).await }.boxed();
+    checks.push(Check { title: "store".to_owned(), limit: STORE, work });
+    checks.extend(config.forges.keys().map(|name| forge(config, name)));
+    checks.extend(config.providers.keys().map(|name| provider(config, name, cookbooks.as_ref())));
+    checks
+}
+
+/// What is known without waiting.
+fn known(title: &str, findings: Vec<Finding>) -> Check {
+    let work = async move { findings }.boxed();
+    Check { title: title.to_owned(), limit: STORE, work }
+}
+
+fn configuration(config: &Config, file: &Path) -> Vec<Finding> {
+    let mut findings = vec![Finding::good(format!("{} can be read.", file.display()))];
+    let advice = "config.default.toml explains every key.";
+    findings.extend(config.warnings.iter().map(|warning| Finding {
+        grade: Grade::Doubtful,
+        what: sentence(warning),
+        advice: None,
+    }));
+    if let Err(error) = config.ready_to_serve() {
+        findings.extend(error.diagnostics().iter().map(|found| {
+            let help = found.suggestion.clone().unwrap_or_else(|| advice.to_owned());
+            Finding::bad(sentence(&found.message), sentence(&help))
+        }));
+    }
+    findings
+}
+
+fn cookbooks(config: &Config) -> (Option<Cookbooks>, Vec<Finding>) {
+    let cookbooks = match load::folder(&config.policies.folder) {
+        Ok(cookbooks) => cookbooks,
+        Err(error) => {
+            let what = "The cookbooks cannot be used, and the service would not start.";
+            return (None, vec![Finding::bad(what, error.to_string())]);
+        }
+    };
+    let mut findings: Vec<Finding> =
+        cookbooks.cookbooks.iter().map(|cookbook| placement(config, cookbook)).collect();
+    if findings.is_empty() {
+        findings.push(Finding::bad(
+            format!("There is no cookbook in {}.", config.policies.folder.display()),
+            "Copy one of those that come with the program there.",
+        ));
+    }
+    for project in config.forges.values().flat_map(|forge| &forge.projects) {
+        for name in project.cookbooks.iter().flatten() {
+            if cookbooks.get(name).is_none() {
+                findings.push(Finding::doubtful(
+                    format!("Project {} offers cookbook `{name}`, which is not there.", project.id),
+                    "Correct its name in the configuration, or add the cookbook.",
+                ));
+            }
+        }
+    }
+    (Some(cookbooks), findings)
+}
+
+fn placement(config: &Config, cookbook: &Cookbook) -> Finding {
+    let names = |names: Vec<&ProviderName>| {
+        names.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let providers = &cookbook.placement.providers;
+    let missing: Vec<_> =
+        providers.iter().filter(|name| !config.providers.contains_key(*name)).collect();
+    if missing.is_empty() {
+        let places = names(providers.iter().collect());
+        return Finding::good(format!("{} places machines on {places}.", cookbook.name));
+    }
+    Finding::bad(
+        format!(
+            "{} places machines on {}, which is not configured.",
+            cookbook.name,
+            names(missing)
+        ),
+        format!("There is: {}.", names(config.providers.keys().collect())),
+    )
+}
+
+fn templates(config: &Config) -> Finding {
+    match Renderer::new(config.templates.folder.as_deref()) {
+        Ok(_) => Finding::good("Every template renders."),
+        Err(error) => Finding::bad(
+            sentence(&format!("{:#}", anyhow::Error::from(error))),
+            "Correct the file in [templates] folder, or remove it to use the built-in one.",
+        ),
+    }
+}
+
+/// A forge: whether it can be reached, knows us, and lets us work.
+fn forge(config: &Arc<Config>, name: &ForgeName) -> Check {
+    let (config, name) = (Arc::clone(config), name.clone());
+    let title = format!("forge {name}");
+    let projects = config.forges.get(&name).map_or(0, |forge| forge.projects.len());
+    let calls = CALLS + u32::try_from(projects * 2).unwrap_or(CALLS);
+    let limit = config.limits.forge_timeout * calls;
+    let work = async move {
+        let Some(configured) = config.forges.get(&name) else { return Vec::new() };
+        match compose::one_forge(&config, &name) {
+            Ok(forge) => examine_forge(forge.as_ref(), configured, &config.people.sysadmins).await,
+            Err(error) => vec![unusable(&error)],
+        }
+    };
+    Check { title, limit, work: work.boxed() }
+}
+
+async fn examine_forge(
+    forge: &dyn Forge,
+    configured: &config::Forge,
+    sysadmins: &[Principal],
+) -> Vec<Finding> {
+    let own = match forge.own_account().await {
+        Ok(own) => own,
+        Err(error) => {
+            let advice = "Check its address, and that its token is valid and has the scope `api`.";
+            return vec![failed(&error, advice)];
+        }
+    };
+    let mut findings = vec![Finding::good(format!("It knows us as `{}`.", own.username))];
+    for project in &configured.projects {
+        let path = project.path.as_ref().map(|path| format!(" ({path})")).unwrap_or_default();
+        let called = format!("project {}{path}", project.id);
+        if let Err(error) = forge.issues_updated_since(project.id, SystemClock.now()).await {
+            let advice = format!("Check its id, and that `{}` is a member of it.", own.username);
+            findings.push(failed(&error, &advice));
+            continue;
+        }
+        // A number stands for a project wherever its path does.
+        let principal = Principal::Project(project.id.to_string());
+        findings.push(match forge.is_among(own.id, &principal, Standing::Member).await {
+            Ok(true) => Finding::good(format!("We are a member of {called}.")),
+            Ok(false) => Finding::bad(
+                format!("We are not a member of {called}."),
+                format!(
+                    "Make `{}` a Reporter or more there: else labels, due dates and confidential issues are out of reach.",
+                    own.username
+                ),
+            ),
+            Err(error) => failed(&error, "Try again."),
+        });
+    }
+    for principal in sysadmins {
+        if let Principal::User(name) = principal
+            && let Ok(None) = forge.person_named(name).await
+        {
+            findings.push(Finding::doubtful(
+                format!("There is no active account of the sysadmin `{name}`."),
+                "Correct [people] sysadmins.",
+            ));
+        }
+    }
+    findings
+}
+
+/// A provider, by what it says of itself and the cookbooks that name it.
+pub(super) fn provider(
+    config: &Arc<Config>,
+    name: &ProviderName,
+    cookbooks: Option<&Cookbooks>,
+) -> Check {
+    let wanted: Vec<Wanted> = cookbooks
+        .iter()
+        .flat_map(|cookbooks| &cookbooks.cookbooks)
+        .filter(|cookbook| cookbook.placement.providers.contains(name))
+        .map(|cookbook| Wanted {
+            cookbook: cookbook.name.clone(),
+            placement: cookbook.placement.clone(),
+        })
+        .collect();
+    let title = format!("provider {name}");
+    let limit = config.limits.provider_timeout * CALLS;
+    let (config, name) = (Arc::clone(config), name.clone());
+    let work = async move {
+        match compose::one_provider(&config, &name) {
+            Ok(provider) => examine_provider(provider.as_ref(), &wanted).await,
+            Err(error) => vec![unusable(&error)],
+        }
+    };
+    Check { title, limit, work: work.boxed() }
+}
+
+async fn examine_provider(provider: &dyn Provider, wanted: &[Wanted]) -> Vec<Finding> {
+    let mut findings = provider.examine(wanted).await;
+    if findings.is_empty() {
+        findings.push(match provider.list().await {
+            Ok(machines) => {
+                Finding::good(format!("It can be reached: {} machines.", machines.len()))
+            }
+            Err(error) => failed(&error, "Check its address and our rights there."),
+        });
+    }
+    if wanted.is_empty() {
+        findings.push(Finding::doubtful(
+            "No cookbook places machines here.",
+            "Name it in a cookbook's [placement], or remove it from the configuration.",
+        ));
+    }
+    findings
+}
+
+fn failed(error: &PortError, advice: &str) -> Finding {
+    let advice = error.advice.as_deref().unwrap_or(advice);
+    Finding::bad(sentence(&error.chain()), sentence(advice))
+}
+
+fn unusable(error: &anyhow::Error) -> Finding {
+    Finding::bad(sentence(&format!("{error:#}")), "Correct the configuration.")
+}
+
+/// Errors begin in lower case and end without a full stop; findings are sentences.
+/// The name of a file stays as it is.
+fn sentence(text: &str) -> String {
+    let text = text.trim_end_matches('.');
+    let begins_with_name =
+        text.split_whitespace().next().is_some_and(|word| word.contains(['.', '/', '`']));
+    if begins_with_name {
+        return format!("{text}.");
+    }
+    let mut rest = text.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest).chain(['.']).collect()
+}

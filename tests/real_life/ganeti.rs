@@ -15,7 +15,7 @@ fn status_of(machine: &str) -> Option<String> {
 #[ignore = "needs a Ganeti cluster: make test-real ONLY=life"]
 async fn an_instance_is_asked_for_and_gone_in_time() {
     let cluster = Cluster::prepared().await;
-    story(Cluster::provider(), &Cluster::placement(6), async |world: &mut World| {
+    story(Cluster::provider(), &Cluster::placement(12), async |world: &mut World| {
         let issue = world.filed("whole-life", &[]).await;
         world.approve(issue);
         world

@@ -9,7 +9,7 @@ use innkeeper::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::world::{attempt, run, told};
+use crate::world::{run, told};
 
 /// The cluster is one, and some stories fill it.
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -37,10 +37,12 @@ impl Cluster {
     /// The cluster with a network of addresses.
     pub(crate) async fn prepared() -> Self {
         let alone = ALONE.lock().await;
-        if attempt(&mut command(&format!("gnt-network info {NETWORK}"))).is_err() {
+        let networks = gnt("gnt-network list --no-headers -o name");
+        if !networks.split_whitespace().any(|name| name == NETWORK) {
             gnt(&format!("gnt-network add --network=198.18.7.0/24 --gateway=198.18.7.1 {NETWORK}"));
             gnt(&format!("gnt-network connect -N mode=bridged,link=gntbr0 {NETWORK}"));
         }
+        Self::empty();
         Self { _alone: alone, before: names() }
     }
 
@@ -57,7 +59,8 @@ impl Cluster {
             writer: user(""),
             reader: Some(user("RO_")),
             trust: Trust::Authorities(std::fs::read(told("GANETI_RAPI_CA")).unwrap()),
-            call_timeout: Duration::from_mins(1),
+            // Short, so that jobs outlast it and are seen to run.
+            call_timeout: Duration::from_secs(4),
             stop_timeout: Duration::from_secs(10),
             connections: 4,
             defaults: Defaults { disk_template: "file".to_owned(), ..Defaults::default() },
@@ -97,8 +100,8 @@ impl Cluster {
 
     /// Those are removed again.
     pub(crate) fn empty() {
-        for node in nodes() {
-            gnt(&format!("gnt-instance remove -f --shutdown-timeout=0 large-{node}"));
+        for name in names().split_whitespace().filter(|name| name.starts_with("large-")) {
+            gnt(&format!("gnt-instance remove -f --shutdown-timeout=0 {name}"));
         }
     }
 
@@ -119,11 +122,5 @@ fn names() -> String {
 
 /// Runs a command on the master node; what it printed.
 fn gnt(text: &str) -> String {
-    run(&mut command(text))
-}
-
-fn command(text: &str) -> Command {
-    let mut command = Command::new(told("GANETI_CMD"));
-    command.args(["bash", "-c", text]);
-    command
+    run(Command::new(told("GANETI_CMD")).args(["bash", "-c", text]))
 }

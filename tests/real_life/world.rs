@@ -183,6 +183,9 @@ impl World {
                 return;
             }
             assert!(begun.elapsed() < PATIENCE, "it never came to that: {what}");
+            let issues = self.practice.rehearsal.issues();
+            let failed = issues.iter().any(|it| !self.said(it.key, "could not be made").is_empty());
+            assert!(!failed, "it will not come to that: {what}");
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }

@@ -80,13 +80,14 @@ free_port() {
   return 1
 }
 
-# tests NAME [WRAPPER]: one binary after the other, since they share the machine
-# and some measure time. cargo builds as whoever called it; what it built runs as
-# root, in the wrapper.
+# tests NAME WRAPPER FILTER...: one binary after the other, since they share the
+# machine and some measure time. cargo builds as whoever called it; what it built
+# runs as root, in the wrapper.
 tests() {
-  local wrapper="${as_root[*]} ${2:-env}"
-  step "tests: $1" env "CARGO_TARGET_$(uname -m | tr '[:lower:]' '[:upper:]')_UNKNOWN_LINUX_GNU_RUNNER=$wrapper" \
-    ${CARGO:-cargo} test --locked --test "$1" -- --ignored --nocapture || true
+  local name=$1 wrapper="${as_root[*]} $2"
+  shift 2
+  step "tests: $name" env "CARGO_TARGET_$(uname -m | tr '[:lower:]' '[:upper:]')_UNKNOWN_LINUX_GNU_RUNNER=$wrapper" \
+    ${CARGO:-cargo} test --locked --test "$name" -- --ignored --nocapture "$@" || true
 }
 
 step install "${as_root[@]}" tests/real/install.sh
@@ -101,7 +102,11 @@ if want ganeti life; then
   step ganeti started tests/real/ganeti/start.sh "$state/ganeti"
 fi
 if want guest; then step 'guest, by hand' "${as_root[@]}" tests/real/libvirt/try-guest.sh "target/real/$guest.qcow2" || true; fi
-# In the network of the guests, which they log in to.
-if want libvirt; then tests libvirt_real "$INNKEEPER_LIBVIRT_IN_NET"; fi
-if want ganeti; then tests ganeti; fi
-if want life; then tests real_life; fi
+if want libvirt; then
+  # In the network of the guests, which they log in to.
+  tests libvirt_real "$INNKEEPER_LIBVIRT_IN_NET"
+  # These start a daemon of their own.
+  tests process env adopt:: doctor::
+fi
+if want ganeti; then tests ganeti env; fi
+if want life; then tests real_life env; fi

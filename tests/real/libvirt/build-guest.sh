@@ -57,8 +57,10 @@ pack_initrd() {
 # disk SIZE OPTIONS: root/ as disk.raw of so many MiB, starting with GRUB; options
 # are the kernel's. The second partition is the root, so that it can be grown.
 disk() {
-  local size=$1 efi=8 menu modules
-  modules='part_msdos ext2 linux normal serial terminal configfile'
+  local size=$1 efi=8 menu
+  local parts=(search search_label part_msdos ext2 linux normal serial terminal configfile)
+  # GRUB's variables, not the shell's.
+  # shellcheck disable=SC2016
   menu='search --no-floppy --label rootfs --set root
 set prefix=($root)/boot/grub
 configfile /boot/grub/grub.cfg'
@@ -77,17 +79,17 @@ C
   truncate -s "${size}M" disk.raw
   # Blocks of 4 KiB: GRUB reads block by block. It does not know the newest features.
   mke2fs -q -F -t ext4 -b 4096 -O ^metadata_csum_seed -L rootfs -m 0 \
-    -E "offset=$(((efi + 1) << 20)),root_owner=0:0" -d root disk.raw "$((size - efi - 1))M" 2>/dev/null
+    -E "offset=$(((efi + 1) << 20)),root_owner=0:0" -d root disk.raw "$((size - efi - 1))M"
   printf 'label: dos\nlabel-id: 0x1ee9f00d\nstart=2048, size=%d, type=ef\nstart=%d, type=83, bootable\n' \
-    $((efi * 2048)) $(((efi + 1) * 2048)) | sfdisk -q -w never -W never --no-reread --no-tell-kernel disk.raw 2>/dev/null
+    $((efi * 2048)) $(((efi + 1) * 2048)) | sfdisk -q -w never -W never --no-reread --no-tell-kernel disk.raw
 
   # BIOS: the boot sector reads what follows it, up to the first partition.
-  grub-mkimage -O i386-pc -o core.img -c menu.cfg -p /boot/grub biosdisk search search_label $modules
+  grub-mkimage -O i386-pc -o core.img -c menu.cfg -p /boot/grub biosdisk "${parts[@]}"
   [ "$(stat -c %s core.img)" -lt $((2047 * 512)) ]
   dd if=/usr/lib/grub/i386-pc/boot.img of=disk.raw bs=440 count=1 conv=notrunc status=none
   dd if=core.img of=disk.raw bs=512 seek=1 conv=notrunc status=none
   # UEFI: the program with this name.
-  grub-mkimage -O x86_64-efi -o bootx64.efi -c menu.cfg -p /boot/grub search search_label efi_gop fat $modules
+  grub-mkimage -O x86_64-efi -o bootx64.efi -c menu.cfg -p /boot/grub efi_gop fat "${parts[@]}"
   truncate -s "${efi}M" efi.raw
   mformat -i efi.raw ::
   mmd -i efi.raw ::/EFI ::/EFI/BOOT
@@ -112,7 +114,7 @@ tiny() {
   for program in usr/sbin/dropbear usr/bin/dropbearkey usr/bin/dropbearconvert usr/sbin/qemu-ga; do
     cp -L "debian/$program" "initrd/$program"
     LD_LIBRARY_PATH=debian/usr/lib/x86_64-linux-gnu ldd "debian/$program" >libraries
-    ! grep 'not found' libraries
+    if grep 'not found' libraries; then exit 1; fi
     for library in $(grep -oE '(/|debian/)[^ ]+' libraries); do
       case $library in */ld-linux*) cp -L "$library" initrd/lib64/ ;; *) cp -L "$library" initrd/lib/ ;; esac
     done

@@ -29,6 +29,9 @@ place=/dev/shm
 state=$(mktemp -d "$place/innkeeper.XXXXXX")
 # The daemons are not all root.
 chmod 711 "$state"
+# What tests leave when they are interrupted.
+export TMPDIR=$state/tmp
+mkdir -m 1777 "$TMPDIR"
 
 timings=() failed=()
 finish() {
@@ -36,7 +39,7 @@ finish() {
   trap - EXIT INT TERM HUP
   [ ! -d "$state/libvirt" ] || "${as_root[@]}" tests/real/libvirt/stop.sh "$state/libvirt" --purge || status=1
   [ ! -d "$state/ganeti" ] || "${as_root[@]}" tests/real/ganeti/stop.sh "$state/ganeti" || status=1
-  rm -f "$state/told"
+  "${as_root[@]}" rm -rf "$state/tmp" "$state/told"
   # What is left now was left by mistake.
   rmdir "$state" || status=1
   printf '\n== how long it took\n'

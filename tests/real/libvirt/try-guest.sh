@@ -44,7 +44,7 @@ cat >"$work/user-data" <<C
 }
 C
 printf 'instance-id: try-guest-1\nlocal-hostname: try-guest\n' >"$work/meta-data"
-printf 'version: 2\nethernets:\n  all:\n    match: {name: "e*"}\n    dhcp4: true\n' >"$work/network-config"
+printf 'version: 2\nethernets:\n  eth0:\n    dhcp4: true\n' >"$work/network-config"
 truncate -s 1M "$work/seed"
 mformat -v CIDATA -i "$work/seed" ::
 mcopy -i "$work/seed" "$work"/{user-data,meta-data,network-config} ::

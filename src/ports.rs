@@ -125,16 +125,26 @@ impl PortError {
         self
     }
 
+    /// What is wrong and what can be done about it, for people: the causes
+    /// without what was being done, then the advice.
+    #[must_use]
+    pub fn for_people(&self) -> String {
+        let why = causes(self.cause.as_ref());
+        match &self.advice {
+            Some(advice) => format!("{why}; {advice}"),
+            None => why,
+        }
+    }
+
     /// The error with its causes, outermost first, for the one place that logs it.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause: Option<&dyn std::error::Error> = Some(self.cause.as_ref());
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        format!("{self}: {}", causes(self.cause.as_ref()))
     }
+}
+
+/// An error with its causes, outermost first.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -8,6 +8,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use tokio::task::JoinHandle;
 
 use self::show::{Outcome, Row};
 use super::{
@@ -136,13 +137,15 @@ async fn adopt(
         Ok(found) => chosen(found, provider, &arguments.names)?,
         Err(error) => return Ok(failed(&error)),
     };
+    let stop = tokio::spawn(interrupted()?);
     let rows = match target.filter(|_| arguments.apply) {
-        Some(target) => match apply(engine, target, found, &progress).await {
+        Some(target) => match apply(engine, target, found, &progress, &stop).await {
             Ok(rows) => rows,
             Err(error) => return Ok(failed(&error)),
         },
         None => found.into_iter().map(Row::planned).collect(),
     };
+    stop.abort();
     if arguments.json {
         output::line(show::json(provider, arguments.apply, &rows)?);
     } else {
@@ -164,8 +167,8 @@ async fn apply(
     target: Target,
     found: Vec<Found>,
     progress: &Progress,
+    stop: &JoinHandle<()>,
 ) -> Result<Vec<Row>, PortError> {
-    let stop = tokio::spawn(interrupted());
     let mut adoption = engine.begin_adoption(target).await?;
     let count = found.len();
     let mut rows = Vec::with_capacity(count);
@@ -186,7 +189,6 @@ async fn apply(
         rows.push(Row { machine: found.machine, outcome });
     }
     progress.clear();
-    stop.abort();
     // What was done is shown whatever becomes of the lock, which ends by itself.
     let _ = adoption.end().await;
     Ok(rows)

@@ -86,6 +86,7 @@ async fn open(listen: SocketAddr) -> anyhow::Result<ExitCode> {
         advance: Some(Arc::new(advance)),
         ..crate::rehearsal::Options::default()
     };
+    let interrupted = super::runtime::interrupted()?;
     let stage = Arc::new(stage::Stage::build(&folder.0, listener, true, options).await?);
     let _ = shared.set(Arc::downgrade(&stage));
     let practice = stage.practice();
@@ -96,7 +97,7 @@ async fn open(listen: SocketAddr) -> anyhow::Result<ExitCode> {
         "File an issue from a template as Alice, approve it as Carol, move the clock ahead.",
     );
     output::line("Everything is gone when you press Ctrl-C.");
-    super::runtime::interrupted().await;
+    interrupted.await;
     workers.stop().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! What every long-running subcommand needs: threads, signals, a log.
 
-use std::io::IsTerminal as _;
+use std::{future::Future, io::IsTerminal as _};
 
 use anyhow::Context as _;
 use tokio::{
@@ -14,13 +14,18 @@ pub(super) fn runtime() -> anyhow::Result<Runtime> {
     Runtime::new().context("could not start the worker threads")
 }
 
-/// Done when somebody asks the process to end: Ctrl-C or `systemctl stop`.
-pub(super) async fn interrupted() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+/// Done when somebody asks the process to end: Ctrl-C or `systemctl stop`. Heard
+/// from this call on, whenever the answer is first waited for.
+pub(super) fn interrupted() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let listen = |kind| signal(kind).context("could not listen for signals");
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Starts the log, on standard error. Coloured only on a terminal: journals and

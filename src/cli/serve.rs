@@ -45,12 +45,13 @@ async fn serve(config: &Config, check: bool) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("could not listen on {listen}: see [server] listen"))?;
     let address = listener.local_addr()?;
+    let interrupted = interrupted()?;
     let cookbooks = app.engine.cookbooks();
     tracing::info!(
         %address, policy = %cookbooks.version.short(), cookbooks = cookbooks.cookbooks.len(),
         "serving"
     );
-    app.run(listener, interrupted()).await?;
+    app.run(listener, interrupted).await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -22,6 +22,7 @@ use crate::{
     quantity::Delay, schedule::Schedule,
 };
 
+mod address;
 mod forge;
 mod hook;
 mod provider;

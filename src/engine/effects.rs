@@ -428,7 +428,12 @@ impl Engine {
         given_up: bool,
     ) -> Result<(), PortError> {
         let Some((mut draft, _)) = self.draft_of_lease(lease).await? else { return Ok(()) };
-        let why = error.advice.clone().unwrap_or_else(|| error.to_string());
+        // What may pass by itself is nobody's to understand; the log has it all.
+        let why = if given_up {
+            error.for_people()
+        } else {
+            error.advice.clone().unwrap_or_else(|| error.to_string())
+        };
         if given_up {
             let reply = Reply::Trouble {
                 doing: error.doing.clone(),
@@ -588,7 +593,7 @@ fn follow_request(draft: &mut Draft<'_>) {
 fn refusal(error: &PortError) -> String {
     match error.verdict {
         Verdict::Full => format!("there is no room for it: {}", error.cause),
-        _ => error.advice.clone().unwrap_or_else(|| error.chain()),
+        _ => error.for_people(),
     }
 }
 

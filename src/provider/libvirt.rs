@@ -9,7 +9,7 @@
 //! The lease's id is proposed as the machine's UUID, so that repeating a call
 //! whose answer was lost defines the same machine again and not a second one.
 //! The root disk is based on an image, and cloud-init in it is told the rest
-//! by a seed ([`seed`]); without an image it is blank, and nothing is installed.
+//! by a seed (`seed`); without an image it is blank, and nothing is installed.
 
 mod adopt;
 mod create;

@@ -220,7 +220,8 @@ impl Store for Sqlite {
         due: Timestamp,
         error: &str,
     ) -> Result<(), PortError> {
-        effects::postpone(&self.writer, effect, due, error).await.doing("postpone a task")
+        let failed = (false, error);
+        effects::postpone(&self.writer, effect, due, failed).await.doing("postpone a task")
     }
 
     async fn pause_effect(
@@ -229,7 +230,8 @@ impl Store for Sqlite {
         due: Timestamp,
         progress: &str,
     ) -> Result<(), PortError> {
-        effects::pause(&self.writer, effect, due, progress).await.doing("postpone a task")
+        let begun = (true, progress);
+        effects::postpone(&self.writer, effect, due, begun).await.doing("pause a task")
     }
 
     async fn bury_effect(

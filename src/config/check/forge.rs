@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fs};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use url::{Host, Url};
+use url::Url;
 
-use super::Checker;
+use super::{Checker, address};
 use crate::{
     config::{
         Forge, ForgeKind, Project,
@@ -96,15 +96,7 @@ impl Checker<'_> {
             self.wrong(&path, message, "its address, e.g. `https://gitlab.example.org`");
             return None;
         };
-        let acceptable = |url: &Url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.username().is_empty()
-                && url.password().is_none()
-                && url.query().is_none()
-                && url.fragment().is_none()
-        };
-        let Some(url) = Url::parse(written).ok().filter(acceptable) else {
+        let Some(url) = address::parse_base(written) else {
             // The address itself may hold a password.
             self.found.push(
                 self.document
@@ -113,13 +105,7 @@ impl Checker<'_> {
             );
             return None;
         };
-        let stays_here = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(domain)) => domain == "localhost",
-            None => false,
-        };
-        if url.scheme() == "http" && !stays_here {
+        if address::is_unencrypted(&url) {
             self.warnings
                 .push(format!("the token for forge `{name}` travels unencrypted to {url}"));
         }

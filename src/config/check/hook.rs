@@ -2,9 +2,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use url::{Host, Url};
+use url::Url;
 
-use super::Checker;
+use super::{Checker, address};
 use crate::{
     config::{Hook, HookAction, Limits, keys::HookKeys},
     cookbook::diagnostic::nearest,
@@ -213,14 +213,7 @@ impl Checker<'_> {
         written: &str,
         has_token: bool,
     ) -> Option<Url> {
-        let acceptable = |url: &Url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.username().is_empty()
-                && url.password().is_none()
-                && url.fragment().is_none()
-        };
-        let Some(url) = Url::parse(written).ok().filter(acceptable) else {
+        let Some(url) = address::parse(written) else {
             // The address itself may hold a password.
             self.wrong(
                 &["hook", index, "url"],
@@ -229,13 +222,7 @@ impl Checker<'_> {
             );
             return None;
         };
-        let stays_here = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(domain)) => domain == "localhost",
-            None => false,
-        };
-        if has_token && url.scheme() == "http" && !stays_here {
+        if has_token && address::is_unencrypted(&url) {
             let name = name.unwrap_or_default();
             self.warnings.push(format!("the token for hook `{name}` travels unencrypted"));
         }

@@ -199,8 +199,9 @@ proptest! {
 
     #[test]
     fn an_inline_text_is_code_and_nothing_else(text in nasty()) {
-        let code = code_in(&inline(&text));
-        prop_assert!(!code.contains("\\n") && !code.contains("\\r") && !code.contains('|'));
+        // As Rust writes it: a backslash is two of them, a line break is not.
+        let code = code_in(&inline(&text)).replace(r"\\", "");
+        prop_assert!(!code.contains(r"\n") && !code.contains(r"\r") && !code.contains('|'));
         prop_assert_eq!(inline(&text).lines().count(), 1);
     }
 

@@ -28,7 +28,8 @@ pub(super) fn prepare(session: Session<'_>, order: &MachineOrder) -> Result<bool
             format!("ask for {} or more", now.disk),
         ));
     }
-    let grows = order.shape.disk > now.disk;
+    // A machine made without a pool has no disk that could grow.
+    let grows = root.is_some() && order.shape.disk > now.disk;
     if grows {
         check_disk(&domain, root.as_ref())?;
     }

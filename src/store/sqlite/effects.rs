@@ -99,43 +99,24 @@ pub(super) async fn finish(
     .map(|done| done.rows_affected() == 1)
 }
 
-/// The task failed and is due again later.
+/// The task is due again later: because it failed, or because it has begun and
+/// goes on then.
 pub(super) async fn postpone(
     database: impl SqliteExecutor<'_>,
     effect: &ClaimedEffect,
     due: Timestamp,
-    error: &str,
+    (has_begun, why): (bool, &str),
 ) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE effects SET
-             state = 'pending', begun = 0, due = $3, claimed_until = NULL, last_error = $4
+             state = 'pending', begun = $5, due = $3, claimed_until = NULL, last_error = $4
          WHERE id = $1 AND attempts = $2 AND state = 'running'",
     )
     .bind(effect.id.cast_signed())
     .bind(i64::from(effect.attempts))
     .bind(from_time(due))
-    .bind(error)
-    .execute(database)
-    .await
-    .map(drop)
-}
-
-/// The task has begun and goes on later.
-pub(super) async fn pause(
-    database: impl SqliteExecutor<'_>,
-    effect: &ClaimedEffect,
-    due: Timestamp,
-    progress: &str,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "UPDATE effects SET
-             state = 'pending', begun = 1, due = $3, claimed_until = NULL, last_error = $4
-         WHERE id = $1 AND attempts = $2 AND state = 'running'",
-    )
-    .bind(effect.id.cast_signed())
-    .bind(i64::from(effect.attempts))
-    .bind(from_time(due))
-    .bind(progress)
+    .bind(why)
+    .bind(has_begun)
     .execute(database)
     .await
     .map(drop)

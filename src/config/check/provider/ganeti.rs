@@ -2,11 +2,11 @@
 
 use std::{fs, path::PathBuf};
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::config::{
     Ganeti, Provider, ProviderKind, RapiCertificate, RapiUser,
-    check::Checker,
+    check::{Checker, address},
     keys::{GanetiKeys, ProviderKeys},
     secret::Secret,
 };
@@ -142,25 +142,11 @@ impl Checker<'_> {
             self.wrong(&path, format!("[provider.{name}.ganeti] lacks `url`"), example);
             return None;
         };
-        let acceptable = |url: &Url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.username().is_empty()
-                && url.password().is_none()
-                && url.query().is_none()
-                && url.fragment().is_none()
-        };
-        let Some(url) = Url::parse(written).ok().filter(acceptable) else {
+        let Some(url) = address::parse_base(written) else {
             self.wrong(&path, "this is not the address of a cluster's RAPI", example);
             return None;
         };
-        let stays_here = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(domain)) => domain == "localhost",
-            None => false,
-        };
-        if url.scheme() == "http" && !stays_here {
+        if address::is_unencrypted(&url) {
             self.warnings
                 .push(format!("the password for provider `{name}` travels unencrypted to {url}"));
         }

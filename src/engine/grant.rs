@@ -52,8 +52,8 @@ impl Engine {
                 message_of_the_day: self.message_of_the_day(&request, &owner, granted),
                 ..order(key, cookbook, spec)
             };
-            let ahead: Vec<&MachineOrder> = draft.leases.iter().map(|l| &l.value.order).collect();
-            let provider = self.place(&cookbook.placement.providers, &order, &ahead).await?;
+            let providers = &cookbook.placement.providers;
+            let provider = self.place(providers, &order, &draft.leases).await?;
             let lease = Lease {
                 id,
                 request: Some(request.id),

@@ -7,21 +7,21 @@ use super::{Engine, grant::order, inspect::Inspection};
 use crate::{
     cookbook::Cookbook,
     identity::{LeaseId, ProviderName},
-    lease::State,
+    lease::{Lease, State},
     machine::{Capacity, MachineKey, MachineOrder},
-    ports::PortError,
+    ports::{PortError, store::Versioned},
     request::spec::Spec,
 };
 
 impl Engine {
     /// The provider with most memory left of those that have room; among
-    /// those without, or that do not answer, the first that does. `ahead` are
-    /// machines chosen a moment ago.
+    /// those without, or that do not answer, the first that does. `siblings`
+    /// were placed a moment ago and are not stored yet.
     pub(super) async fn place(
         &self,
         providers: &[ProviderName],
         order: &MachineOrder,
-        ahead: &[&MachineOrder],
+        siblings: &[Versioned<Lease>],
     ) -> Result<ProviderName, PortError> {
         if let [only] = providers {
             return Ok(only.clone());
@@ -37,7 +37,8 @@ impl Engine {
                 }
             };
             let waiting = self.waiting_on(name).await?;
-            let ahead: Vec<&MachineOrder> = ahead.iter().copied().chain(&waiting).collect();
+            let here = siblings.iter().map(|lease| &lease.value).filter(|l| l.provider == *name);
+            let ahead: Vec<&MachineOrder> = here.map(|l| &l.order).chain(&waiting).collect();
             let promised: u64 = ahead.iter().map(|order| order.shape.memory.get()).sum();
             let fits = capacity.shortage(order, &ahead).is_none();
             let left = capacity.memory.saturating_sub(promised);

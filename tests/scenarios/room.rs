@@ -78,6 +78,26 @@ async fn a_machine_is_made_where_most_memory_is_free() {
 }
 
 #[tokio::test]
+async fn machines_of_one_request_count_only_where_they_were_put() {
+    let count = "[[field]]\nname = \"count\"\nlabel = \"How many?\"\ntype = \"number\"\n\
+                 default = 2\nmin = 1\nmax = 3\nhelp = \"How many machines.\"\n\n";
+    let cookbooks = sandbox_cookbook(&[
+        ("provider = \"libvirt\"", "provider = [\"small\", \"large\"]"),
+        ("# --- what spans", &format!("{count}# --- what spans")),
+    ]);
+    scenario_in(Scene { cookbooks, ..two_hosts() }, async |world: &mut World| {
+        world.hosts[0].has_memory(5 * 1024);
+        world.hosts[1].has_memory(6 * 1024);
+        let issue = world.filed(&[]).await;
+        let digest = world.digest(issue);
+        world.answer("carol", issue, &format!("@innkeeper approve {digest}")).await;
+        let on = |index: usize| world.hosts[index].machines().len();
+        assert_eq!((on(0), on(1)), (1, 1), "6, then 5 against 4");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_machine_stays_on_the_host_that_was_chosen_for_it() {
     scenario_in(two_hosts(), async |world: &mut World| {
         world.hosts[0].has_memory(3 * 1024);

@@ -3,6 +3,7 @@
 //! names them together.
 
 pub mod clock;
+pub mod finding;
 pub mod forge;
 pub mod hooks;
 pub mod intake;

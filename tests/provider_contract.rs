@@ -12,10 +12,7 @@ use innkeeper::{
     app::system::{SystemClock, SystemEntropy},
     identity::{LeaseId, MachineName},
     machine::{ExtraDisk, Keep, MachineKey, MachineOrder, Power},
-    ports::{
-        Verdict,
-        provider::{Grade, Provider},
-    },
+    ports::{Verdict, finding::Grade, provider::Provider},
     provider::libvirt::{Libvirt, Settings},
     quantity::Mebibytes,
 };

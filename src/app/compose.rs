@@ -25,10 +25,11 @@ use crate::{
     notice::render::Renderer,
     ports::{
         clock::{Clock, Entropy as _},
+        finding::Finding,
         forge::Forge,
         hooks::HookRunner,
         intake::Hooks,
-        provider::{Finding, Provider},
+        provider::Provider,
         store::Store,
     },
     store::sqlite::Sqlite,

@@ -21,7 +21,7 @@ use crate::{
     config::{self, Config},
     cookbook::diagnostic::nearest,
     identity::ProviderName,
-    ports::provider::{Finding, Grade},
+    ports::finding::{Finding, Grade},
 };
 
 #[derive(Debug, Args)]
@@ -166,7 +166,7 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::{Check, carry_out};
-    use crate::ports::provider::{Finding, Grade};
+    use crate::ports::finding::{Finding, Grade};
 
     fn check(title: &str, work: impl Future<Output = Vec<Finding>> + Send + 'static) -> Check {
         Check { title: title.to_owned(), limit: Duration::from_millis(20), work: work.boxed() }

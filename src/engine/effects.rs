@@ -23,6 +23,7 @@ use crate::{
     notice::{Reply, markdown::Markdown, marker::Marker, news::LeaseNews},
     ports::{
         PortError, Verdict,
+        forge::Audience,
         provider::Provider,
         store::{Actor, Change, ClaimedEffect, CommitError, EffectKind},
     },
@@ -166,7 +167,7 @@ impl Engine {
                 return Ok(note.id);
             }
         }
-        forge.post_note(issue, &body.marked(marker)).await
+        forge.post_note(issue, &body.marked(marker), Audience::Everyone).await
     }
 
     // --- machines

@@ -19,7 +19,11 @@ use crate::{
         sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
     },
     policy::Need,
-    ports::{PortError, Verdict, forge::IssueUpdate, store::CommitError},
+    ports::{
+        PortError, Verdict,
+        forge::{Audience, IssueUpdate},
+        store::CommitError,
+    },
     request::{WaitsOn, lifecycle::State as RequestState},
     violation::Violation,
 };
@@ -123,11 +127,11 @@ impl Engine {
             Some(note) => match forge.edit_note(desk.reference(), note.id, &body).await {
                 Ok(()) => note.id,
                 Err(error) if error.verdict == Verdict::Missing => {
-                    forge.post_note(desk.reference(), &body).await?
+                    forge.post_note(desk.reference(), &body, Audience::Everyone).await?
                 }
                 Err(error) => return Err(error.into()),
             },
-            None => forge.post_note(desk.reference(), &body).await?,
+            None => forge.post_note(desk.reference(), &body, Audience::Everyone).await?,
         };
         self.delete_doubles(desk, note, &Marker::Sticky).await?;
         if draft.request.value.sticky != Some(note) {
@@ -167,7 +171,8 @@ impl Engine {
             .filter(|label| *label != wanted && has(label))
             .map(str::to_owned)
             .collect();
-        if !draft.leases.is_empty() {
+        let abilities = self.forge(&desk.reference().forge)?.abilities();
+        if abilities.due_dates && !draft.leases.is_empty() {
             let due = Self::next_end(draft).map(|(_, at)| self.calendar.due_date(at));
             if due != desk.issue.due_date {
                 update.due_date = Some(due);

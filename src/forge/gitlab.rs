@@ -7,6 +7,7 @@ mod endpoints;
 mod entities;
 mod errors;
 mod pages;
+mod pages_of_people;
 mod poll;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub mod webhook;
 use std::{fmt::Display, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use gitlab::api::{
     self, ApiError, AsyncQuery as _,
     common::SortOrder,
@@ -33,7 +35,7 @@ use url::Url;
 
 pub use self::transport::{Traffic, TransportError};
 use self::{
-    endpoints::{AnyGroupMember, SshKeys, UpdateIssue},
+    endpoints::{AnyGroupMember, Awards, GroupProjects, OwnToken, SshKeys, UpdateIssue},
     entities::{Account, Member, Posted, SshKey},
     transport::Transport,
 };
@@ -45,7 +47,11 @@ use crate::{
     ports::{
         PortError, Verdict,
         clock::Clock,
-        forge::{Discussion, Forge, Issue, IssueUpdate, Standing, UpdatedIssue},
+        finding::Finding,
+        forge::{
+            Abilities, Audience, Discussion, Forge, Issue, IssueUpdate, ListedProject, Reaction,
+            Standing, UpdatedIssue, Wanted,
+        },
     },
 };
 
@@ -184,6 +190,18 @@ fn found<T>(result: Result<T, PortError>) -> Result<Option<T>, PortError> {
 
 #[async_trait]
 impl Forge for GitLab {
+    fn abilities(&self) -> Abilities {
+        Abilities { due_dates: true, confidential_issues: true, team_notes: true }
+    }
+
+    fn note_page(&self, issue_page: &str, note: NoteId) -> String {
+        format!("{issue_page}#note_{note}")
+    }
+
+    fn new_issue_page(&self, issue_page: &str, template: &str) -> String {
+        pages_of_people::new_issue(issue_page, template)
+    }
+
     async fn own_account(&self) -> Result<Person, PortError> {
         let failed = self.failed(format!("ask {} who we are", self.name));
         let endpoint = match CurrentUser::builder().build() {
@@ -226,6 +244,21 @@ impl Forge for GitLab {
         .await
         .map_err(self.failed(format!("read the comments of {issue}")))?;
         Ok(entities::Note::into_discussion(notes))
+    }
+
+    async fn moved_to(&self, _issue: &IssueRef) -> Result<Option<IssueRef>, PortError> {
+        Ok(None)
+    }
+
+    async fn reactions(
+        &self,
+        issue: &IssueRef,
+        note: Option<NoteId>,
+    ) -> Result<Vec<Reaction>, PortError> {
+        let awards: Vec<entities::Award> = pages::all(&self.transport, &Awards { issue, note })
+            .await
+            .map_err(self.failed(format!("read the emoji on {issue}")))?;
+        Ok(awards.into_iter().map(entities::Award::into_port).collect())
     }
 
     async fn issues_updated_since(
@@ -285,17 +318,20 @@ impl Forge for GitLab {
         Ok(self.issue_of(project, filed))
     }
 
-    async fn post_note(&self, issue: &IssueRef, body: &Markdown) -> Result<NoteId, PortError> {
+    async fn post_note(
+        &self,
+        issue: &IssueRef,
+        body: &Markdown,
+        audience: Audience,
+    ) -> Result<NoteId, PortError> {
         let doing = format!("post a comment on {issue}");
         let posted: Posted = async {
-            CreateIssueNote::builder()
-                .project(issue.project.0)
-                .issue(issue.number.0)
-                .body(body.as_str())
-                .build()
-                .map_err(TransportError::request)?
-                .query_async(&self.transport)
-                .await
+            let mut endpoint = CreateIssueNote::builder();
+            endpoint.project(issue.project.0).issue(issue.number.0).body(body.as_str());
+            if audience == Audience::Team {
+                endpoint.internal(true);
+            }
+            endpoint.build().map_err(TransportError::request)?.query_async(&self.transport).await
         }
         .await
         .map_err(self.failed(&doing))?;
@@ -415,5 +451,29 @@ impl Forge for GitLab {
             .map_err(self.failed(format!("read the SSH keys of account {who}")))?;
         let now = self.clock.now();
         Ok(keys.into_iter().filter(|key| key.signs_in(now)).map(|key| key.key).collect())
+    }
+
+    async fn projects_of(&self, group: &str) -> Result<Vec<ListedProject>, PortError> {
+        let listed: Vec<entities::ListedProject> =
+            pages::all(&self.transport, &GroupProjects { group })
+                .await
+                .map_err(self.failed(format!("list the projects of group `{group}`")))?;
+        let project = |listed: entities::ListedProject| ListedProject {
+            id: ProjectId(listed.id),
+            path: listed.path_with_namespace,
+        };
+        Ok(listed.into_iter().map(project).collect())
+    }
+
+    async fn credential_ends(&self) -> Result<Option<NaiveDate>, PortError> {
+        let token: entities::Token = OwnToken
+            .query_async(&self.transport)
+            .await
+            .map_err(self.failed(format!("ask {} about our token", self.name)))?;
+        Ok(token.expires_at)
+    }
+
+    async fn examine(&self, _wanted: &Wanted) -> Vec<Finding> {
+        Vec::new()
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::NaiveDate;
 
-use super::PortError;
+use super::{PortError, finding::Finding};
 use crate::{
     cookbook::Principal,
     identity::{IssueRef, NoteId, Person, ProjectId, Timestamp, UserId},
@@ -18,6 +18,16 @@ use crate::{
 /// [`Verdict::Retry`](super::Verdict::Retry).
 #[async_trait]
 pub trait Forge: Send + Sync {
+    /// What this forge has that others lack.
+    fn abilities(&self) -> Abilities;
+
+    /// The address of a comment, for people, from that of its issue.
+    fn note_page(&self, issue_page: &str, note: NoteId) -> String;
+
+    /// Where people file another issue from this template, from the address of
+    /// an issue in the same project.
+    fn new_issue_page(&self, issue_page: &str, template: &str) -> String;
+
     /// The account we act as. Its own notes and events are ignored.
     async fn own_account(&self) -> Result<Person, PortError>;
 
@@ -28,9 +38,20 @@ pub trait Forge: Send + Sync {
     /// `Missing` when it was deleted, moved away, or is hidden from us.
     async fn issue(&self, issue: &IssueRef) -> Result<Issue, PortError>;
 
+    /// Where an issue went that is `Missing`; `None` if it did not go
+    /// anywhere, or to where we cannot see it.
+    async fn moved_to(&self, issue: &IssueRef) -> Result<Option<IssueRef>, PortError>;
+
     /// All comments, ours included, and the names of those who edited the
     /// description; oldest first, every page.
     async fn discussion(&self, issue: &IssueRef) -> Result<Discussion, PortError>;
+
+    /// The emoji people put on an issue, or on a comment.
+    async fn reactions(
+        &self,
+        issue: &IssueRef,
+        note: Option<NoteId>,
+    ) -> Result<Vec<Reaction>, PortError>;
 
     /// Issues of a project changed at or after `since`, oldest change first,
     /// every page, open and closed.
@@ -54,7 +75,17 @@ pub trait Forge: Send + Sync {
     ) -> Result<Issue, PortError>;
 
     /// Posts a comment and returns its id. Not idempotent.
-    async fn post_note(&self, issue: &IssueRef, body: &Markdown) -> Result<NoteId, PortError>;
+    ///
+    /// # Errors
+    ///
+    /// `GiveUp` for [`Audience::Team`] on a forge without such comments:
+    /// what is meant for a few is never shown to all instead.
+    async fn post_note(
+        &self,
+        issue: &IssueRef,
+        body: &Markdown,
+        audience: Audience,
+    ) -> Result<NoteId, PortError>;
 
     /// Replaces a comment of ours.
     ///
@@ -71,7 +102,8 @@ pub trait Forge: Send + Sync {
     /// Deletes a comment of ours. A comment that is gone already is fine.
     async fn delete_note(&self, issue: &IssueRef, note: NoteId) -> Result<(), PortError>;
 
-    /// Changes labels, due date and open/closed together. Only what is named changes.
+    /// Changes labels, due date, confidentiality and open/closed together. Only
+    /// what is named changes; what the forge has not got is left out.
     async fn update_issue(&self, issue: &IssueRef, update: &IssueUpdate) -> Result<(), PortError>;
 
     /// The active account with this username; `None` when there is none, or it
@@ -93,6 +125,69 @@ pub trait Forge: Send + Sync {
 
     /// The SSH public keys of an account.
     async fn ssh_keys(&self, who: UserId) -> Result<Vec<String>, PortError>;
+
+    /// The projects of a group, those of its subgroups included.
+    async fn projects_of(&self, group: &str) -> Result<Vec<ListedProject>, PortError>;
+
+    /// How long what we sign in with is valid; `None` if it does not end, or
+    /// renews itself.
+    async fn credential_ends(&self) -> Result<Option<NaiveDate>, PortError>;
+
+    /// Looks whether everything is as it has to be: that it can be reached and
+    /// knows us, what we may do there, whether those who decide can be found.
+    /// Never fails: what cannot be found out is a finding.
+    async fn examine(&self, wanted: &Wanted) -> Vec<Finding>;
+}
+
+/// What some forges have and others lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// Issues have due dates.
+    pub due_dates: bool,
+    /// Issues can be hidden from all but members.
+    pub confidential_issues: bool,
+    /// Comments can be hidden from all but members.
+    pub team_notes: bool,
+}
+
+/// Who can read a comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody who can read the issue.
+    Everyone,
+    /// Members of the project who tend its issues.
+    Team,
+}
+
+/// What the configuration and the cookbooks want of a forge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The projects whose issues are looked at.
+    pub projects: Vec<ProjectId>,
+    /// The groups all of whose projects are.
+    pub groups: Vec<String>,
+    /// Who decides, by configuration and cookbooks.
+    pub deciders: Vec<Principal>,
+    /// Whether some cookbook makes its issues confidential.
+    pub confidential: bool,
+}
+
+/// A project, as a group lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedProject {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its full path, e.g. `tpo/tpa/team`.
+    pub path: String,
+}
+
+/// An emoji somebody put on something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    /// Who.
+    pub by: Person,
+    /// Its name as GitLab has it, e.g. `thumbsup`.
+    pub emoji: String,
 }
 
 /// How much a membership must be worth.
@@ -119,6 +214,9 @@ pub struct Issue {
     pub description: String,
     /// Who filed it.
     pub author: Person,
+    /// Whether that account is nobody's: a token's, or the one in whose name
+    /// mail from outside is filed.
+    pub by_bot: bool,
     /// Whether it is open.
     pub open: bool,
     /// Its labels.
@@ -127,6 +225,8 @@ pub struct Issue {
     pub due_date: Option<NaiveDate>,
     /// Whether only members can see it.
     pub confidential: bool,
+    /// How many approving emoji it bears, as far as that is told with it.
+    pub thumbs_up: u64,
     /// Its page.
     pub web_url: String,
     /// When it was last changed.
@@ -168,7 +268,7 @@ pub struct Note {
     pub created_at: Timestamp,
 }
 
-/// A change to an issue's labels, due date and state.
+/// A change to an issue's labels, due date, confidentiality and state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IssueUpdate {
     /// Labels to put on.
@@ -177,6 +277,8 @@ pub struct IssueUpdate {
     pub remove_labels: Vec<String>,
     /// `Some(None)` clears the due date.
     pub due_date: Option<Option<NaiveDate>>,
+    /// Hide it from all but members, or show it to all.
+    pub confidential: Option<bool>,
     /// Open or close it.
     pub open: Option<bool>,
 }

@@ -46,7 +46,8 @@ use crate::{
     machine::{Capacity, Keep, Machine, MachineKey, MachineOrder},
     ports::{
         PortError,
-        provider::{Finding, Provider, Wanted},
+        finding::Finding,
+        provider::{Provider, Wanted},
     },
 };
 

@@ -55,7 +55,8 @@ use crate::{
     ports::{
         PortError,
         clock::{Clock, Entropy},
-        provider::{Finding, Provider, Wanted},
+        finding::Finding,
+        provider::{Provider, Wanted},
     },
 };
 

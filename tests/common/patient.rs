@@ -9,7 +9,8 @@ use innkeeper::{
     machine::{Capacity, Keep, Machine, MachineKey, MachineOrder},
     ports::{
         PortError, Verdict,
-        provider::{Finding, Provider, Wanted},
+        finding::Finding,
+        provider::{Provider, Wanted},
     },
 };
 

@@ -13,10 +13,7 @@ use std::{path::PathBuf, process::Command, sync::Arc, time::Duration};
 use innkeeper::{
     identity::{LeaseId, MachineName},
     machine::{Keep, MachineOrder, Power},
-    ports::{
-        Verdict,
-        provider::{Grade, Provider},
-    },
+    ports::{Verdict, finding::Grade, provider::Provider},
     provider::ganeti::{Ganeti, Settings, Trust},
     quantity::Mebibytes,
 };

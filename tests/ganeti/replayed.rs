@@ -8,7 +8,8 @@ use innkeeper::{
     machine::{Bandwidth, ExtraDisk, Firmware, Keep, MachineOrder, Power},
     ports::{
         PortError, Verdict,
-        provider::{Grade, Provider, Wanted},
+        finding::Grade,
+        provider::{Provider, Wanted},
     },
     provider::ganeti::{Ganeti, Settings, Trust},
     quantity::Mebibytes,

@@ -14,10 +14,7 @@ use std::time::Duration;
 
 use innkeeper::{
     machine::{Firmware, Keep, MachineOrder, Power},
-    ports::{
-        Verdict,
-        provider::{Grade, Provider as _},
-    },
+    ports::{Verdict, finding::Grade, provider::Provider as _},
     provider::libvirt::Settings,
     quantity::Mebibytes,
 };
@@ -187,7 +184,7 @@ async fn a_good_host_is_found_to_be_good() {
 }
 
 #[expect(clippy::print_stdout, reason = "for whoever watches the test")]
-fn println_finding(finding: &innkeeper::ports::provider::Finding) {
+fn println_finding(finding: &innkeeper::ports::finding::Finding) {
     println!(
         "{:?}: {} ({})",
         finding.grade,

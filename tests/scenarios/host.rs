@@ -12,7 +12,8 @@ use innkeeper::{
     machine::{Capacity, Keep, Machine, MachineKey, MachineOrder, Power},
     ports::{
         PortError,
-        provider::{Finding, Provider, Wanted},
+        finding::Finding,
+        provider::{Provider, Wanted},
     },
 };
 use uuid::Uuid;

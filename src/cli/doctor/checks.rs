@@ -14,8 +14,9 @@ use crate::{
     ports::{
         PortError,
         clock::Clock as _,
+        finding::{Finding, Grade},
         forge::{Forge, Standing},
-        provider::{Finding, Grade, Provider, Wanted},
+        provider::{Provider, Wanted},
     },
 };
 

@@ -4,11 +4,14 @@ use std::borrow::Cow;
 
 use gitlab::api::{
     common::path_escaped,
-    endpoint_prelude::{BodyError, Endpoint, Method, Pageable},
+    endpoint_prelude::{BodyError, Endpoint, Method, Pageable, QueryParams},
 };
 use serde_json::{Map, Value};
 
-use crate::{identity::IssueRef, ports::forge::IssueUpdate};
+use crate::{
+    identity::{IssueRef, NoteId},
+    ports::forge::IssueUpdate,
+};
 
 /// Whether one account is a member of a group, inherited and invited included.
 /// The crate knows this for projects only.
@@ -44,7 +47,72 @@ impl Endpoint for SshKeys {
 
 impl Pageable for SshKeys {}
 
-/// Labels, due date and state in one request; the crate cannot clear a due date.
+/// The projects of a group and of its subgroups, without those only shared
+/// with it. The crate cannot leave archived ones out of both.
+pub(super) struct GroupProjects<'a> {
+    pub(super) group: &'a str,
+}
+
+impl Endpoint for GroupProjects<'_> {
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        format!("groups/{}/projects", path_escaped(self.group)).into()
+    }
+
+    fn parameters(&self) -> QueryParams<'_> {
+        let mut parameters = QueryParams::default();
+        parameters
+            .push("include_subgroups", true)
+            .push("with_shared", false)
+            .push("archived", false)
+            .push("simple", true);
+        parameters
+    }
+}
+
+impl Pageable for GroupProjects<'_> {}
+
+/// What is known about the token in use.
+pub(super) struct OwnToken;
+
+impl Endpoint for OwnToken {
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        "personal_access_tokens/self".into()
+    }
+}
+
+/// The emoji on an issue, or on a note of it.
+pub(super) struct Awards<'a> {
+    pub(super) issue: &'a IssueRef,
+    pub(super) note: Option<NoteId>,
+}
+
+impl Endpoint for Awards<'_> {
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        let IssueRef { project, number, .. } = self.issue;
+        match self.note {
+            None => format!("projects/{project}/issues/{number}/award_emoji").into(),
+            Some(note) => {
+                format!("projects/{project}/issues/{number}/notes/{note}/award_emoji").into()
+            }
+        }
+    }
+}
+
+impl Pageable for Awards<'_> {}
+
+/// Labels, due date, confidentiality and state in one request; the crate cannot clear a due date.
 pub(super) struct UpdateIssue<'a> {
     pub(super) issue: &'a IssueRef,
     pub(super) update: &'a IssueUpdate,
@@ -52,7 +120,7 @@ pub(super) struct UpdateIssue<'a> {
 
 impl UpdateIssue<'_> {
     fn fields(&self) -> Map<String, Value> {
-        let IssueUpdate { add_labels, remove_labels, due_date, open } = self.update;
+        let IssueUpdate { add_labels, remove_labels, due_date, confidential, open } = self.update;
         let mut fields = Map::new();
         let mut set = |name: &str, value: Value| {
             fields.insert(name.to_owned(), value);
@@ -65,6 +133,9 @@ impl UpdateIssue<'_> {
         }
         if let Some(date) = due_date {
             set("due_date", date.map_or(Value::Null, |date| date.to_string().into()));
+        }
+        if let Some(confidential) = confidential {
+            set("confidential", (*confidential).into());
         }
         if let Some(open) = open {
             set("state_event", if *open { "reopen" } else { "close" }.into());

@@ -82,6 +82,8 @@ pub(super) struct Issue {
     confidential: bool,
     web_url: String,
     updated_at: Timestamp,
+    #[serde(default)]
+    upvotes: u64,
     /// Set when the issue went to another project; what remains is a stub.
     pub(super) moved_to_id: Option<u64>,
 }
@@ -92,11 +94,13 @@ impl Issue {
             reference,
             title: self.title,
             description: self.description.unwrap_or_default(),
+            by_bot: self.author.is_automated(),
             author: self.author.person(),
             open: self.state != "closed",
             labels: self.labels,
             due_date: self.due_date,
             confidential: self.confidential,
+            thumbs_up: self.upvotes,
             web_url: self.web_url,
             updated_at: self.updated_at,
         }
@@ -197,6 +201,32 @@ impl SshKey {
         self.expires_at.is_none_or(|last| last > now)
             && self.usage_type.as_deref() != Some("signing")
     }
+}
+
+/// An emoji on an issue or note.
+#[derive(Debug, Deserialize)]
+pub(super) struct Award {
+    name: String,
+    user: Account,
+}
+
+impl Award {
+    pub(super) fn into_port(self) -> forge::Reaction {
+        forge::Reaction { by: self.user.person(), emoji: self.name }
+    }
+}
+
+/// A project in a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct ListedProject {
+    pub(super) id: u64,
+    pub(super) path_with_namespace: String,
+}
+
+/// What is known about a token.
+#[derive(Debug, Deserialize)]
+pub(super) struct Token {
+    pub(super) expires_at: Option<NaiveDate>,
 }
 
 #[cfg(test)]

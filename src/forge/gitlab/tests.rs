@@ -19,7 +19,7 @@ use crate::{
     ports::{
         PortError, Verdict,
         clock::Clock,
-        forge::{Forge as _, IssueUpdate, Standing},
+        forge::{Audience, Forge as _, IssueUpdate, Standing},
     },
 };
 
@@ -143,7 +143,7 @@ async fn every_bad_answer_has_its_verdict() {
 async fn a_server_that_hangs_resets_or_stops_in_the_middle_is_asked_again_later() {
     let script = Script::start([Answer::Silence]).await;
     let gitlab = gitlab_at(script.url.clone(), Duration::from_millis(100));
-    let error = gitlab.post_note(&issue(), &text("Hello")).await.unwrap_err();
+    let error = gitlab.post_note(&issue(), &text("Hello"), Audience::Everyone).await.unwrap_err();
     assert_eq!(error.verdict, Verdict::Retry { after: None });
     assert_eq!(error.to_string(), "could not post a comment on gitlab:7#3");
 
@@ -197,7 +197,7 @@ async fn reads_follow_redirects_on_the_same_origin_and_nobody_else_sees_the_toke
 async fn writes_follow_no_redirect_and_circles_end() {
     let here = "/gitlab/api/v4/projects/8/issues/3/notes";
     let (gitlab, script) = scripted([reply_with(301, "Location", here, "")]).await;
-    let error = gitlab.post_note(&issue(), &text("Hello")).await.unwrap_err();
+    let error = gitlab.post_note(&issue(), &text("Hello"), Audience::Everyone).await.unwrap_err();
     assert_eq!(error.verdict, Verdict::GiveUp);
     assert_eq!(script.seen().len(), 1);
 
@@ -297,7 +297,8 @@ async fn a_comment_is_posted_edited_and_deleted() {
         reply(404, r#"{"message":"404 Note Not Found"}"#),
     ])
     .await;
-    let note = gitlab.post_note(&issue(), &text("Hello & welcome")).await.unwrap();
+    let note =
+        gitlab.post_note(&issue(), &text("Hello & welcome"), Audience::Everyone).await.unwrap();
     assert_eq!(note, NoteId(41));
     gitlab.edit_note(&issue(), note, &text("Bye")).await.unwrap();
     gitlab.delete_note(&issue(), note).await.unwrap();
@@ -319,7 +320,7 @@ async fn a_comment_is_posted_edited_and_deleted() {
 async fn a_text_of_quick_actions_alone_is_an_error_and_not_a_comment() {
     let eaten = json!({"commands_changes": {"state_event": "close"}, "summary": ["Closed"]});
     let (gitlab, _script) = scripted([reply_json(202, &eaten)]).await;
-    let error = gitlab.post_note(&issue(), &text("/close")).await.unwrap_err();
+    let error = gitlab.post_note(&issue(), &text("/close"), Audience::Everyone).await.unwrap_err();
     assert_eq!(error.verdict, Verdict::GiveUp);
     assert!(error.chain().contains("quick actions"), "{}", error.chain());
 }
@@ -335,6 +336,7 @@ async fn an_update_names_only_what_changes_and_an_empty_one_is_not_sent() {
         remove_labels: vec!["vm::pending".to_owned()],
         due_date: Some(Some("2026-12-05".parse().unwrap())),
         open: Some(false),
+        ..IssueUpdate::default()
     };
     gitlab.update_issue(&issue(), &update).await.unwrap();
     let clear = IssueUpdate { due_date: Some(None), ..IssueUpdate::default() };

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     machine::Firmware,
-    ports::provider::{Finding, Wanted},
+    ports::{finding::Finding, provider::Wanted},
 };
 use tokio::time::Instant;
 

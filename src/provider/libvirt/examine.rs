@@ -7,10 +7,7 @@ use super::{
 };
 use crate::{
     machine::{Capacity, Firmware},
-    ports::{
-        PortError,
-        provider::{Finding, Wanted},
-    },
+    ports::{PortError, finding::Finding, provider::Wanted},
     quantity::Mebibytes,
 };
 

@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::Sqlit
 
 use super::{Sqlite, audit, failure::Doing, open::MIGRATOR};
 use crate::{
-    ports::{PortError, provider::Finding},
+    ports::{PortError, finding::Finding},
     store::audit_chain,
 };
 
@@ -112,7 +112,7 @@ async fn audit_log(database: &mut SqliteConnection) -> sqlx::Result<Finding> {
 mod tests {
     use super::Sqlite;
     use crate::ports::{
-        provider::Grade,
+        finding::Grade,
         store::{Actor, AuditNote, Change, Store as _},
     };
 

@@ -30,6 +30,7 @@ mod pages;
 mod payload;
 mod people;
 pub mod quick_actions;
+mod record;
 pub mod references;
 mod state;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod tests;
 mod world;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -58,6 +60,7 @@ pub use self::world::{
 use self::connection::{CuttableListener, Scissors};
 use self::faults::Faults;
 use self::hooks::HookQueue;
+use self::record::Recorder;
 use self::state::State;
 use crate::ports::clock::Clock;
 
@@ -82,6 +85,9 @@ pub struct Options {
     /// What the pages' "move the clock ahead a day" does; without it, there is
     /// no such button.
     pub advance: Option<Advance>,
+    /// A file every exchange at the API is appended to, as a line of JSON
+    /// without tokens. Planned faults are left out.
+    pub record: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -92,6 +98,7 @@ impl Default for Options {
             hook_time_out: Duration::from_secs(10),
             disable_failing_hooks: true,
             advance: None,
+            record: None,
         }
     }
 }
@@ -102,6 +109,7 @@ struct Shared {
     state: Arc<Mutex<State>>,
     faults: Arc<Faults>,
     options: Arc<Options>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Shared {
@@ -124,7 +132,8 @@ impl Rehearsal {
     ///
     /// # Errors
     ///
-    /// When the listener does not know its own address.
+    /// When the listener does not know its own address, or the record cannot
+    /// be written.
     pub fn start(
         listener: TcpListener,
         world: World,
@@ -139,7 +148,8 @@ impl Rehearsal {
         let state = Arc::new(Mutex::new(State::new(world, base_url.clone(), clock, queue)));
         let deliverer =
             tokio::spawn(hooks::deliver(Arc::clone(&state), numbers, options.hook_time_out));
-        let shared = Shared { state, faults: Arc::default(), options: Arc::new(options) };
+        let recorder = options.record.as_deref().map(Recorder::open).transpose()?.map(Arc::new);
+        let shared = Shared { state, faults: Arc::default(), options: Arc::new(options), recorder };
         let router = api::router(&shared).merge(pages::router(&shared)).with_state(shared.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {

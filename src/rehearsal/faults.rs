@@ -11,9 +11,10 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::Shared;
 use super::connection::Scissors;
+use super::record::Asked;
 
 /// No request or answer here is larger.
-const BODY_BYTES: usize = 32 << 20;
+pub(super) const BODY_BYTES: usize = 32 << 20;
 
 /// What goes wrong.
 #[derive(Clone, Debug)]
@@ -186,9 +187,16 @@ pub(super) async fn stand_between(
         status: None,
     };
     let trouble = shared.faults.strike(&received.method, &received.path);
+    let recording = shared.recorder.as_deref().map(|to| (to, Asked::of(&parts, &bytes)));
     let request = Request::from_parts(parts, Body::from(bytes));
     let response = match trouble {
-        None => Some(next.run(request).await),
+        None => {
+            let response = next.run(request).await;
+            Some(match recording {
+                Some((recorder, asked)) => recorder.record(asked, response).await,
+                None => response,
+            })
+        }
         Some(Trouble::Delay(delay)) => {
             tokio::time::sleep(delay).await;
             Some(next.run(request).await)

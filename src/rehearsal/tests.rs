@@ -3,6 +3,7 @@
 mod api;
 mod faults;
 mod pages;
+mod record;
 mod webhooks;
 
 use std::sync::{Arc, Mutex};

@@ -12,7 +12,7 @@ PACKAGES := pkg-config libvirt-dev gcc libc6-dev make
 export INSTA_UPDATE := no
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lints tests documentation story test-contract test-real check-setup
+.PHONY: help demo test format lints tests documentation story test-contract test-faults test-real check-setup
 # One cargo at a time: they would only wait for each other.
 .NOTPARALLEL:
 
@@ -38,6 +38,9 @@ documentation: check-setup ## The documentation builds, and its links lead somew
 
 story: check-setup ## The whole life of a machine, played in the terminal
 	$(CARGO) run --locked --quiet -- demo --story
+
+test-faults: check-setup ## Every kind of trouble at every call to the forge, a life each (minutes)
+	$(CARGO) test --locked --test scenarios matrix:: -- --ignored --nocapture
 
 test-contract: check-setup ## What is asked of forges, against their own API descriptions (SPEC=folder; Node 18)
 	CARGO='$(CARGO)' SPEC='$(SPEC)' RECORD='$(RECORD)' PRISM='$(PRISM)' tests/contract/run.sh

@@ -25,6 +25,7 @@ mod poll;
 mod rights;
 mod room;
 mod sweep;
+mod told;
 mod view;
 
 use std::{
@@ -113,6 +114,7 @@ pub struct Engine {
     cookbooks: RwLock<Arc<Cookbooks>>,
     accounts: Mutex<BTreeMap<ForgeName, Person>>,
     inspection: Mutex<Inspection>,
+    told: told::Told,
 }
 
 /// Whether a turn found something to do.
@@ -142,6 +144,7 @@ impl Engine {
             cookbooks: RwLock::new(Arc::new(cookbooks)),
             accounts: Mutex::default(),
             inspection: Mutex::default(),
+            told: told::Told::default(),
         }
     }
 

@@ -59,7 +59,10 @@ impl Engine {
             Task::Lease(lease, step) => self.act(effect, *lease, step).await,
         };
         match outcome {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.log_end(&thing(effect));
+                Ok(())
+            }
             // The lease moved meanwhile: the effect is performed again, which is
             // idempotent, or is found to be overtaken. If somebody else took it
             // over, this changes nothing.
@@ -345,10 +348,7 @@ impl Engine {
             Verdict::Retry { .. } | Verdict::Missing | Verdict::GiveUp => {}
         }
         let chain = error.chain();
-        tracing::warn!(
-            effect = effect.id, key = effect.key, attempts = effect.attempts, error = %chain,
-            "an effect failed"
-        );
+        self.log_failure(&self.side(&effect.task).await?, &thing(effect), error);
         let now = self.now();
         let is_comment =
             !matches!(&effect.task, Task::Lease(_, step) if !matches!(step, Effect::Tell(_)));
@@ -358,6 +358,11 @@ impl Engine {
             _ => false,
         };
         if hopeless {
+            self.log_end(&thing(effect));
+            tracing::error!(
+                effect = effect.id, key = effect.key, error = %chain,
+                "given up: a comment was not posted"
+            );
             return self.store().bury_effect(effect, now, &chain).await;
         }
         let wait = match error.verdict {
@@ -371,6 +376,21 @@ impl Engine {
             }
         }
         self.store().postpone_effect(effect, now + wait, &chain).await
+    }
+
+    /// The forge or provider a task is for.
+    async fn side(&self, task: &Task) -> Result<String, PortError> {
+        Ok(match task {
+            Task::Reply(request, _) => {
+                let request = self.store().request(*request).await?;
+                request.map(|request| request.value.issue.forge.to_string())
+            }
+            Task::Lease(lease, step) => self.store().lease(*lease).await?.map(|lease| match step {
+                Effect::Tell(_) => lease.value.issue.forge.to_string(),
+                _ => lease.value.provider.to_string(),
+            }),
+        }
+        .unwrap_or_default())
     }
 
     /// A step that takes long has begun: how far it got is shown, and it goes
@@ -504,6 +524,11 @@ impl Engine {
             Some((draft, lease))
         }))
     }
+}
+
+/// What tells an effect's failures from all others.
+fn thing(effect: &ClaimedEffect) -> String {
+    format!("effect {} ({})", effect.id, effect.key)
 }
 
 /// The news as they are still true, or `None` if they are not.

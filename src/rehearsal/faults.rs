@@ -39,6 +39,12 @@ pub enum Trouble {
     ResetBefore,
     /// It happens, and then the connection is cut before any answer.
     ResetAfter,
+    /// No answer comes, however long one waits; nothing happens.
+    SilenceBefore,
+    /// It happens, and no answer comes.
+    SilenceAfter,
+    /// It happens, and the answer has no body.
+    EmptyBody,
     /// It happens, and the first half of the answer arrives as if whole.
     TruncatedJson,
 }
@@ -214,7 +220,18 @@ pub(super) async fn stand_between(
             next.run(request).await;
             None
         }
-        Some(Trouble::TruncatedJson) => Some(halve(next.run(request).await).await),
+        Some(Trouble::TruncatedJson) => {
+            Some(shortened(next.run(request).await, |length| length / 2).await)
+        }
+        Some(Trouble::EmptyBody) => Some(shortened(next.run(request).await, |_| 0).await),
+        Some(trouble @ (Trouble::SilenceBefore | Trouble::SilenceAfter)) => {
+            if matches!(trouble, Trouble::SilenceAfter) {
+                next.run(request).await;
+            }
+            shared.faults.book().received.push(received);
+            // Until the other side has hung up.
+            return std::future::pending().await;
+        }
     };
     received.status = response.as_ref().map(|response| response.status().as_u16());
     shared.faults.book().received.push(received);
@@ -238,11 +255,11 @@ fn answer(status: u16, headers: Vec<(&'static str, String)>, body: String) -> Re
     response
 }
 
-async fn halve(response: Response) -> Response {
+async fn shortened(response: Response, to: fn(usize) -> usize) -> Response {
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     let mut bytes = to_bytes(body, BODY_BYTES).await.unwrap_or_default();
-    bytes.truncate(bytes.len() / 2);
+    bytes.truncate(to(bytes.len()));
     Response::from_parts(parts, Body::from(bytes))
 }
 

@@ -130,7 +130,7 @@ async fn a_fault_that_lasts_is_told_once_however_many_issues_meet_it_and_once_wh
                 world.read_until(issue, answer);
             }
         });
-        let ((), log) = logged(Level::INFO, story).await;
+        let ((), log) = Box::pin(logged(Level::INFO, story)).await;
         let count = |words: &str| log.iter().filter(|line| line.contains(words)).count();
         assert!((1..=*most).contains(&count("told once while it lasts")), "{name}: {log:#?}");
         assert_eq!(

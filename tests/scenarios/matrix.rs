@@ -163,7 +163,7 @@ struct Lived {
 
 /// Lives once, with one fault.
 async fn lived(fault: Option<Fault>) -> Lived {
-    let ((end, requests), log) = logged(Level::INFO, lived_through(fault)).await;
+    let ((end, requests), log) = logged(Level::INFO, Box::pin(lived_through(fault))).await;
     Lived { end, requests, log }
 }
 

@@ -36,7 +36,12 @@ use std::{
 
 use chrono::TimeDelta;
 
-pub use self::{inspect::Inspection, outage::HEARTBEAT, sweep::SweepReport, view::Labels};
+pub use self::{
+    inspect::Inspection,
+    outage::{HEARTBEAT, forge_moment},
+    sweep::SweepReport,
+    view::Labels,
+};
 use crate::{
     calendar::Calendar,
     cookbook::{Cookbooks, Principal},
@@ -224,6 +229,11 @@ impl Engine {
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// The forges' names.
+    pub fn forges(&self) -> impl Iterator<Item = &ForgeName> {
+        self.ports.forges.keys()
     }
 
     /// The moment it is.

@@ -18,8 +18,12 @@ const TOLD: TimeDelta = TimeDelta::days(30);
 /// From when on it is an error, and `status` is not well.
 pub const URGENT: TimeDelta = TimeDelta::days(7);
 
-/// The moment the credential of a forge ends, where that is known. One that
-/// does not end is [`Timestamp::MAX_UTC`].
+/// Stands for never, in the year 2262: no credential is made for so long. Whole
+/// milliseconds, as the store keeps them.
+pub const ENDLESS: Timestamp = Timestamp::from_timestamp_nanos(i64::MAX / 1_000_000 * 1_000_000);
+
+/// The moment the credential of a forge ends, where that is known; [`ENDLESS`]
+/// if it does not.
 #[must_use]
 pub fn ends(forge: &ForgeName) -> String {
     format!("credential:{forge}:ends")
@@ -39,8 +43,7 @@ impl Engine {
             // What cannot be asked now is asked by the next poll.
             let Ok(last_day) = self.forge(forge)?.credential_ends().await else { continue };
             // GitLab ends a token as its last day begins.
-            let at =
-                last_day.map_or(Timestamp::MAX_UTC, |day| day.and_time(NaiveTime::MIN).and_utc());
+            let at = last_day.map_or(ENDLESS, |day| day.and_time(NaiveTime::MIN).and_utc());
             self.store().set_moment(&ends(forge), at).await?;
             self.store().set_moment(&asked, now).await?;
             let left = at - now;

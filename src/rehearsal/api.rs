@@ -4,7 +4,7 @@ mod awards;
 mod entities;
 mod error;
 mod issues;
-mod json;
+pub(super) mod json;
 mod labels;
 mod members;
 mod notes;

@@ -49,6 +49,16 @@ pub enum Trouble {
     TruncatedJson,
 }
 
+impl Trouble {
+    /// GitHub's answer to those who do too much at once.
+    #[must_use]
+    pub fn secondary_rate_limit(retry_after: Option<u32>) -> Self {
+        let seconds = retry_after.map(|seconds| ("retry-after", seconds.to_string()));
+        let body = super::github::secondary_rate_limit();
+        Self::Answer { status: 403, headers: seconds.into_iter().collect(), body }
+    }
+}
+
 /// Trouble for some requests.
 #[derive(Clone, Debug)]
 pub struct Fault {

@@ -19,6 +19,7 @@ mod issue_life;
 mod life;
 mod log;
 mod matrix;
+mod poll;
 #[path = "../common/provider_contract.rs"]
 mod provider_contract;
 mod provider_faults;

@@ -18,7 +18,7 @@ use innkeeper::{
 
 use crate::{
     host::Call,
-    world::{PROJECT_PATH, Scene, World, brief},
+    world::{NOTES, ONE_NOTE, Scene, World, brief},
 };
 
 /// A kind of request: everything but a comment's id.
@@ -30,8 +30,9 @@ struct Shape {
 
 impl Shape {
     fn of(request: &Received) -> Self {
-        let path = match request.path.split_once("/notes/") {
-            Some((issue, _)) => format!("{issue}/notes/*"),
+        let notes = ONE_NOTE.trim_matches('*');
+        let path = match request.path.split_once(notes) {
+            Some((issue, _)) => format!("{issue}{notes}*"),
             None => request.path.clone(),
         };
         Self { method: request.method.to_string(), path }
@@ -104,8 +105,7 @@ async fn says(world: &World, user: &str, issue: IssueKey, text: &str) {
 /// extension, a restore, the end.
 async fn life(world: &mut World) {
     let wrong = World::sandbox(&[("Memory", "4 GX")]);
-    let issue =
-        world.practice.rehearsal.file_issue("alice", PROJECT_PATH, "Please", &wrong).unwrap();
+    let issue = world.files("alice", "Please", &wrong).unwrap();
     in_time(world).await;
     assert!(world.sticky(issue).contains("to mend"), "{}", world.sticky(issue));
     let right = World::sandbox(&[("Memory", "4g"), ("How long?", "1 day")]);
@@ -189,7 +189,7 @@ async fn every_request_may_run_into_any_trouble() {
     for (shape, often) in &shapes {
         // Writing meets every trouble. Reading is alike, and looking up people
         // even more so: every second and third will do, each kind another.
-        let people = shape.path.contains("/users") || shape.path.contains("/groups");
+        let people = ["/user", "/groups/", "/orgs/"].iter().any(|part| shape.path.contains(part));
         let every = match shape.method.as_str() {
             "GET" if people => 3,
             "GET" => 2,
@@ -283,9 +283,9 @@ async fn a_token_revoked_for_a_day_makes_everything_wait() {
 async fn a_comment_whose_answer_was_lost_is_found_whatever_the_search_runs_into() {
     for (name, trouble) in troubles() {
         brief(async move |world: &mut World| {
-            let post = Fault::on(Method::POST, "*/notes", Trouble::ResetAfter);
+            let post = Fault::on(Method::POST, NOTES, Trouble::ResetAfter);
             world.practice.rehearsal.plan(post.times(3));
-            world.practice.rehearsal.plan(Fault::on(Method::GET, "*/notes", trouble).after(1));
+            world.practice.rehearsal.plan(Fault::on(Method::GET, NOTES, trouble).after(1));
             let issue = world.filed(&[]).await;
             for _ in 0..3 {
                 world.step(TimeDelta::minutes(20)).await;
@@ -310,7 +310,7 @@ async fn a_doubled_comment_is_removed_even_when_that_fails_at_first() {
             let issue = world.filed(&[]).await;
             // What another replica, whose claim had run out, has posted as well.
             let double = world.sticky(issue);
-            world.practice.rehearsal.plan(Fault::on(Method::DELETE, "*/notes/*", trouble));
+            world.practice.rehearsal.plan(Fault::on(Method::DELETE, ONE_NOTE, trouble));
             world.practice.rehearsal.comment("innkeeper", issue, &double).unwrap();
             assert_eq!(world.issue(issue).comments_by("innkeeper").count(), 2);
             world.says("alice", issue, "@innkeeper status").await;

@@ -19,7 +19,7 @@ fn two_approvals() -> Cookbooks {
 /// The whole digest, of which the comment shows the beginning.
 async fn whole_digest(world: &World, issue: IssueKey) -> String {
     let issue = IssueRef {
-        forge: ForgeName::from("gitlab"),
+        forge: ForgeName::from(practice::forge_name(FORGE)),
         project: ProjectId(issue.project),
         number: IssueNumber(issue.iid),
     };

@@ -15,10 +15,10 @@ use innkeeper::{
 };
 use tracing::Level;
 
+use super::log::logged;
 use crate::{
     host::Call,
-    log::logged,
-    world::{PROJECT_PATH, Scene, World},
+    world::{ONE_NOTE, Scene, World},
 };
 
 /// How many lives are lived at once: some only wait for an answer.
@@ -33,11 +33,9 @@ struct Kind {
 
 impl Kind {
     fn of(request: &Received) -> Self {
-        let comment = ["/notes/", "/issues/comments/"]
-            .iter()
-            .find_map(|folder| request.path.split_once(folder).map(|(head, _)| (head, folder)));
-        let path = match comment {
-            Some((head, folder)) => format!("{head}{folder}*"),
+        let notes = ONE_NOTE.trim_matches('*');
+        let path = match request.path.split_once(notes) {
+            Some((head, _)) => format!("{head}{notes}*"),
             None => request.path.clone(),
         };
         Self { method: request.method.to_string(), path }
@@ -116,7 +114,7 @@ async fn until(world: &World, what: &str, is_so: impl Fn(&World) -> bool) {
 async fn life(world: &World) -> IssueKey {
     let rehearsal = &world.practice.rehearsal;
     let wrong = World::sandbox(&[("Memory", "4 GX")]);
-    let issue = rehearsal.file_issue("alice", PROJECT_PATH, "Please", &wrong).unwrap();
+    let issue = world.files("alice", "Please", &wrong).unwrap();
     in_time(world).await;
     assert!(world.sticky(issue).contains("to mend"), "{}", world.sticky(issue));
     let right = World::sandbox(&[("Memory", "4g"), ("How long?", "1 day")]);

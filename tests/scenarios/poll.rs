@@ -10,13 +10,13 @@ use innkeeper::{
     rehearsal::{Answer, Fault, IssueKey, Trouble},
 };
 
-use crate::world::{PROJECT_PATH, Scene, World, scenario, scenario_in};
+use crate::world::{Scene, World, sandbox_cookbook, scenario, scenario_in, scenario_with_cookbooks};
 
 /// From one poll to the next.
 const INTERVAL: TimeDelta = TimeDelta::minutes(5);
 
 fn file(world: &World, text: &str) -> IssueKey {
-    world.practice.rehearsal.file_issue("alice", PROJECT_PATH, "Please", text).unwrap()
+    world.files("alice", "Please", text).unwrap()
 }
 
 /// How many requests the forge gets for `polls` more polls.

@@ -4,19 +4,30 @@
 use chrono::TimeDelta;
 use http::Method;
 use innkeeper::{
-    engine::Project,
+    engine::{Project, Settings},
     identity::ProjectId,
     machine::Power,
     rehearsal::{Answer, Fault, IssueKey, Trouble},
 };
 
-use crate::world::{Scene, World, sandbox_cookbook, scenario, scenario_in, scenario_with_cookbooks};
+use crate::world::{Scene, World, sandbox_cookbook, scenario_in};
 
 /// From one poll to the next.
 const INTERVAL: TimeDelta = TimeDelta::minutes(5);
 
 fn file(world: &World, text: &str) -> IssueKey {
     world.files("alice", "Please", text).unwrap()
+}
+
+/// Alice may ask for as many machines as she likes.
+async fn scenario(story: impl AsyncFnOnce(&mut World)) {
+    scenario_with(|_| {}, story).await;
+}
+
+async fn scenario_with(adjust: fn(&mut Settings), story: impl AsyncFnOnce(&mut World)) {
+    let rule = "usage.owner.leases + usage.owner.pending < 3";
+    let cookbooks = sandbox_cookbook(&[(rule, "usage.owner.leases < 300")]);
+    scenario_in(Scene { cookbooks, adjust, ..Scene::default() }, story).await;
 }
 
 /// How many requests the forge gets for `polls` more polls.
@@ -79,10 +90,7 @@ async fn whatever_is_done_to_issues_without_a_webhook_is_found_within_one_interv
 
 #[tokio::test]
 async fn a_service_that_was_down_for_three_days_goes_on_from_where_it_was() {
-    let adjust = |settings: &mut innkeeper::engine::Settings| {
-        settings.outage_after = TimeDelta::days(30);
-    };
-    scenario_in(Scene { adjust, ..Scene::default() }, async |world: &mut World| {
+    scenario(async |world: &mut World| {
         everything_is_found(world, async |world| {
             world.asleep(TimeDelta::days(3));
             world.crash_and_restart();
@@ -117,12 +125,11 @@ async fn a_hook_the_forge_has_disabled_loses_nothing() {
 #[tokio::test]
 async fn the_first_poll_of_a_project_looks_back_one_day() {
     const LATER: u64 = 8;
-    let adjust = |settings: &mut innkeeper::engine::Settings| {
+    let adjust = |settings: &mut Settings| {
         let known = settings.projects[0].clone();
         settings.projects.push(Project { id: ProjectId(LATER), ..known });
-        settings.outage_after = TimeDelta::days(30);
     };
-    scenario_in(Scene { adjust, ..Scene::default() }, async |world: &mut World| {
+    scenario_with(adjust, async |world: &mut World| {
         world.practice.rehearsal.webhooks(false);
         world.practice.rehearsal.add_project(LATER, "tpo/later");
         let not_yet = Trouble::HtmlErrorPage { status: 503 };
@@ -197,6 +204,7 @@ async fn a_forge_whose_clock_is_off_is_heard_within_one_interval() {
             world.practice.rehearsal.comment("alice", issue, "@innkeeper stop").unwrap();
             world.step(INTERVAL).await;
             world.expect(issue, "was switched off");
+            world.step(INTERVAL).await;
             world.step(INTERVAL).await;
             world.step(INTERVAL).await;
             if minutes < 10 {

@@ -176,6 +176,8 @@ pub enum Reply {
     },
     /// The description was edited after it had been approved.
     EditedAfterApproval {},
+    /// Somebody showed everybody an issue that has to be hidden.
+    MadePublic {},
     /// One of the operator's hooks failed too often: a person has to do it.
     HookLeft {
         /// The machine.

@@ -40,6 +40,8 @@ pub enum ViolationCode {
     RuleUnusable,
     /// The issue body is too large to be a request.
     TooLarge,
+    /// The cookbook wants its issues hidden, and the forge cannot hide any.
+    NotHidden,
 }
 
 /// Where a rule stands, for the sysadmin who wants to look it up.

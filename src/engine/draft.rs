@@ -60,6 +60,11 @@ impl<'a> Draft<'a> {
         &mut self.request.value
     }
 
+    /// Whether something of the request is to be stored.
+    pub(super) fn is_request_touched(&self) -> bool {
+        self.request_touched
+    }
+
     /// The request was rewritten as it was: there is nothing of it to store.
     pub(super) fn request_unchanged(&mut self) {
         self.request_touched = false;

@@ -151,6 +151,7 @@ impl Engine {
     ) -> Result<NoteId, PortError> {
         let issue = &draft.request.value.issue;
         let forge = self.forge(&issue.forge)?;
+        self.keep_hidden(&draft.request.value).await?;
         if effect.attempts > 1 {
             let desk = Desk {
                 discussion: forge.discussion(issue).await?,

@@ -16,7 +16,7 @@ use crate::{
         forge::{Discussion, Issue, Note},
         store::{Actor, CommitError, Look, Versioned},
     },
-    request::{Request, document, lifecycle::Event},
+    request::{Request, Shown, document, lifecycle::Event},
 };
 
 /// How often a look is begun anew because somebody else changed the same
@@ -89,6 +89,7 @@ impl Engine {
     async fn reconcile(&self, desk: &Desk) -> Result<(), CommitError> {
         let cookbooks = self.cookbooks();
         let Some(mut draft) = self.draft_for(desk, &cookbooks).await? else { return Ok(()) };
+        self.hide(desk, &mut draft, &cookbooks).await?;
         self.notice_closing(desk, &mut draft);
         if draft.request.value.state.is_open() {
             self.judge(desk, &mut draft, &cookbooks).await?;
@@ -132,9 +133,7 @@ impl Engine {
         let IssueRef { forge, project, .. } = &issue.reference;
         let project =
             self.settings.projects.iter().find(|p| p.forge == *forge && p.id == *project)?;
-        let is_offered = |cookbook: &&Cookbook| {
-            project.cookbooks.as_ref().is_none_or(|offered| offered.contains(&cookbook.name))
-        };
+        let is_offered = |cookbook: &&Cookbook| project.offers(cookbook);
         let marked = document::marker(&issue.description).and_then(|name| cookbooks.get(&name));
         let labelled = || {
             cookbooks.cookbooks.iter().filter(is_offered).find(|cookbook| {
@@ -179,6 +178,7 @@ impl Engine {
             closing_answered: false,
             reopened_by_us: false,
             due_date_shown: None,
+            shown: Shown::default(),
         }
     }
 

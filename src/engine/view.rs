@@ -70,6 +70,11 @@ impl Default for Labels {
 }
 
 impl Labels {
+    /// Whether this label shows a state.
+    pub(super) fn has(&self, label: &str) -> bool {
+        self.all().contains(&label)
+    }
+
     fn all(&self) -> [&str; 9] {
         [
             &self.incomplete,
@@ -97,8 +102,9 @@ impl Engine {
             return Ok(());
         }
         self.answer_due_date(desk, draft);
-        self.show_sticky(desk, draft, cookbooks).await?;
-        self.show_fields(desk, draft).await?;
+        let cookbook = cookbooks.get(&draft.request.value.cookbook);
+        self.show_sticky(desk, draft, cookbook).await?;
+        self.show_fields(desk, draft, cookbook).await?;
         draft.commit().await
     }
 
@@ -106,10 +112,10 @@ impl Engine {
         &self,
         desk: &Desk,
         draft: &mut Draft<'_>,
-        cookbooks: &Cookbooks,
+        cookbook: Option<&Cookbook>,
     ) -> Result<(), CommitError> {
         let forge = self.forge(&desk.reference().forge)?;
-        let sticky = self.sticky(desk, draft, cookbooks.get(&draft.request.value.cookbook));
+        let sticky = self.sticky(desk, draft, cookbook);
         let body = self
             .renderer
             .sticky(&sticky)
@@ -156,7 +162,12 @@ impl Engine {
         Ok(())
     }
 
-    async fn show_fields(&self, desk: &Desk, draft: &mut Draft<'_>) -> Result<(), PortError> {
+    async fn show_fields(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbook: Option<&Cookbook>,
+    ) -> Result<(), PortError> {
         let wanted = self.label(draft);
         let has = |label: &str| desk.issue.labels.iter().any(|other| other == label);
         let mut update = IssueUpdate::default();
@@ -171,6 +182,11 @@ impl Engine {
             .filter(|label| *label != wanted && has(label))
             .map(str::to_owned)
             .collect();
+        let extra_labels = !draft.request.value.shown.extra_labels;
+        if extra_labels {
+            let extra = cookbook.map_or(&[][..], |cookbook| &cookbook.issue.labels);
+            update.add_labels.extend(extra.iter().filter(|label| !has(label)).cloned());
+        }
         let abilities = self.forge(&desk.reference().forge)?.abilities();
         if abilities.due_dates && !draft.leases.is_empty() {
             let due = Self::next_end(draft).map(|(_, at)| self.calendar.due_date(at));
@@ -181,6 +197,9 @@ impl Engine {
         update.open = wanted_open(desk, draft);
         if !update.is_empty() {
             self.forge(&desk.reference().forge)?.update_issue(desk.reference(), &update).await?;
+        }
+        if extra_labels {
+            draft.request_mut().shown.extra_labels = true;
         }
         if let Some(open) = update.open {
             let request = draft.request_mut();

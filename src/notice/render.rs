@@ -38,7 +38,7 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
     "reply/rejected" "reply/extend-beyond-budget" "reply/confirm-release" "reply/confirm-rebuild"
     "reply/transfer-asked" "reply/done" "reply/closed" "reply/due-date-edited"
-    "reply/edited-after-approval" "reply/hook-left" "reply/trouble"
+    "reply/edited-after-approval" "reply/made-public" "reply/hook-left" "reply/trouble"
     "news/handed-over" "news/warning" "news/extended" "news/stopped" "news/stopped-again"
     "news/restored" "news/switched-on" "news/switched-off" "news/rebooted" "news/destroyed"
     "news/creation-failed" "news/undone" "news/vanished" "news/transferred" "news/resized"

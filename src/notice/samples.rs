@@ -272,6 +272,7 @@ pub fn replies() -> Vec<Reply> {
         Reply::Closed { machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }] },
         Reply::DueDateEdited { machine: machine(), until: UNTIL.into() },
         Reply::EditedAfterApproval {},
+        Reply::MadePublic {},
         Reply::Trouble { doing: "make machine sandbox-7".into(), reference: "e-17".into() },
         hook_left("exit code 1: no route to `ns1`"),
         hook_left(""),

@@ -12,6 +12,7 @@
 
 pub mod adopt;
 mod command;
+mod comment;
 mod draft;
 mod effects;
 mod grant;
@@ -26,6 +27,7 @@ mod poll;
 mod rights;
 mod room;
 mod sweep;
+mod trouble;
 mod view;
 
 use std::{

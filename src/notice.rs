@@ -2,8 +2,9 @@
 //!
 //! [`sticky`] is the one comment per issue that is edited in place; [`news`]
 //! are the comments about a lease that should notify; [`Reply`]s answer
-//! commands and edits; [`adoption`] is the one issue we file ourselves. [`render`] turns each into [`markdown::Markdown`], the
-//! only type the forge port takes.
+//! commands and edits; [`team`] is for those who run the service alone;
+//! [`adoption`] is the one issue we file ourselves. [`render`] turns each into
+//! [`markdown::Markdown`], the only type the forge port takes.
 
 pub mod adoption;
 pub mod markdown;
@@ -14,6 +15,7 @@ pub mod render;
 pub mod safe;
 pub mod samples;
 pub mod sticky;
+pub mod team;
 
 use serde::{Deserialize, Serialize};
 
@@ -188,8 +190,8 @@ pub enum Reply {
         when: String,
         /// How often it was tried.
         tries: u32,
-        /// What it said last.
-        said: String,
+        /// What a sysadmin finds in the log.
+        reference: String,
     },
     /// Something failed on our side.
     Trouble {
@@ -198,6 +200,15 @@ pub enum Reply {
         /// What a sysadmin finds in the log.
         reference: String,
     },
+}
+
+/// Where the readers of a comment go next; made at the moment of sending.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Links {
+    /// The comment that says how everything stands.
+    pub sticky_url: Option<String>,
+    /// Where another request of the same kind is filed.
+    pub new_url: Option<String>,
 }
 
 /// A line of the help.

@@ -9,7 +9,7 @@ use crate::{
         Lease,
         lifecycle::{self as lease_life, IllegalEvent},
     },
-    notice::Reply,
+    notice::{Reply, team::TeamNote},
     ports::{
         PortError,
         store::{Actor, AuditNote, Change, ClaimedEffect, CommitError, Versioned},
@@ -145,6 +145,11 @@ impl<'a> Draft<'a> {
     /// An answer, once per `key`.
     pub(super) fn reply(&mut self, key: &str, reply: Reply) {
         self.change.effects.push(NewEffect::reply(&self.request.value, key, reply));
+    }
+
+    /// A note for the team alone, once per `key`.
+    pub(super) fn tell_team(&mut self, key: &str, note: TeamNote) {
+        self.change.effects.push(NewEffect::team_note(&self.request.value, key, note));
     }
 
     /// A comment was dealt with.

@@ -9,7 +9,6 @@ use super::{Engine, draft::Draft, judge::approvers, look::Desk};
 use crate::{
     cookbook::{Cookbook, Cookbooks},
     hook,
-    identity::NoteId,
     lease::{Lease, State, Step},
     machine::Power,
     notice::{
@@ -115,7 +114,8 @@ impl Engine {
         cookbook: Option<&Cookbook>,
     ) -> Result<(), CommitError> {
         let forge = self.forge(&desk.reference().forge)?;
-        let sticky = self.sticky(desk, draft, cookbook);
+        let new_url = self.links(&draft.request.value)?.new_url;
+        let sticky = self.sticky(desk, draft, cookbook, new_url);
         let body = self
             .renderer
             .sticky(&sticky)
@@ -137,27 +137,17 @@ impl Engine {
                 }
                 Err(error) => return Err(error.into()),
             },
-            None => forge.post_note(desk.reference(), &body, Audience::Everyone).await?,
+            None => {
+                let note = forge.post_note(desk.reference(), &body, Audience::Everyone).await?;
+                // Known to us only if it went along, should the issue have been
+                // moved since it was read: see `moved`.
+                forge.issue(desk.reference()).await?;
+                note
+            }
         };
-        self.delete_doubles(desk, note, &Marker::Sticky).await?;
+        self.delete_doubles(draft, &desk.discussion, desk.own.id, (note, &Marker::Sticky)).await?;
         if draft.request.value.sticky != Some(note) {
             draft.request_mut().sticky = Some(note);
-        }
-        Ok(())
-    }
-
-    /// A note posted twice because an answer was lost: the one that is kept stays.
-    pub(super) async fn delete_doubles(
-        &self,
-        desk: &Desk,
-        keep: NoteId,
-        marker: &Marker,
-    ) -> Result<(), PortError> {
-        let forge = self.forge(&desk.reference().forge)?;
-        for note in &desk.discussion.notes {
-            if note.id != keep && note.author.id == desk.own.id && marker.is_in(&note.body) {
-                forge.delete_note(desk.reference(), note.id).await?;
-            }
         }
         Ok(())
     }
@@ -263,7 +253,13 @@ impl Engine {
         }
     }
 
-    fn sticky(&self, desk: &Desk, draft: &Draft<'_>, cookbook: Option<&Cookbook>) -> Sticky {
+    fn sticky(
+        &self,
+        desk: &Desk,
+        draft: &Draft<'_>,
+        cookbook: Option<&Cookbook>,
+        new_url: Option<String>,
+    ) -> Sticky {
         let request = &draft.request.value;
         let verdict = &request.verdict;
         let problems: Vec<Problem> =
@@ -301,6 +297,9 @@ impl Engine {
                 .map(|lease| self.machine_end(&lease.value))
                 .collect(),
             edit_url: request.web_url.clone(),
+            over: request.state == RequestState::Fulfilled
+                && !draft.leases.iter().any(|lease| lease.value.state.has_machine()),
+            new_url,
             policy: request.policy_version.short(),
         }
     }
@@ -390,7 +389,7 @@ fn hook_line(run: &hook::Run) -> HookLine {
         when: run.point.in_words().to_owned(),
         done: run.outcome == hook::Outcome::Done,
         by_hand: run.outcome == hook::Outcome::LeftToPeople,
-        said: run.said.clone(),
+        said: run.said_to_everybody().to_owned(),
     }
 }
 

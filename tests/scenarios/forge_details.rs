@@ -1,9 +1,17 @@
 //! What a GitLab has besides comments: hidden issues, labels, emoji, comments
 //! for the team, issues that go elsewhere, and accounts that are gone.
 
-use innkeeper::{cookbook::Cookbooks, rehearsal::IssueKey};
+use chrono::TimeDelta;
+use http::Method;
+use innkeeper::{
+    cookbook::Cookbooks,
+    rehearsal::{Fault, IssueKey, Trouble},
+};
 
-use crate::world::{Scene, World, sandbox_cookbook, scenario_in};
+use crate::{
+    host::{Call, Fails},
+    world::{Scene, World, sandbox_cookbook, scenario, scenario_in},
+};
 
 // --- confidential by rule
 
@@ -96,6 +104,51 @@ async fn labels_of_the_cookbook_are_put_on_once() {
         world.says("bob", issue, "What is it?").await;
         assert_eq!(world.issue(issue).labels, fewer);
         world.silent(issue);
+    })
+    .await;
+}
+
+// --- notes for the team
+
+#[tokio::test]
+async fn what_a_provider_says_is_told_to_the_team_and_not_to_everybody() {
+    scenario(async |world: &mut World| {
+        world.host.fail(Call::Create, Fails::ForGood);
+        let issue = world.filed(&[]).await;
+        let text = format!("@innkeeper approve {}", world.digest(issue));
+        world.says("carol", issue, &text).await;
+        world.expect(issue, "Approved by carol");
+        let failed = world.expect(issue, "could not be made");
+        assert!(failed.contains("the provider refuses it, see `effect-"), "{failed}");
+        world.expect(issue, "can be approved again");
+        for note in world.issue(issue).comments_by("innkeeper").filter(|note| !note.internal) {
+            assert!(
+                !note.body.contains("internal") && !note.body.contains("10.0"),
+                "{}",
+                note.body
+            );
+        }
+        let [note] = <[String; 1]>::try_from(world.team_notes(issue)).unwrap();
+        assert!(note.contains("node-7.internal, https://10.0.0.7:5080"), "{note}");
+        assert!(world.is_open(issue));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_note_for_the_team_whose_answer_is_lost_is_there_once() {
+    scenario(async |world: &mut World| {
+        let issue = world.filed(&[]).await;
+        let text = format!("@innkeeper approve {}", world.digest(issue));
+        world.host.fail(Call::Create, Fails::ForGood);
+        for number in 0..4 {
+            let fault = Fault::on(Method::POST, "*/notes", Trouble::ResetAfter).after(number);
+            world.practice.rehearsal.plan(fault);
+        }
+        world.says("carol", issue, &text).await;
+        world.after(TimeDelta::hours(6)).await;
+        world.read_until(issue, "can be approved again");
+        assert_eq!(world.team_notes(issue).len(), 1);
     })
     .await;
 }

@@ -11,6 +11,7 @@
 //! Nothing here sleeps or spawns: `app.rs` drives it.
 
 pub mod adopt;
+mod by_hand;
 mod command;
 mod comment;
 mod draft;
@@ -22,6 +23,7 @@ mod inspect;
 mod intake;
 mod judge;
 mod look;
+mod moved;
 mod outage;
 mod poll;
 mod rights;

@@ -193,6 +193,34 @@ pub enum Reply {
         /// What a sysadmin finds in the log.
         reference: String,
     },
+    /// One of the labels that show states was put on or taken off by hand.
+    LabelEdited {
+        /// Which.
+        label: String,
+        /// Whether it was taken off.
+        taken_off: bool,
+        /// What to type to do what it says; none if nothing does.
+        command: Option<String>,
+    },
+    /// Somebody who may approve showed by emoji that they agree.
+    EmojiSeen {
+        /// Who.
+        by: String,
+        /// What to type.
+        digest: String,
+    },
+    /// The issue was moved, and its request with it.
+    Moved {
+        /// Its machines.
+        machines: Vec<MachineEnd>,
+    },
+    /// The issue was moved to where its request cannot follow.
+    MovedAway {
+        /// Its machines.
+        machines: Vec<MachineEnd>,
+        /// Who decides what to do about it.
+        sysadmins: Vec<String>,
+    },
     /// Something failed on our side.
     Trouble {
         /// What was being done.

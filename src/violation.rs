@@ -42,6 +42,8 @@ pub enum ViolationCode {
     TooLarge,
     /// The cookbook wants its issues hidden, and the forge cannot hide any.
     NotHidden,
+    /// An account that is nobody's filed it.
+    FiledByNobody,
 }
 
 /// Where a rule stands, for the sysadmin who wants to look it up.

@@ -58,6 +58,14 @@ impl Engine {
 
     /// What keeps an issue from being a request, whatever it says.
     fn obstacle(&self, desk: &Desk, cookbook: &Cookbook) -> Result<Option<Violation>, PortError> {
+        if desk.issue.by_bot {
+            let message = "This issue was filed by an account that is nobody's, so nobody would answer for a machine.";
+            let hint = format!(
+                "A person has to file it: sign in, open a new issue from the template `{}`, and copy the answers.",
+                cookbook.name
+            );
+            return Ok(Some(Violation::new(ViolationCode::FiledByNobody, message).hint(hint)));
+        }
         if self.can_keep_hidden(&desk.issue.reference.forge, cookbook)? {
             return Ok(None);
         }

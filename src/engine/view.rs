@@ -12,7 +12,7 @@ use crate::{
     lease::{Lease, State, Step},
     machine::Power,
     notice::{
-        MachineEnd, Reply,
+        MachineEnd,
         markdown::Markdown,
         marker::Marker,
         sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
@@ -27,7 +27,9 @@ use crate::{
     violation::Violation,
 };
 
-/// The labels that show states. All different; the bot owns these and no others.
+/// The labels that show states, e.g. the columns of a team's board. Several
+/// states may share one, and a state may have none (an empty text). The bot owns
+/// these and no others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Labels {
@@ -71,11 +73,12 @@ impl Default for Labels {
 impl Labels {
     /// Whether this label shows a state.
     pub(super) fn has(&self, label: &str) -> bool {
-        self.all().contains(&label)
+        self.all().any(|ours| ours == label)
     }
 
-    fn all(&self) -> [&str; 9] {
-        [
+    /// All of them, those that are shared more than once.
+    fn all(&self) -> impl Iterator<Item = &str> {
+        let labels = [
             &self.incomplete,
             &self.awaiting,
             &self.making,
@@ -85,7 +88,8 @@ impl Labels {
             &self.ended,
             &self.rejected,
             &self.withdrawn,
-        ]
+        ];
+        labels.into_iter().map(String::as_str).filter(|label| !label.is_empty())
     }
 }
 
@@ -101,13 +105,15 @@ impl Engine {
             return Ok(());
         }
         self.answer_due_date(desk, draft);
+        self.answer_labels(desk, draft);
         let cookbook = cookbooks.get(&draft.request.value.cookbook);
+        self.answer_emoji(desk, draft, cookbook).await?;
         self.show_sticky(desk, draft, cookbook).await?;
         self.show_fields(desk, draft, cookbook).await?;
         draft.commit().await
     }
 
-    async fn show_sticky(
+    pub(super) async fn show_sticky(
         &self,
         desk: &Desk,
         draft: &mut Draft<'_>,
@@ -157,21 +163,22 @@ impl Engine {
         desk: &Desk,
         draft: &mut Draft<'_>,
         cookbook: Option<&Cookbook>,
-    ) -> Result<(), PortError> {
-        let wanted = self.label(draft);
+    ) -> Result<(), CommitError> {
+        let wanted = self.label(draft).to_owned();
         let has = |label: &str| desk.issue.labels.iter().any(|other| other == label);
         let mut update = IssueUpdate::default();
-        if !has(wanted) {
-            update.add_labels.push(wanted.to_owned());
+        if !wanted.is_empty() && !has(&wanted) {
+            update.add_labels.push(wanted.clone());
         }
         update.remove_labels = self
             .settings
             .labels
             .all()
-            .into_iter()
-            .filter(|label| *label != wanted && has(label))
+            .filter(|label| *label != wanted.as_str() && has(label))
             .map(str::to_owned)
             .collect();
+        update.remove_labels.sort();
+        update.remove_labels.dedup();
         let extra_labels = !draft.request.value.shown.extra_labels;
         if extra_labels {
             let extra = cookbook.map_or(&[][..], |cookbook| &cookbook.issue.labels);
@@ -179,14 +186,24 @@ impl Engine {
         }
         let abilities = self.forge(&desk.reference().forge)?.abilities();
         if abilities.due_dates && !draft.leases.is_empty() {
-            let due = Self::next_end(draft).map(|(_, at)| self.calendar.due_date(at));
+            let due = next_end(draft).map(|(_, at)| self.calendar.due_date(at));
             if due != desk.issue.due_date {
                 update.due_date = Some(due);
             }
         }
         update.open = wanted_open(desk, draft);
+        let shown = &draft.request.value.shown.labels;
+        if shown.last() != Some(&wanted) {
+            // Before it is shown: see `by_hand`.
+            let before = shown.last().cloned().unwrap_or_default();
+            draft.request_mut().shown.labels = vec![before, wanted.clone()];
+            draft.commit().await?;
+        }
         if !update.is_empty() {
             self.forge(&desk.reference().forge)?.update_issue(desk.reference(), &update).await?;
+        }
+        if draft.request.value.shown.labels.len() > 1 {
+            draft.request_mut().shown.labels = vec![wanted];
         }
         if extra_labels {
             draft.request_mut().shown.extra_labels = true;
@@ -200,37 +217,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The due date was changed by hand: it is set back, and that is explained once.
-    fn answer_due_date(&self, desk: &Desk, draft: &mut Draft<'_>) {
-        let Some((machine, at)) = Self::next_end(draft) else { return };
-        let (shown, wanted) = (desk.issue.due_date, self.calendar.due_date(at));
-        let request = &draft.request.value;
-        // What we showed last is not somebody's edit but a view that is late.
-        let by_hand = shown.is_some_and(|day| day != wanted && request.due_date_shown != Some(day))
-            && request.due_date_shown == Some(wanted);
-        if by_hand {
-            let until = self.calendar.describe(at, self.now());
-            let key = format!("due:{}", shown.unwrap_or(wanted));
-            draft.reply(&key, Reply::DueDateEdited { machine, until });
-        }
-        if request_due_differs(draft, wanted) {
-            draft.request_mut().due_date_shown = Some(wanted);
-        }
-    }
-
-    /// The machine that ends next, and when.
-    fn next_end(draft: &Draft<'_>) -> Option<(String, crate::identity::Timestamp)> {
-        draft
-            .leases
-            .iter()
-            .filter_map(|lease| {
-                let deadline = lease.value.deadline.filter(|d| d.step != Step::DropBackups)?;
-                Some((lease.value.order.key.name.to_string(), deadline.at))
-            })
-            .min_by_key(|(_, at)| *at)
-    }
-
-    fn label(&self, draft: &Draft<'_>) -> &str {
+    pub(super) fn label(&self, draft: &Draft<'_>) -> &str {
         let labels = &self.settings.labels;
         match draft.request.value.state {
             RequestState::Incomplete => &labels.incomplete,
@@ -326,6 +313,13 @@ impl Engine {
         }
     }
 
+    /// All machines that may exist, and when they end.
+    pub(super) fn machine_ends(&self, draft: &Draft<'_>) -> Vec<MachineEnd> {
+        let leases = draft.leases.iter().map(|lease| &lease.value);
+        let living = leases.filter(|lease| lease.state.has_machine());
+        living.map(|lease| self.machine_end(lease)).collect()
+    }
+
     /// A machine and when it ends, for people.
     pub(super) fn machine_end(&self, lease: &Lease) -> MachineEnd {
         MachineEnd {
@@ -338,8 +332,16 @@ impl Engine {
     }
 }
 
-fn request_due_differs(draft: &Draft<'_>, wanted: chrono::NaiveDate) -> bool {
-    draft.request.value.due_date_shown != Some(wanted)
+/// The machine that ends next, and when.
+pub(super) fn next_end(draft: &Draft<'_>) -> Option<(String, crate::identity::Timestamp)> {
+    draft
+        .leases
+        .iter()
+        .filter_map(|lease| {
+            let deadline = lease.value.deadline.filter(|d| d.step != Step::DropBackups)?;
+            Some((lease.value.order.key.name.to_string(), deadline.at))
+        })
+        .min_by_key(|(_, at)| *at)
 }
 
 /// Open or close the issue? Once for each reason: afterwards people may do as they like.

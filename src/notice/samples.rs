@@ -277,6 +277,20 @@ pub fn replies() -> Vec<Reply> {
         Reply::DueDateEdited { machine: machine(), until: UNTIL.into() },
         Reply::EditedAfterApproval {},
         Reply::MadePublic {},
+        Reply::LabelEdited {
+            label: "innkeeper::active".into(),
+            taken_off: false,
+            command: Some("approve 3f9c2a7e".into()),
+        },
+        Reply::LabelEdited { label: "Doing @all".into(), taken_off: true, command: None },
+        Reply::EmojiSeen { by: "dan".into(), digest: digest() },
+        Reply::Moved { machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }] },
+        Reply::Moved { machines: vec![] },
+        Reply::MovedAway {
+            machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }],
+            sysadmins: vec!["group:tpo/tpa".into()],
+        },
+        Reply::MovedAway { machines: vec![], sysadmins: vec!["user:dan".into()] },
         Reply::Trouble { doing: "make machine sandbox-7".into(), reference: "e-17".into() },
         Reply::HookLeft {
             machine: machine(),

@@ -2,14 +2,17 @@
 
 use chrono::NaiveDate;
 use innkeeper::{
-    app::practice::{CAROL, DAN},
+    app::practice::{self, CAROL, DAN},
     cookbook::Cookbooks,
     identity::{ForgeName, IssueNumber, IssueRef, ProjectId},
     machine::Power,
     rehearsal::{IssueKey, Level, Membership},
 };
 
-use crate::world::{World, hex_after, sandbox_cookbook, scenario, scenario_with_cookbooks};
+use crate::{
+    FORGE,
+    world::{World, hex_after, sandbox_cookbook, scenario, scenario_with_cookbooks},
+};
 
 /// Two people have to approve, so that one approval stands for a while.
 fn two_approvals() -> Cookbooks {

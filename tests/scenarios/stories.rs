@@ -6,6 +6,7 @@ mod changes;
 mod commands;
 mod crash;
 mod faults;
+mod forge_details;
 mod hooks;
 pub(crate) mod host;
 mod issue_life;

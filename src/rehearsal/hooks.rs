@@ -77,6 +77,14 @@ struct HookRecord {
     pause_until: Option<DateTime<Utc>>,
 }
 
+/// A hook as its settings show it, and how it fares.
+pub(super) struct HookState {
+    pub(super) id: u64,
+    pub(super) hook: Hook,
+    pub(super) alert_status: &'static str,
+    pub(super) disabled_until: Option<DateTime<Utc>>,
+}
+
 pub(super) struct HookQueue {
     hooks: Vec<HookRecord>,
     pub(super) log: Vec<Delivery>,
@@ -118,6 +126,24 @@ impl HookQueue {
 
     pub(super) fn add(&mut self, hook: Hook) {
         self.hooks.push(HookRecord { hook, failures: 0, pause_until: None });
+    }
+
+    /// The hooks of a project, oldest first.
+    pub(super) fn of_project(&self, project: u64, now: DateTime<Utc>) -> Vec<HookState> {
+        let numbered = self.hooks.iter().zip(1..);
+        numbered
+            .filter(|(record, _)| record.hook.project == project)
+            .map(|(record, id)| {
+                let pause = record.pause_until.filter(|until| *until > now);
+                let ended = self.auto_disable && record.failures >= FAILURES_BEFORE_END;
+                let alert_status = match pause {
+                    _ if ended => "disabled",
+                    Some(_) => "temporarily_disabled",
+                    None => "executable",
+                };
+                HookState { id, hook: record.hook.clone(), alert_status, disabled_until: pause }
+            })
+            .collect()
     }
 
     /// Changes with every delivery sent and answered; zero when all were.

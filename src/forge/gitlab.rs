@@ -9,6 +9,7 @@ mod errors;
 mod pages;
 mod pages_of_people;
 mod poll;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod transport;

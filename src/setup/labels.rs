@@ -12,10 +12,13 @@ pub(super) fn steps(wanted: &[Label], present: &Present) -> Vec<Step> {
             one == name || present.labels_ignore_case && one.to_lowercase() == name.to_lowercase()
         })
     };
-    wanted.iter().map(|label| step(label, is_there(&label.name), &present.no_labels)).collect()
+    wanted
+        .iter()
+        .map(|label| step(label, is_there(&label.name), present.no_labels.as_ref()))
+        .collect()
 }
 
-fn step(label: &Label, is_there: bool, obstacle: &Option<Obstacle>) -> Step {
+fn step(label: &Label, is_there: bool, obstacle: Option<&Obstacle>) -> Step {
     let name = &label.name;
     match obstacle {
         _ if is_there => Step::ok(About::Label, format!("`{name}` is there.")),

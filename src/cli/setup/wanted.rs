@@ -132,7 +132,7 @@ mod tests {
     fn only_the_cookbooks_offered_there_count() {
         let cookbooks = embedded();
         let some = project("x", Some(&["vm"]));
-        let paths = |project| {
+        let paths = |project: &Project| {
             let files = gitlab_templates(&cookbooks, project);
             files.into_iter().map(|file| file.path).collect::<Vec<_>>()
         };

@@ -2,6 +2,7 @@
 //! makes of every kind of answer.
 
 mod script;
+mod setup;
 
 use std::{sync::Arc, time::Duration};
 

@@ -97,6 +97,8 @@ fn surplus(first: &FoundWebhook, double: &FoundWebhook) -> Step {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::setup::{
         Proof, State,
@@ -120,9 +122,9 @@ mod tests {
         steps(&wanted, &Ok(hooks.to_vec()))
     }
 
-    fn correction(secret: Option<Proof>) -> Option<Deed> {
+    fn correction(secret: Option<Proof>) -> Deed {
         let url = "https://innkeeper.example/webhooks/gitlab".to_owned();
-        Some(Deed::CorrectWebhook { id: 5, url, secret })
+        Deed::CorrectWebhook { id: 5, url, secret }
     }
 
     #[test]
@@ -147,14 +149,14 @@ mod tests {
     #[test]
     fn the_secret_is_set_when_it_is_missing_or_asked_for_and_else_left() {
         let ours = hook(5, "innkeeper.example");
-        assert_eq!(steps_for(&[ours.clone()], |_| {})[0].deed, None);
+        assert_eq!(steps_for(from_ref(&ours), |_| {})[0].deed, None);
         let flawed = FoundWebhook { flaws: vec!["push events are on".to_owned()], ..ours.clone() };
-        assert_eq!(steps_for(&[flawed], |_| {})[0].deed, correction(None));
-        let reset = steps_for(&[ours.clone()], |wanted| wanted.reset_secret = true);
-        assert_eq!(reset[0].deed, correction(Some(Proof::Token)));
+        assert_eq!(steps_for(&[flawed], |_| {})[0].deed, Some(correction(None)));
+        let reset = steps_for(from_ref(&ours), |wanted| wanted.reset_secret = true);
+        assert_eq!(reset[0].deed, Some(correction(Some(Proof::Token))));
         let bare = FoundWebhook { has_secret: Some(false), ..ours };
         let bare = steps_for(&[bare], |wanted| wanted.proof = Proof::Signature);
-        assert_eq!(bare[0].deed, correction(Some(Proof::Signature)));
+        assert_eq!(bare[0].deed, Some(correction(Some(Proof::Signature))));
         assert!(bare[0].what.ends_with("it lacks the secret"), "{}", bare[0].what);
     }
 
@@ -171,7 +173,7 @@ mod tests {
             stopped: Some("switched off".to_owned()),
             ..hook(5, "innkeeper.example")
         };
-        let told = steps_for(&[stopped.clone()], |_| {});
+        let told = steps_for(from_ref(&stopped), |_| {});
         assert_eq!((told[0].state, told[0].by_hand.is_some()), (State::Cannot, true));
         let flawed = FoundWebhook { flaws: vec!["x".to_owned()], ..stopped };
         let mended = steps_for(&[flawed], |_| {});

@@ -130,11 +130,8 @@ impl Engine {
     /// the template's marker says it, else a label.
     fn recognise<'a>(&self, issue: &Issue, cookbooks: &'a Cookbooks) -> Option<&'a Cookbook> {
         let IssueRef { forge, project, .. } = &issue.reference;
-        let project =
-            self.settings.projects.iter().find(|p| p.forge == *forge && p.id == *project)?;
-        let is_offered = |cookbook: &&Cookbook| {
-            project.cookbooks.as_ref().is_none_or(|offered| offered.contains(&cookbook.name))
-        };
+        let project = self.served(forge, *project)?;
+        let is_offered = |cookbook: &&Cookbook| project.offers(cookbook);
         let marked = document::marker(&issue.description).and_then(|name| cookbooks.get(&name));
         let labelled = || {
             cookbooks.cookbooks.iter().filter(is_offered).find(|cookbook| {

@@ -11,6 +11,7 @@ mod output;
 mod policy;
 mod runtime;
 mod serve;
+mod setup;
 mod status;
 mod template;
 
@@ -65,6 +66,8 @@ enum Command {
         after_help = "Examples:\n  innkeeper adopt --config innkeeper.toml --provider kvm1    only show what is there\n  innkeeper adopt --config innkeeper.toml --provider kvm1 --project gitlab/tpo/tpa/team --cookbook vm --apply web-01\n  innkeeper adopt --config innkeeper.toml --report           what somebody should look at\n\nNothing on a provider is touched: an issue is filed for each machine, and a sysadmin confirms it there.\n\nExit codes: 0 done, 1 something could not be done, 2 unusable arguments or configuration"
     )]
     Adopt(adopt::Arguments),
+    /// Make a project ready: labels, webhook, issue templates
+    Setup(setup::Arguments),
 }
 
 /// Which cookbooks to use.
@@ -96,6 +99,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Adopt(arguments) => adopt::run(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         output::error(&error);

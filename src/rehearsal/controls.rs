@@ -251,7 +251,7 @@ impl Rehearsal {
 
     /// Adds a webhook.
     pub fn add_hook(&self, hook: Hook) {
-        self.shared.lock().hooks.add(hook);
+        let _ = self.shared.lock().hooks.add(hook);
     }
 }
 

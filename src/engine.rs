@@ -31,6 +31,7 @@ mod poll;
 mod rights;
 mod room;
 mod sweep;
+mod told;
 mod trouble;
 mod view;
 
@@ -150,6 +151,7 @@ pub struct Engine {
     accounts: Mutex<BTreeMap<ForgeName, Person>>,
     places: RwLock<Arc<Vec<Project>>>,
     inspection: Mutex<Inspection>,
+    told: told::Told,
 }
 
 /// Whether a turn found something to do.
@@ -180,6 +182,7 @@ impl Engine {
             cookbooks: RwLock::new(Arc::new(cookbooks)),
             accounts: Mutex::default(),
             inspection: Mutex::default(),
+            told: told::Told::default(),
         }
     }
 

@@ -47,13 +47,14 @@ pub(super) struct Desk {
 
 impl Engine {
     pub(super) async fn take_look(&self, look: &Look) -> Result<(), PortError> {
+        let thing = format!("look at {}", look.issue);
         match self.look_at(look).await {
-            Ok(()) => self.store().finish_look(look).await,
+            Ok(()) => {
+                self.log_end(&thing);
+                self.store().finish_look(look).await
+            }
             Err(error) => {
-                tracing::warn!(
-                    issue = %look.issue, failures = look.failures, error = %error.chain(),
-                    "could not look at the issue; it is tried again"
-                );
+                self.log_failure(look.issue.forge.as_str(), &thing, &error);
                 let due = self.now() + back_off(look.failures, error.verdict);
                 self.store().postpone_look(look, due, &error.chain()).await
             }

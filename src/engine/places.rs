@@ -28,13 +28,15 @@ impl Engine {
         let before = self.all_served();
         let mut places = self.settings.projects.clone();
         for group in &self.settings.groups {
+            let thing = format!("list projects of {}:{}", group.forge, group.path);
             let found = match self.projects_of(group).await {
-                Ok(found) => found,
+                Ok(found) => {
+                    self.log_end(&thing);
+                    found
+                }
                 Err(error) => {
-                    tracing::warn!(
-                        forge = %group.forge, group = group.path, error = %error.chain(),
-                        "could not list the group's projects; those known before are kept"
-                    );
+                    // Those known before are kept.
+                    self.log_failure(group.forge.as_str(), &thing, &error);
                     let known =
                         before.iter().filter(|place| place.group.as_ref() == Some(&group.path));
                     known.cloned().collect()

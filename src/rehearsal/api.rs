@@ -7,7 +7,7 @@ mod groups;
 mod hooks;
 mod instance;
 mod issues;
-mod json;
+pub(super) mod json;
 mod labels;
 mod members;
 mod notes;

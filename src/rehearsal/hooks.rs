@@ -32,11 +32,12 @@ pub struct Delivery {
     pub number: usize,
     /// Where to.
     pub url: String,
-    /// As in `X-Gitlab-Event`.
+    /// As in `X-Gitlab-Event` or `X-GitHub-Event`.
     pub event: &'static str,
     /// As in `X-Gitlab-Event-UUID`.
     pub event_uuid: String,
-    /// As in `Idempotency-Key`: the same when sent again.
+    /// As in `Idempotency-Key` or `X-GitHub-Delivery`: the same when sent
+    /// again.
     pub idempotency_key: String,
     /// The JSON, as posted.
     pub body: String,
@@ -213,34 +214,49 @@ impl HookQueue {
 impl State {
     /// Queues an event for every hook of the project that subscribes to it.
     pub(super) fn fire(&mut self, act: &Act, project: u64, event: &Event) {
-        if !self.hooks.switched_on {
-            return;
-        }
-        let body = event.body.to_string();
         for index in 0..self.hooks.hooks.len() {
             let Some(record) = self.hooks.hooks.get(index) else { continue };
             let hidden = event.confidential && !record.hook.confidential;
-            if record.hook.project != project || hidden || !record.subscription.wants(event.name) {
-                continue;
+            if record.hook.project == project && !hidden && record.subscription.wants(event.name) {
+                self.fire_at(act, index, event);
             }
-            let url = record.hook.url.clone();
-            let event_uuid = act.chain.clone().unwrap_or_else(|| self.hooks.uuid());
-            // A hook does not fire again in a chain of events it set off.
-            let first = self.hooks.fired.insert((event_uuid.clone(), index));
-            if act.chain.is_some() && !first {
-                continue;
-            }
-            let delivery = Delivery {
-                number: self.hooks.log.len(),
-                url,
-                event: event.name,
-                event_uuid,
-                idempotency_key: self.hooks.uuid(),
-                body: body.clone(),
-                answer: Answer::Waiting,
-                hook: index,
-            };
-            self.hooks.push(delivery);
+        }
+    }
+
+    fn fire_at(&mut self, act: &Act, index: usize, event: &Event) {
+        if !self.hooks.switched_on {
+            return;
+        }
+        let Some(url) = self.hooks.hooks.get(index).map(|record| record.hook.url.clone()) else {
+            return;
+        };
+        let event_uuid = act.chain.clone().unwrap_or_else(|| self.hooks.uuid());
+        // A hook does not fire again in a chain of events it set off.
+        let first = self.hooks.fired.insert((event_uuid.clone(), index));
+        if act.chain.is_some() && !first {
+            return;
+        }
+        let delivery = Delivery {
+            number: self.hooks.log.len(),
+            url,
+            event: event.name,
+            event_uuid,
+            idempotency_key: self.hooks.uuid(),
+            body: event.body.to_string(),
+            answer: Answer::Waiting,
+            hook: index,
+        };
+        self.hooks.push(delivery);
+    }
+
+    /// Adds a hook; GitHub says hello to it.
+    pub(super) fn add_hook(&mut self, hook: &Hook) {
+        let index = self.hooks.hooks.len();
+        self.hooks.add(hook.clone());
+        if self.dialect.is_github() {
+            let act = Act { user: 0, at: self.tick(), chain: None };
+            let ping = self.ping(hook, index);
+            self.fire_at(&act, index, &ping);
         }
     }
 
@@ -253,6 +269,11 @@ impl State {
         }
         let webhook_uuid = self.hooks.uuid();
         let record = self.hooks.hooks.get(delivery.hook).ok_or("the hook was removed")?;
+        if self.dialect.is_github() {
+            let headers = super::github::headers(&delivery, delivery.hook, &record.hook);
+            let Delivery { hook, url, body, .. } = delivery;
+            return Ok(Parcel { hook, url, headers, body });
+        }
         let timestamp = now.timestamp().to_string();
         let mut headers = vec![
             ("Content-Type", "application/json".to_owned()),

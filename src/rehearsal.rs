@@ -34,7 +34,9 @@ mod people;
 pub mod quick_actions;
 mod record;
 pub mod references;
+mod repository;
 mod state;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -55,6 +57,7 @@ pub use self::faults::{Fault, Received, Trouble};
 pub use self::hooks::{Answer, Delivery};
 pub use self::issue::{IssueKey, IssueSnapshot, IssueState, NoteSnapshot};
 pub use self::people::{Notification, Reason};
+pub use self::repository::MergeRequest;
 pub use self::state::Refused;
 pub use self::world::{
     Account, App, Group, Hook, Level, Membership, Project, Tier, User, Visibility, World,

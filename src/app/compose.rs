@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
+use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use super::{
@@ -32,6 +33,7 @@ use crate::{
         hooks::HookRunner,
         intake::Hooks,
         provider::Provider,
+        setup::Setup,
         store::Store,
     },
     store::sqlite::Sqlite,
@@ -117,6 +119,29 @@ pub fn one_forge(config: &Config, name: &ForgeName) -> anyhow::Result<Arc<dyn Fo
     forge(config, name, configured, &clock)
 }
 
+/// One forge as configured, for setting up a project there; with `token`, as
+/// whoever that belongs to.
+///
+/// # Errors
+///
+/// When it is not in the configuration, or cannot be used as it is there.
+pub fn one_setup(
+    config: &Config,
+    name: &ForgeName,
+    token: Option<SecretString>,
+) -> anyhow::Result<Arc<dyn Setup>> {
+    let configured = config.forges.get(name).context("it is not in the configuration")?;
+    let mut configured = configured.clone();
+    if let Some(token) = token {
+        configured.credentials = Credentials::Token(token);
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    match configured.kind {
+        ForgeKind::GitLab => Ok(Arc::new(gitlab(config, name, &configured, &clock)?)),
+        ForgeKind::GitHub => bail!("[forge.{name}]: GitHub is not served yet"),
+    }
+}
+
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     let projects = config
         .forges
@@ -170,23 +195,29 @@ fn forge(
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<dyn Forge>> {
     match forge.kind {
-        ForgeKind::GitLab => {
-            let Credentials::Token(token) = &forge.credentials else {
-                bail!("[forge.{name}] is a GitLab and needs a token")
-            };
-            let settings = GitLabSettings {
-                url: forge.url.clone(),
-                token: token.clone(),
-                ca_pem: forge.ca_pem.clone(),
-                approver_levels: forge.approver_levels.clone(),
-                timeout: config.limits.forge_timeout,
-            };
-            let gitlab = GitLab::new(name.clone(), settings, Arc::clone(clock))
-                .with_context(|| format!("[forge.{name}] cannot be used"))?;
-            Ok(Arc::new(gitlab))
-        }
+        ForgeKind::GitLab => Ok(Arc::new(gitlab(config, name, forge, clock)?)),
         ForgeKind::GitHub => bail!("[forge.{name}]: GitHub is not served yet"),
     }
+}
+
+fn gitlab(
+    config: &Config,
+    name: &ForgeName,
+    forge: &config::Forge,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<GitLab> {
+    let Credentials::Token(token) = &forge.credentials else {
+        bail!("[forge.{name}] is a GitLab and needs a token")
+    };
+    let settings = GitLabSettings {
+        url: forge.url.clone(),
+        token: token.clone(),
+        ca_pem: forge.ca_pem.clone(),
+        approver_levels: forge.approver_levels.clone(),
+        timeout: config.limits.forge_timeout,
+    };
+    GitLab::new(name.clone(), settings, Arc::clone(clock))
+        .with_context(|| format!("[forge.{name}] cannot be used"))
 }
 
 fn webhooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>> {

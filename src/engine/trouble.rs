@@ -198,6 +198,11 @@ impl Engine {
     }
 }
 
+/// What tells an effect's failures from all others.
+pub(super) fn thing(effect: &ClaimedEffect) -> String {
+    format!("effect {} ({})", effect.id, effect.key)
+}
+
 /// What a sysadmin finds in the store and the log.
 pub(super) fn reference(effect: &ClaimedEffect) -> String {
     format!("effect-{}", effect.id)
@@ -244,9 +249,4 @@ fn step_in_words(step: &Effect) -> &'static str {
         Effect::Adopt(_) => "mark",
         Effect::Tell(_) => "tell of",
     }
-}
-
-/// What tells an effect's failures from all others.
-pub(super) fn thing(effect: &ClaimedEffect) -> String {
-    format!("effect {} ({})", effect.id, effect.key)
 }

@@ -10,6 +10,7 @@ use super::dialect::Dialect;
 use super::hooks::HookQueue;
 use super::issue::{Issue, IssueKey, Label, Note};
 use super::people::Notification;
+use super::repository::Repositories;
 use super::world::{Account, Group, Project, User, World};
 use crate::ports::clock::Clock;
 
@@ -57,6 +58,7 @@ pub(super) struct State {
     pub(super) labels: Vec<Label>,
     pub(super) notifications: Vec<Notification>,
     pub(super) hooks: HookQueue,
+    pub(super) repositories: Repositories,
     /// Former paths of projects, which redirect.
     pub(super) old_paths: Vec<(String, u64)>,
     pub(super) note_times: Vec<(u64, DateTime<Utc>)>,
@@ -86,6 +88,7 @@ impl State {
             labels: Vec::new(),
             notifications: Vec::new(),
             hooks,
+            repositories: Repositories::default(),
             old_paths: Vec::new(),
             note_times: Vec::new(),
             cross_references: BTreeSet::new(),

@@ -1,4 +1,4 @@
-//! The whole house on one machine: a rehearsal GitLab, libvirt's test driver,
+//! The whole house on one machine: a rehearsal GitLab or GitHub, libvirt's test driver,
 //! a store in a folder that goes away, and the real engine between them. The
 //! demo shows it; the scenario tests play on it.
 //!
@@ -21,9 +21,14 @@ use crate::{
     calendar::Calendar,
     cookbook::{Cookbooks, Principal, issue_template},
     engine::{self, Engine, Labels, Ports, Settings},
-    forge::gitlab::{
-        DEFAULT_APPROVER_LEVELS, GitLab, GitLabSettings,
-        webhook::{GitLabHooks, WebhookSecret},
+    forge::{
+        github::{
+            Credentials, DEFAULT_TRUSTED_ROLES, GitHub, GitHubSettings, webhook::GitHubHooks,
+        },
+        gitlab::{
+            DEFAULT_APPROVER_LEVELS, GitLab, GitLabSettings,
+            webhook::{GitLabHooks, WebhookSecret},
+        },
     },
     identity::{ForgeName, ProjectId, ProviderName},
     notice::render::Renderer,
@@ -31,7 +36,9 @@ use crate::{
         PortError, clock::Clock, forge::Forge, hooks::HookRunner, intake::Hooks,
         provider::Provider, store::Store,
     },
-    rehearsal::{Group, Hook, Level, Membership, Options, Project, Rehearsal, User, World},
+    rehearsal::{
+        Dialect, Group, Hook, Level, Membership, Options, Project, Rehearsal, User, World,
+    },
     store::sqlite::Sqlite,
     web::{self, WebState},
 };
@@ -57,7 +64,24 @@ pub fn token(user: u64) -> String {
     format!("practice-token-{user}")
 }
 
-const FORGE: &str = "gitlab";
+/// What the forge is called in the settings.
+#[must_use]
+pub const fn forge_name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::GitLab => "gitlab",
+        Dialect::GitHub => "github",
+    }
+}
+
+/// The path of [`PROJECT`]: GitHub has no groups within groups.
+#[must_use]
+pub const fn project_path(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::GitLab => "tpo/tpa/team",
+        Dialect::GitHub => "tpo/team",
+    }
+}
+
 const WEBHOOK_SECRET: &str = "practice-webhook-secret";
 
 /// How far the clock moves at once when time passes: as far as from one sweep
@@ -81,7 +105,7 @@ pub struct Setup {
     pub folder: std::path::PathBuf,
     /// Where people reach the rehearsal.
     pub listener: TcpListener,
-    /// The rehearsal's options.
+    /// The rehearsal's options; their dialect says which forge it is.
     pub options: Options,
     /// Last changes to the engine's settings.
     pub adjust: fn(&mut Settings),
@@ -89,7 +113,7 @@ pub struct Setup {
 
 /// Everything running.
 pub struct Practice {
-    /// The rehearsal GitLab.
+    /// The rehearsal GitLab or GitHub.
     pub rehearsal: Rehearsal,
     /// The engine under test.
     pub engine: Arc<Engine>,
@@ -105,7 +129,8 @@ pub struct Practice {
 
 /// What engines are made of, besides the store.
 struct Blueprint {
-    gitlab_url: String,
+    dialect: Dialect,
+    forge_url: String,
     clock: Arc<dyn Clock>,
     providers: Vec<Arc<dyn Provider>>,
     hook_runner: Arc<dyn HookRunner>,
@@ -124,14 +149,17 @@ impl Practice {
             setup;
         let web_listener = TcpListener::bind("127.0.0.1:0").await.context("could not listen")?;
         let web_address = web_listener.local_addr()?;
-        let hook = format!("http://{web_address}/webhooks/{FORGE}");
-        let world = world(&cookbooks, &hook);
+        let dialect = options.dialect;
+        let forge = forge_name(dialect);
+        let hook = format!("http://{web_address}/webhooks/{forge}");
+        let world = world(dialect, &cookbooks, &hook);
         let rehearsal = Rehearsal::start(listener, world, Arc::clone(&clock), options)?;
 
         let store = open_store(&folder).await?;
-        let gitlab_url = rehearsal.base_url().to_owned();
+        let forge_url = rehearsal.base_url().to_owned();
         let blueprint = Blueprint {
-            gitlab_url,
+            dialect,
+            forge_url,
             clock: Arc::clone(&clock),
             providers,
             hook_runner,
@@ -139,13 +167,10 @@ impl Practice {
             adjust,
         };
         let engine = blueprint.engine(&store, "practice")?;
-        let secret = WebhookSecret::parse(&SecretString::from(WEBHOOK_SECRET))?;
-        let hooks: Arc<dyn Hooks> =
-            Arc::new(GitLabHooks::new(BTreeMap::from([(ProjectId(PROJECT), secret)])));
         let watch =
             Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: TimeDelta::hours(3) });
         let web = WebState {
-            hooks: BTreeMap::from([(ForgeName::from(FORGE), hooks)]),
+            hooks: BTreeMap::from([(ForgeName::from(forge), webhooks(dialect)?)]),
             intake: engine.clone(),
             wake: Arc::new(Notify::new()),
             clock,
@@ -234,17 +259,41 @@ async fn open_store(folder: &Path) -> anyhow::Result<Arc<dyn Store>> {
 }
 
 impl Blueprint {
+    /// The real adapter, signed in as the bot.
+    fn forge(&self, name: ForgeName) -> anyhow::Result<Arc<dyn Forge>> {
+        let url = Url::parse(&self.forge_url).context("the rehearsal has no address")?;
+        let token = SecretString::from(token(BOT));
+        let timeout = Duration::from_secs(5);
+        let clock = Arc::clone(&self.clock);
+        Ok(match self.dialect {
+            Dialect::GitLab => {
+                let settings = GitLabSettings {
+                    url,
+                    token,
+                    ca_pem: None,
+                    approver_levels: DEFAULT_APPROVER_LEVELS.to_vec(),
+                    timeout,
+                };
+                Arc::new(GitLab::new(name, settings, clock)?)
+            }
+            Dialect::GitHub => {
+                let path = project_path(self.dialect).to_owned();
+                let settings = GitHubSettings {
+                    api: url.join("api/v3/")?,
+                    credentials: Credentials::Token(token),
+                    ca_pem: None,
+                    repositories: BTreeMap::from([(ProjectId(PROJECT), path)]),
+                    trusted_roles: DEFAULT_TRUSTED_ROLES.map(str::to_owned).to_vec(),
+                    timeout,
+                };
+                Arc::new(GitHub::new(name, settings, clock)?)
+            }
+        })
+    }
+
     fn engine(&self, store: &Arc<dyn Store>, holder: &str) -> anyhow::Result<Arc<Engine>> {
-        let name = ForgeName::from(FORGE);
-        let settings = GitLabSettings {
-            url: Url::parse(&self.gitlab_url).context("the rehearsal has no address")?,
-            token: SecretString::from(token(BOT)),
-            ca_pem: None,
-            approver_levels: DEFAULT_APPROVER_LEVELS.to_vec(),
-            timeout: Duration::from_secs(5),
-        };
-        let gitlab: Arc<dyn Forge> =
-            Arc::new(GitLab::new(name.clone(), settings, Arc::clone(&self.clock))?);
+        let name = ForgeName::from(forge_name(self.dialect));
+        let forge = self.forge(name.clone())?;
         let providers: BTreeMap<ProviderName, Arc<dyn Provider>> = self
             .providers
             .iter()
@@ -271,7 +320,7 @@ impl Blueprint {
         (self.adjust)(&mut settings);
         let ports = Ports {
             store: Arc::clone(store),
-            forges: BTreeMap::from([(name, gitlab)]),
+            forges: BTreeMap::from([(name, forge)]),
             providers,
             hooks: Arc::clone(&self.hook_runner),
             clock: Arc::clone(&self.clock),
@@ -283,6 +332,17 @@ impl Blueprint {
     }
 }
 
+fn webhooks(dialect: Dialect) -> anyhow::Result<Arc<dyn Hooks>> {
+    let (project, secret) = (ProjectId(PROJECT), SecretString::from(WEBHOOK_SECRET));
+    Ok(match dialect {
+        Dialect::GitLab => {
+            let secret = WebhookSecret::parse(&secret)?;
+            Arc::new(GitLabHooks::new(BTreeMap::from([(project, secret)])))
+        }
+        Dialect::GitHub => Arc::new(GitHubHooks::new(BTreeMap::from([(project, secret)]), None)),
+    })
+}
+
 fn holidays() -> impl Iterator<Item = NaiveDate> {
     [(2026, 12, 25), (2027, 1, 1)]
         .into_iter()
@@ -290,30 +350,50 @@ fn holidays() -> impl Iterator<Item = NaiveDate> {
 }
 
 /// The people and places of the practice.
-fn world(cookbooks: &Cookbooks, hook: &str) -> World {
+fn world(dialect: Dialect, cookbooks: &Cookbooks, hook: &str) -> World {
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7iCjYQKJ7rYFxtqSG0Q7yTmG6gT2rLD2GJkbRm1ohx";
     // Members of `tpo` are members of `tpo/tpa` too, by inheritance: what tells
     // the sysadmins apart is their level.
     let staff = |id| Membership::new(id, Level::Reporter);
-    let mut project = Project::new(PROJECT, "tpo/tpa/team")
+    let maintains = |id| Membership::new(id, Level::Maintainer);
+    let mut project = Project::new(PROJECT, project_path(dialect))
         .member(Membership::new(BOT, Level::Developer))
         .member(Membership::new(MALLORY, Level::Guest));
-    for cookbook in &cookbooks.cookbooks {
-        project = project.template(cookbook.name.as_str(), &issue_template::gitlab(cookbook));
-    }
-    let tpo = [ALICE, BOB, CAROL, DAN]
+    let mut tpo = [ALICE, BOB, CAROL, DAN]
         .into_iter()
         .fold(Group::new(20, "tpo"), |group, id| group.member(staff(id)));
-    let tpa = [CAROL, DAN].into_iter().fold(Group::new(21, "tpo/tpa"), |group, id| {
-        group.member(Membership::new(id, Level::Maintainer))
-    });
+    let tpa = [CAROL, DAN]
+        .into_iter()
+        .fold(Group::new(21, "tpo/tpa"), |group, id| group.member(maintains(id)));
+    if dialect == Dialect::GitHub {
+        // The team was given the repository, and who is in an organisation is
+        // shown to its members.
+        project = project.member(maintains(CAROL)).member(maintains(DAN));
+        tpo = tpo.member(Membership::new(BOT, Level::Guest));
+    }
+    for cookbook in &cookbooks.cookbooks {
+        let name = cookbook.name.as_str();
+        project = match dialect {
+            Dialect::GitLab => project.template(name, &issue_template::gitlab(cookbook)),
+            Dialect::GitHub => project.template(name, &issue_template::github(cookbook)),
+        };
+        // An issue form sets only labels that are there.
+        if let (Dialect::GitHub, Some(label)) = (dialect, &cookbook.label) {
+            project = project.label(label);
+        }
+    }
+    let bot = match dialect {
+        Dialect::GitLab => User::bot(BOT, "innkeeper", "Innkeeper"),
+        // An account like anybody's, for a machine.
+        Dialect::GitHub => User::person(BOT, "innkeeper", "Innkeeper"),
+    };
     let mut world = World::new()
         .user(User::person(ALICE, "alice", "Alice Archer").ssh_key(key))
         .user(User::person(BOB, "bob", "Bob Baker"))
         .user(User::person(CAROL, "carol", "Carol Carter"))
         .user(User::person(DAN, "dan", "Dan Draper"))
         .user(User::person(MALLORY, "mallory", "Mallory Moore"))
-        .user(User::bot(BOT, "innkeeper", "Innkeeper"))
+        .user(bot)
         .group(tpo)
         .group(tpa)
         .project(project)

@@ -184,15 +184,25 @@ impl Engine {
         author: &Person,
         reading: &Reading,
     ) -> Result<BTreeMap<String, Option<Person>>, PortError> {
-        let forge = self.forge(&desk.issue.reference.forge)?;
         let mut people = BTreeMap::new();
         for (_, name) in usernames(reading) {
             let known = name.eq_ignore_ascii_case(&author.username);
             if !known && !people.contains_key(&name.to_lowercase()) {
-                people.insert(name.to_lowercase(), forge.person_named(name).await?);
+                people.insert(name.to_lowercase(), self.person_named(desk, name).await?);
             }
         }
         Ok(people)
+    }
+
+    /// The active account of this name. Nothing is anybody's who is us: some
+    /// forges cannot tell a machine's account from a person's.
+    pub(super) async fn person_named(
+        &self,
+        desk: &Desk,
+        username: &str,
+    ) -> Result<Option<Person>, PortError> {
+        let found = self.forge(&desk.reference().forge)?.person_named(username).await?;
+        Ok(found.filter(|person| person.id != desk.own.id))
     }
 
     /// What is in use or asked for, besides this request.

@@ -220,6 +220,11 @@ impl Rehearsal {
         self.change_user(id, |user| user.account = Account::Active);
     }
 
+    /// Makes the account another kind of account.
+    pub fn set_account(&self, id: u64, account: Account) {
+        self.change_user(id, |user| user.account = account);
+    }
+
     /// Adds a public key to the account.
     pub fn add_ssh_key(&self, id: u64, line: &str) {
         self.change_user(id, |user| user.ssh_keys.push(line.to_owned()));

@@ -2,15 +2,16 @@
 
 use chrono::NaiveDate;
 use innkeeper::{
-    app::practice::{CAROL, DAN},
+    app::practice::{self, CAROL, DAN},
     cookbook::Cookbooks,
     identity::{ForgeName, IssueNumber, IssueRef, ProjectId},
     machine::Power,
     rehearsal::{IssueKey, Level, Membership},
 };
 
-use crate::world::{
-    PROJECT_PATH, World, hex_after, sandbox_cookbook, scenario, scenario_with_cookbooks,
+use crate::{
+    FORGE,
+    world::{World, hex_after, sandbox_cookbook, scenario, scenario_with_cookbooks},
 };
 
 /// Two people have to approve, so that one approval stands for a while.
@@ -21,7 +22,7 @@ fn two_approvals() -> Cookbooks {
 /// The whole digest, of which the comment shows the beginning.
 async fn whole_digest(world: &World, issue: IssueKey) -> String {
     let issue = IssueRef {
-        forge: ForgeName::from("gitlab"),
+        forge: ForgeName::from(practice::forge_name(FORGE)),
         project: ProjectId(issue.project),
         number: IssueNumber(issue.iid),
     };
@@ -85,7 +86,7 @@ async fn nobody_approves_what_they_asked_for_or_will_own() {
     scenario(async |world: &mut World| {
         // Carol may approve, but this is hers.
         let text = World::sandbox(&[]);
-        let hers = world.practice.rehearsal.file_issue("carol", PROJECT_PATH, "Mine", &text);
+        let hers = world.files("carol", "Mine", &text);
         let hers = hers.unwrap();
         world.settle().await;
         let digest = world.digest(hers);
@@ -139,16 +140,6 @@ async fn rights_are_those_of_the_moment_the_approval_is_read() {
         world.settle().await;
         world.expect(issue, refused);
 
-        // Back, but only as a reporter.
-        world.practice.rehearsal.set_member("tpo/tpa", Membership::new(DAN, Level::Reporter));
-        assert!(world.answer("dan", issue, &text).await.contains(refused));
-
-        // A membership that ended this morning.
-        let today = NaiveDate::from_ymd_opt(2026, 11, 30).unwrap();
-        let ended = Membership::new(DAN, Level::Maintainer).until(today);
-        world.practice.rehearsal.set_member("tpo/tpa", ended);
-        assert!(world.answer("dan", issue, &text).await.contains(refused));
-
         // Blocked after writing it.
         world.practice.rehearsal.comment("carol", issue, &text).unwrap();
         world.practice.rehearsal.block_user(CAROL);
@@ -158,13 +149,34 @@ async fn rights_are_those_of_the_moment_the_approval_is_read() {
         // Programs are not listened to at all, whatever their level.
         let member = Membership::new(DAN, Level::Maintainer);
         world.practice.rehearsal.set_member("tpo/tpa", member);
-        world.practice.rehearsal.rename_user(DAN, "project_7_bot_3f9c");
-        world.says("project_7_bot_3f9c", issue, &text).await;
+        let program = world.becomes_a_program(DAN);
+        world.says(program, issue, &text).await;
         world.silent(issue);
         assert!(world.host.machines().is_empty());
         assert!(world.sticky(issue).contains("waiting for approval"));
     })
     .await;
+}
+
+only_on_gitlab! { "the members of a team on GitHub are all alike, and for good":
+    async fn whoever_approves_has_a_level_that_decides_and_has_not_ended() {
+        scenario(async |world: &mut World| {
+            let issue = world.filed(&[]).await;
+            let text = approve(&world.digest(issue));
+            let refused = "`approve` is for approvers, sysadmins";
+
+            // Only a reporter.
+            world.practice.rehearsal.set_member("tpo/tpa", Membership::new(DAN, Level::Reporter));
+            assert!(world.answer("dan", issue, &text).await.contains(refused));
+
+            // A membership that ended this morning.
+            let today = NaiveDate::from_ymd_opt(2026, 11, 30).unwrap();
+            let ended = Membership::new(DAN, Level::Maintainer).until(today);
+            world.practice.rehearsal.set_member("tpo/tpa", ended);
+            assert!(world.answer("dan", issue, &text).await.contains(refused));
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -371,11 +383,10 @@ async fn small_requests_need_nobody_where_the_operator_said_so() {
 
         // Somebody else had their hands on it.
         let text = World::sandbox(&[]);
-        let rehearsal = &world.practice.rehearsal;
-        let touched = rehearsal.file_issue("bob", PROJECT_PATH, "Two hands", "### Memory\n\nlots");
+        let touched = world.files("bob", "Two hands", "### Memory\n\nlots");
         let touched = touched.unwrap();
         let theirs = text.replace("@bob", "@dan");
-        rehearsal.edit_description("alice", touched, &theirs).unwrap();
+        world.practice.rehearsal.edit_description("carol", touched, &theirs).unwrap();
         world.settle().await;
         assert!(world.sticky(touched).contains("waiting for approval"));
 
@@ -388,7 +399,7 @@ async fn small_requests_need_nobody_where_the_operator_said_so() {
         let owned = world.filed(&given).await;
         assert!(world.sticky(owned).contains("@dan is named as owner"));
         let text = World::sandbox(&[("Fallback owner", "@dan")]);
-        let outside = world.practice.rehearsal.file_issue("mallory", PROJECT_PATH, "Mine", &text);
+        let outside = world.files("mallory", "Mine", &text);
         let outside = outside.unwrap();
         world.settle().await;
         assert!(world.sticky(outside).contains("Sandbox is not for you to ask"));

@@ -12,7 +12,7 @@ use innkeeper::{
 
 use crate::{
     host::Call,
-    world::{PROJECT_PATH, World, hex_after, sandbox_cookbook, scenario, scenario_with_cookbooks},
+    world::{World, hex_after, sandbox_cookbook, scenario, scenario_with_cookbooks},
 };
 
 /// Who tries: requester, fallback owner, approver, sysadmin, outsider.
@@ -33,7 +33,7 @@ fn with_count() -> Cookbooks {
 /// Alice's two machines, handed over.
 async fn two_machines(world: &mut World) -> IssueKey {
     let text = format!("{}\n\n### How many?\n\n2\n", World::sandbox(&[]));
-    let issue = world.practice.rehearsal.file_issue("alice", PROJECT_PATH, "Two", &text).unwrap();
+    let issue = world.files("alice", "Two", &text).unwrap();
     world.settle().await;
     let approve = format!("@innkeeper approve {}", world.digest(issue));
     let answer = world.answer("carol", issue, &approve).await;
@@ -231,8 +231,8 @@ async fn what_only_looks_like_a_command_does_nothing() {
         world.expect(issue, "@carol, a comment with a command was edited before it was read");
 
         // Another program, and we ourselves.
-        world.practice.rehearsal.rename_user(DAN, "group_20_bot_0a1b");
-        let answer = world.answer("group_20_bot_0a1b", issue, "@innkeeper protect").await;
+        let program = world.becomes_a_program(DAN);
+        let answer = world.answer(program, issue, "@innkeeper protect").await;
         assert_eq!(answer, "");
         let own = world.practice.rehearsal.comment("innkeeper", issue, "@innkeeper protect");
         world.settle().await;
@@ -339,7 +339,7 @@ async fn an_owner_extends_within_the_budget_and_an_approver_beyond_it() {
         }
         let said = world.answer("dan", issue, "@innkeeper extend until 2027-06-01").await;
         assert!(said.contains("was extended by dan"), "{said}");
-        assert_eq!(world.issue(issue).due_date.unwrap().to_string(), "2027-06-01");
+        world.expect_due(issue, Some("2027-06-01"));
     })
     .await;
 }
@@ -421,7 +421,7 @@ async fn one_of_several_machines_is_named() {
         assert!(answer.contains("`sandbox-1-2` was extended"), "{answer}");
         assert_eq!(ends(world, "sandbox-1-1").await, "2026-12-14");
         assert_eq!(ends(world, "sandbox-1-2").await, "2026-12-21");
-        assert_eq!(world.issue(issue).due_date.unwrap().to_string(), "2026-12-14");
+        world.expect_due(issue, Some("2026-12-14"));
         let answer = world.answer("alice", issue, "@innkeeper stop sandbox-1-9").await;
         assert!(answer.contains("this issue has no machine of that name"), "{answer}");
 
@@ -447,7 +447,7 @@ async fn one_of_several_machines_is_named() {
         assert!(answer.contains("`sandbox-1-1` and its disks were destroyed"), "{answer}");
         assert_eq!(world.host.machines().len(), 1);
         assert!(world.is_open(issue));
-        assert_eq!(world.issue(issue).due_date.unwrap().to_string(), "2026-12-21");
+        world.expect_due(issue, Some("2026-12-21"));
     })
     .await;
 }

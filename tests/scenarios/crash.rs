@@ -14,7 +14,7 @@ use innkeeper::{engine::Turn, machine::Power, rehearsal::IssueKey};
 
 use crate::{
     host::Call,
-    world::{PROJECT_PATH, Scene, World},
+    world::{Scene, World},
 };
 
 /// After this a claim of somebody who died has run out.
@@ -141,8 +141,7 @@ async fn life(death: Death) -> usize {
     let world = World::new(Scene { adjust, ..Scene::brief() }).await;
     let mut mortal = Mortal { world, death, turns: 0, deaths: 0 };
     let text = World::sandbox(&[("How long?", "1 day")]);
-    let rehearsal = &mortal.world.practice.rehearsal;
-    let issue = rehearsal.file_issue("alice", PROJECT_PATH, "Please", &text).unwrap();
+    let issue = mortal.world.files("alice", "Please", &text).unwrap();
     mortal.settle().await;
     mortal.said(issue, "innkeeper approve").await;
     let digest = mortal.world.digest(issue);

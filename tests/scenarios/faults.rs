@@ -14,7 +14,7 @@ use crate::{
     host::Call,
     log::logged,
     matrix::troubles,
-    world::{World, brief},
+    world::{NOTES, ONE_NOTE, World, brief},
 };
 
 #[tokio::test]
@@ -63,9 +63,9 @@ async fn a_token_revoked_for_a_day_makes_everything_wait() {
 async fn a_comment_whose_answer_was_lost_is_found_whatever_the_search_runs_into() {
     for (name, trouble) in troubles() {
         brief(async move |world: &mut World| {
-            let post = Fault::on(Method::POST, "*/notes", Trouble::ResetAfter);
+            let post = Fault::on(Method::POST, NOTES, Trouble::ResetAfter);
             world.practice.rehearsal.plan(post.times(3));
-            world.practice.rehearsal.plan(Fault::on(Method::GET, "*/notes", trouble).after(1));
+            world.practice.rehearsal.plan(Fault::on(Method::GET, NOTES, trouble).after(1));
             let issue = world.filed(&[]).await;
             for _ in 0..3 {
                 world.step(TimeDelta::minutes(20)).await;
@@ -90,7 +90,7 @@ async fn a_doubled_comment_is_removed_even_when_that_fails_at_first() {
             let issue = world.filed(&[]).await;
             // What another replica, whose claim had run out, has posted as well.
             let double = world.sticky(issue);
-            world.practice.rehearsal.plan(Fault::on(Method::DELETE, "*/notes/*", trouble));
+            world.practice.rehearsal.plan(Fault::on(Method::DELETE, ONE_NOTE, trouble));
             world.practice.rehearsal.comment("innkeeper", issue, &double).unwrap();
             assert_eq!(world.issue(issue).comments_by("innkeeper").count(), 2);
             world.says("alice", issue, "@innkeeper status").await;

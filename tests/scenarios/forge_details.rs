@@ -16,8 +16,7 @@ use crate::{
 // --- confidential by rule
 
 fn confidential() -> Cookbooks {
-    let section = "[issue]\nconfidential = true\nlabels = [\"TPA\", \"Sandboxes\"]\n\n[lifetime]";
-    sandbox_cookbook(&[("[lifetime]", section)])
+    sandbox_cookbook(&[("[lifetime]", "[issue]\nconfidential = true\n\n[lifetime]")])
 }
 
 async fn hidden(story: impl AsyncFnOnce(&mut World)) {
@@ -34,67 +33,72 @@ fn changes(world: &World, issue: IssueKey) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test]
-async fn a_confidential_request_is_hidden_before_anything_is_said_about_it() {
-    hidden(async |world: &mut World| {
-        let issue = world.filed(&[]).await;
-        assert!(world.issue(issue).confidential);
-        let sent = changes(world, issue);
-        assert!(sent[0].starts_with("PUT"), "{sent:?}");
-        assert!(sent[1].ends_with("/notes"), "{sent:?}");
-        assert!(world.sticky(issue).contains("waiting for approval"));
-        world.silent(issue);
-    })
-    .await;
+only_on_gitlab! { "GitHub has no confidential issues":
+    async fn a_confidential_request_is_hidden_before_anything_is_said_about_it() {
+        hidden(async |world: &mut World| {
+            let issue = world.filed(&[]).await;
+            assert!(world.issue(issue).confidential);
+            let sent = changes(world, issue);
+            assert!(sent[0].starts_with("PUT"), "{sent:?}");
+            assert!(sent[1].ends_with("/notes"), "{sent:?}");
+            assert!(world.sticky(issue).contains("waiting for approval"));
+            world.silent(issue);
+        })
+        .await;
+    }
 }
 
-#[tokio::test]
-async fn an_issue_shown_by_hand_is_hidden_again_and_that_is_said_once() {
-    hidden(async |world: &mut World| {
-        let issue = world.handed_over(&[]).await;
-        for explained in [true, false] {
+only_on_gitlab! { "GitHub has no confidential issues":
+    async fn an_issue_shown_by_hand_is_hidden_again_and_that_is_said_once() {
+        hidden(async |world: &mut World| {
+            let issue = world.handed_over(&[]).await;
+            for explained in [true, false] {
+                world.practice.rehearsal.set_confidential("carol", issue, false).unwrap();
+                world.settle().await;
+                assert!(world.issue(issue).confidential);
+                if explained {
+                    world.expect(issue, "the issue was hidden again");
+                }
+                world.silent(issue);
+            }
+        })
+        .await;
+    }
+}
+
+only_on_gitlab! { "GitHub has no confidential issues":
+    async fn a_comment_does_not_go_to_an_issue_that_was_just_shown() {
+        hidden(async |world: &mut World| {
+            let issue = world.handed_over(&[]).await;
+            // The issue is shown and nobody hears of it, then a warning is due.
+            world.until(|world| world.issue(issue).comments().count() > 4).await;
+            world.expect(issue, "will be stopped on");
+            world.practice.rehearsal.webhooks(false);
             world.practice.rehearsal.set_confidential("carol", issue, false).unwrap();
+            world.practice.rehearsal.forget_requests();
+            world.asleep(TimeDelta::days(6));
+            world.practice.engine.sweep().await.unwrap();
             world.settle().await;
             assert!(world.issue(issue).confidential);
-            if explained {
-                world.expect(issue, "the issue was hidden again");
-            }
-            world.silent(issue);
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_comment_does_not_go_to_an_issue_that_was_just_shown() {
-    hidden(async |world: &mut World| {
-        let issue = world.handed_over(&[]).await;
-        // The issue is shown and nobody hears of it, then a warning is due.
-        world.until(|world| world.issue(issue).comments().count() > 4).await;
-        world.expect(issue, "will be stopped on");
-        world.practice.rehearsal.webhooks(false);
-        world.practice.rehearsal.set_confidential("carol", issue, false).unwrap();
-        world.practice.rehearsal.forget_requests();
-        world.asleep(chrono::TimeDelta::days(6));
-        world.practice.engine.sweep().await.unwrap();
-        world.settle().await;
-        assert!(world.issue(issue).confidential);
-        let sent = changes(world, issue);
-        let said = sent.iter().position(|sent| sent.ends_with("/notes")).unwrap();
-        let hid = sent.iter().position(|sent| sent.starts_with("PUT")).unwrap();
-        assert!(hid < said, "{sent:?}");
-        while world.next_comment(issue).is_some() {}
-        world.practice.rehearsal.webhooks(true);
-        let question = world.answer("alice", issue, "@innkeeper release").await;
-        let code = crate::world::hex_after(&question, "release confirm ");
-        world.answer("alice", issue, &format!("@innkeeper release confirm {code}")).await;
-    })
-    .await;
+            let sent = changes(world, issue);
+            let said = sent.iter().position(|sent| sent.ends_with("/notes")).unwrap();
+            let hid = sent.iter().position(|sent| sent.starts_with("PUT")).unwrap();
+            assert!(hid < said, "{sent:?}");
+            while world.next_comment(issue).is_some() {}
+            world.practice.rehearsal.webhooks(true);
+            let question = world.answer("alice", issue, "@innkeeper release").await;
+            let code = crate::world::hex_after(&question, "release confirm ");
+            world.answer("alice", issue, &format!("@innkeeper release confirm {code}")).await;
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
 async fn labels_of_the_cookbook_are_put_on_once() {
-    hidden(async |world: &mut World| {
+    let section = "[issue]\nlabels = [\"TPA\", \"Sandboxes\"]\n\n[lifetime]";
+    let cookbooks = sandbox_cookbook(&[("[lifetime]", section)]);
+    scenario_in(Scene { cookbooks, ..Scene::default() }, async |world: &mut World| {
         let issue = world.filed(&[]).await;
         let labels = world.issue(issue).labels;
         assert_eq!(labels, ["Sandboxes", "TPA", "innkeeper::needs-approval", "sandbox"]);
@@ -128,27 +132,27 @@ async fn what_a_provider_says_is_told_to_the_team_and_not_to_everybody() {
                 note.body
             );
         }
-        let [note] = <[String; 1]>::try_from(world.team_notes(issue)).unwrap();
-        assert!(note.contains("node-7.internal, https://10.0.0.7:5080"), "{note}");
+        world.expect_for_team(issue, "node-7.internal, https://10.0.0.7:5080");
         assert!(world.is_open(issue));
     })
     .await;
 }
 
-#[tokio::test]
-async fn a_note_for_the_team_whose_answer_is_lost_is_there_once() {
-    scenario(async |world: &mut World| {
-        let issue = world.filed(&[]).await;
-        let text = format!("@innkeeper approve {}", world.digest(issue));
-        world.host.fail(Call::Create, Fails::ForGood);
-        for number in 0..4 {
-            let fault = Fault::on(Method::POST, "*/notes", Trouble::ResetAfter).after(number);
-            world.practice.rehearsal.plan(fault);
-        }
-        world.says("carol", issue, &text).await;
-        world.after(TimeDelta::hours(6)).await;
-        world.read_until(issue, "can be approved again");
-        assert_eq!(world.team_notes(issue).len(), 1);
-    })
-    .await;
+only_on_gitlab! { "GitHub has no comments for some alone":
+    async fn a_note_for_the_team_whose_answer_is_lost_is_there_once() {
+        scenario(async |world: &mut World| {
+            let issue = world.filed(&[]).await;
+            let text = format!("@innkeeper approve {}", world.digest(issue));
+            world.host.fail(Call::Create, Fails::ForGood);
+            for number in 0..4 {
+                let fault = Fault::on(Method::POST, "*/notes", Trouble::ResetAfter).after(number);
+                world.practice.rehearsal.plan(fault);
+            }
+            world.says("carol", issue, &text).await;
+            world.after(TimeDelta::hours(6)).await;
+            world.read_until(issue, "can be approved again");
+            assert_eq!(world.team_notes(issue).len(), 1);
+        })
+        .await;
+    }
 }

@@ -270,8 +270,7 @@ async fn a_hook_that_keeps_failing_is_left_to_people_and_run_again_when_told() {
         world.step(TimeDelta::minutes(2)).await;
         let left = world.expect(issue, "failed 2 times and is left to a sysadmin");
         assert!(!left.contains("@all"), "{left}");
-        let whole = world.team_notes(issue).join("\n");
-        assert!(whole.contains("<b>@all</b> `#1` ![x](http://evil.example)"), "{whole}");
+        world.expect_for_team(issue, "<b>@all</b> `#1` ![x](http://evil.example)");
         let gone = world.expect(issue, "were destroyed");
         let item = "- [ ] The dns record (after destruction)\n";
         assert!(gone.contains(item), "{gone}");

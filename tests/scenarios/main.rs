@@ -1,4 +1,5 @@
-//! Stories over real HTTP with a moved clock. Each ends with nothing left over.
+//! Stories over real HTTP with a moved clock, on the rehearsal GitLab. Each ends
+//! with nothing left over.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,22 +8,20 @@
 )]
 #![expect(clippy::print_stderr, reason = "a story that fails tells how far it came")]
 
-mod adopt;
-mod approval;
-mod changes;
-mod commands;
-mod crash;
-mod faults;
-mod forge_details;
-mod hooks;
-mod host;
-mod issue_life;
-mod life;
-mod log;
-mod matrix;
-#[path = "../common/provider_contract.rs"]
-mod provider_contract;
-mod provider_faults;
-mod room;
-mod time;
-mod world;
+use innkeeper::rehearsal::Dialect;
+
+/// Where the stories happen.
+const FORGE: Dialect = Dialect::GitLab;
+
+/// A story about what other forges have not got, and why it is not played
+/// there.
+macro_rules! only_on_gitlab {
+    ($why:literal: $story:item) => {
+        #[tokio::test]
+        $story
+    };
+}
+
+#[path = "stories.rs"]
+mod stories;
+use stories::{host, log, matrix, provider_contract, world};

@@ -18,7 +18,7 @@ use tracing::Level;
 use crate::{
     host::Call,
     log::logged,
-    world::{PROJECT_PATH, Scene, World},
+    world::{Scene, World},
 };
 
 /// How many lives are lived at once: some only wait for an answer.
@@ -116,7 +116,7 @@ async fn until(world: &World, what: &str, is_so: impl Fn(&World) -> bool) {
 async fn life(world: &World) -> IssueKey {
     let rehearsal = &world.practice.rehearsal;
     let wrong = World::sandbox(&[("Memory", "4 GX")]);
-    let issue = rehearsal.file_issue("alice", PROJECT_PATH, "Please", &wrong).unwrap();
+    let issue = world.files("alice", "Please", &wrong).unwrap();
     in_time(world).await;
     assert!(world.sticky(issue).contains("to mend"), "{}", world.sticky(issue));
     let right = World::sandbox(&[("Memory", "4g"), ("How long?", "1 day")]);

@@ -10,7 +10,7 @@ use innkeeper::{
 
 use crate::{
     host::{Call, Fails},
-    world::{Scene, World, brief, scenario_in},
+    world::{NOTES, Scene, World, brief, scenario_in},
 };
 
 /// The notice the brief sandbox promises.
@@ -301,7 +301,7 @@ async fn a_warning_nobody_can_be_given_for_a_week_is_a_sysadmins_affair() {
             headers: vec![],
             body: r#"{"message":"no"}"#.to_owned(),
         };
-        let notes = Fault::on(http::Method::POST, "*/notes", refused).times(usize::MAX);
+        let notes = Fault::on(http::Method::POST, NOTES, refused).times(usize::MAX);
         world.practice.rehearsal.plan(notes);
         world.after(TimeDelta::days(12)).await;
         assert_eq!(power(world), Some(Power::On));

@@ -1,5 +1,5 @@
 //! The world scenarios play in: the practice house over a host in memory, a
-//! clock that moves when told, and people who act at the rehearsal GitLab.
+//! clock that moves when told, and people who act at the rehearsal forge.
 
 use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use innkeeper::{
         practice::{self, Practice, Setup},
         system::MovableClock,
     },
-    cookbook::{self, Cookbooks, issue_template},
+    cookbook::{self, Cookbook, Cookbooks, FieldKind, issue_template},
     engine::Settings,
     lease::Lease,
     ports::{
@@ -18,14 +18,29 @@ use innkeeper::{
         hooks::{HookRunner, NoHooks},
         provider::Provider,
     },
-    rehearsal::{IssueKey, IssueSnapshot, IssueState, Options, quick_actions, references},
+    rehearsal::{
+        Account, Dialect, IssueKey, IssueSnapshot, IssueState, Options, Refused, quick_actions,
+        references,
+    },
     store::audit_chain,
 };
 use tokio::net::TcpListener;
 
-use crate::host::Host;
+use crate::{FORGE, host::Host};
 
-pub(crate) const PROJECT_PATH: &str = "tpo/tpa/team";
+pub(crate) const PROJECT_PATH: &str = practice::project_path(FORGE);
+
+/// Where an issue's comments are, as faults name it.
+pub(crate) const NOTES: &str = match FORGE {
+    Dialect::GitLab => "*/notes",
+    Dialect::GitHub => "*/comments",
+};
+
+/// Where any one comment is.
+pub(crate) const ONE_NOTE: &str = match FORGE {
+    Dialect::GitLab => "*/notes/*",
+    Dialect::GitHub => "*/issues/comments/*",
+};
 
 /// The longest a scenario may take, in real time.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -148,7 +163,7 @@ impl World {
             folder: folder.path().to_owned(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             // For checks of what was said: tests/contract/run.sh.
-            options: Options { record: recording(), ..Options::default() },
+            options: Options { dialect: FORGE, record: recording(), ..Options::default() },
             adjust: scene.adjust,
         })
         .await
@@ -170,25 +185,51 @@ impl World {
     /// A complete sandbox request; `extra` answers win over the usual ones.
     pub(crate) fn sandbox(extra: &[(&str, &str)]) -> String {
         let cookbooks = cookbook::load::embedded();
-        let template = issue_template::gitlab(cookbooks.get(&"sandbox".into()).unwrap());
+        let cookbook = cookbooks.get(&"sandbox".into()).unwrap();
         let usual = [("What is it for?", "To see how it copes."), ("Fallback owner", "@bob")];
-        let mut text = template.replace("- [ ]", "- [x]");
-        for (heading, value) in usual.iter().filter(|(h, _)| extra.iter().all(|(e, _)| e != h)) {
-            text = fill(&text, heading, value);
+        let usual = usual.iter().filter(|(h, _)| extra.iter().all(|(e, _)| e != h));
+        let answers: Vec<(&str, &str)> = usual.chain(extra).copied().collect();
+        match FORGE {
+            Dialect::GitLab => template(cookbook, &answers),
+            Dialect::GitHub => form(cookbook, &answers),
         }
-        for (heading, value) in extra {
-            text = fill(&text, heading, value);
+    }
+
+    /// Somebody files a sandbox request with this text, as the forge has it
+    /// done: from a template, which leaves a hidden line in the text, or
+    /// through a form, which sets a label.
+    pub(crate) fn files(&self, user: &str, title: &str, text: &str) -> Result<IssueKey, Refused> {
+        let rehearsal = &self.practice.rehearsal;
+        match FORGE {
+            Dialect::GitLab => rehearsal.file_issue(user, PROJECT_PATH, title, text),
+            Dialect::GitHub => rehearsal.file_form(user, PROJECT_PATH, title, text, &["sandbox"]),
         }
-        text
+    }
+
+    /// Turns a person's account into a program's; its name is then this.
+    pub(crate) fn becomes_a_program(&self, id: u64) -> &'static str {
+        let name = match FORGE {
+            Dialect::GitLab => "group_20_bot_0a1b",
+            Dialect::GitHub => "stale[bot]",
+        };
+        self.practice.rehearsal.rename_user(id, name);
+        if FORGE == Dialect::GitHub {
+            self.practice.rehearsal.set_account(id, Account::Bot);
+        }
+        name
+    }
+
+    /// The issue shows this end, where issues have due dates.
+    #[track_caller]
+    pub(crate) fn expect_due(&self, issue: IssueKey, date: Option<&str>) {
+        let expected = date.filter(|_| FORGE == Dialect::GitLab).map(str::to_owned);
+        let shown = self.issue(issue).due_date.map(|date| date.to_string());
+        assert_eq!(shown, expected, "the due date");
     }
 
     /// Alice files a request, and Innkeeper has answered it.
     pub(crate) async fn filed(&mut self, extra: &[(&str, &str)]) -> IssueKey {
-        let issue = self
-            .practice
-            .rehearsal
-            .file_issue("alice", PROJECT_PATH, "A machine, please", &Self::sandbox(extra))
-            .unwrap();
+        let issue = self.files("alice", "A machine, please", &Self::sandbox(extra)).unwrap();
         self.settle().await;
         issue
     }
@@ -248,6 +289,18 @@ impl World {
         let issue = self.issue(issue);
         let notes = issue.comments_by("innkeeper").filter(|note| note.internal);
         notes.map(|note| note.body.clone()).collect()
+    }
+
+    /// The team alone was told this, where it can be told something alone.
+    #[track_caller]
+    pub(crate) fn expect_for_team(&self, issue: IssueKey, words: &str) {
+        let notes = self.team_notes(issue);
+        match FORGE {
+            Dialect::GitLab => {
+                assert!(notes.iter().any(|note| note.contains(words)), "{words} not in {notes:?}");
+            }
+            Dialect::GitHub => assert_eq!(notes, Vec::<String>::new()),
+        }
     }
 
     /// The comment that is edited in place.
@@ -430,6 +483,30 @@ fn assert_harmless(body: &str) {
         assert!(people.contains(&name.as_str()), "{name} is mentioned in: {body}");
     }
     assert_eq!(references::references(body), Vec::<String>::new(), "references in: {body}");
+}
+
+/// What somebody makes of GitLab's template.
+fn template(cookbook: &Cookbook, answers: &[(&str, &str)]) -> String {
+    let text = issue_template::gitlab(cookbook).replace("- [ ]", "- [x]");
+    answers.iter().fold(text, |text, (heading, value)| fill(&text, heading, value))
+}
+
+/// What GitHub makes of its form, with every box ticked.
+fn form(cookbook: &Cookbook, answers: &[(&str, &str)]) -> String {
+    let labels: Vec<&str> = cookbook.fields.iter().map(|field| field.label.as_str()).collect();
+    for (heading, _) in answers {
+        assert!(labels.contains(heading), "no {heading}");
+    }
+    let fields = cookbook.fields.iter().map(|field| {
+        let given = answers.iter().find(|(heading, _)| *heading == field.label);
+        let value = match (given, &field.kind) {
+            (Some((_, value)), _) => (*value).to_owned(),
+            (None, FieldKind::Acknowledgement) => format!("- [X] {}", field.help.trim()),
+            (None, _) => "_No response_".to_owned(),
+        };
+        format!("### {}\n\n{value}", field.label)
+    });
+    fields.collect::<Vec<_>>().join("\n\n")
 }
 
 /// Writes a value under a heading, after its hint.

@@ -72,7 +72,7 @@ impl Engine {
         order: &Order<'_>,
         name: &str,
     ) -> Result<Option<Person>, PortError> {
-        let found = self.forge(&order.desk.reference().forge)?.person_named(name).await?;
+        let found = self.person_named(order.desk, name).await?;
         if found.is_none() {
             draft.impossible(order, format!("there is no active account `{name}`."), None);
         }

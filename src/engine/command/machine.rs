@@ -59,7 +59,7 @@ impl Engine {
         order: &Order<'_>,
         to: &str,
     ) -> Result<(), CommitError> {
-        let to = self.forge(&order.desk.reference().forge)?.person_named(to).await?;
+        let to = self.person_named(order.desk, to).await?;
         let Some(to) = to else {
             draft.impossible(order, "there is no active account of that name.", None);
             return Ok(());

@@ -1,0 +1,21 @@
+//! All stories: the same on every forge.
+
+mod adopt;
+mod approval;
+mod changes;
+mod commands;
+mod crash;
+mod faults;
+mod forge_details;
+mod hooks;
+pub(crate) mod host;
+mod issue_life;
+mod life;
+pub(crate) mod log;
+pub(crate) mod matrix;
+#[path = "../common/provider_contract.rs"]
+pub(crate) mod provider_contract;
+mod provider_faults;
+mod room;
+mod time;
+pub(crate) mod world;

@@ -11,20 +11,27 @@
 //! Nothing here sleeps or spawns: `app.rs` drives it.
 
 pub mod adopt;
+mod by_hand;
 mod command;
+mod comment;
+pub mod credential;
 mod draft;
 mod effects;
 mod grant;
+mod hidden;
 mod hooks;
 mod inspect;
 mod intake;
 mod judge;
 mod look;
+mod moved;
 mod outage;
+mod places;
 mod poll;
 mod rights;
 mod room;
 mod sweep;
+mod trouble;
 mod view;
 
 use std::{
@@ -34,10 +41,16 @@ use std::{
 
 use chrono::TimeDelta;
 
-pub use self::{inspect::Inspection, outage::HEARTBEAT, sweep::SweepReport, view::Labels};
+pub use self::{
+    hidden::unkept_promises,
+    inspect::Inspection,
+    outage::{HEARTBEAT, forge_moment},
+    sweep::SweepReport,
+    view::Labels,
+};
 use crate::{
     calendar::Calendar,
-    cookbook::{Cookbooks, Principal},
+    cookbook::{Cookbook, Cookbooks, Principal},
     identity::{CookbookName, ForgeName, IssueRef, Person, ProjectId, ProviderName, Timestamp},
     notice::render::Renderer,
     ports::{
@@ -71,6 +84,8 @@ pub struct Ports {
 pub struct Settings {
     /// The projects whose issues are looked at.
     pub projects: Vec<Project>,
+    /// The groups all of whose projects are.
+    pub groups: Vec<Group>,
     /// Who may do everything.
     pub sysadmins: Vec<Principal>,
     /// Whether cookbooks may approve by themselves.
@@ -94,14 +109,35 @@ pub struct Settings {
 }
 
 /// A project whose issues are looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
     /// Its forge.
     pub forge: ForgeName,
     /// Its numeric id.
     pub id: ProjectId,
+    /// The group it is looked at for; `None` if it is named by itself.
+    pub group: Option<String>,
     /// The only cookbooks offered there; `None` for all.
     pub cookbooks: Option<Vec<CookbookName>>,
+}
+
+/// A group whose projects' issues are looked at, all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its forge.
+    pub forge: ForgeName,
+    /// Its full path.
+    pub path: String,
+    /// The only cookbooks offered there; `None` for all.
+    pub cookbooks: Option<Vec<CookbookName>>,
+}
+
+impl Project {
+    /// Whether requests of this kind may be filed there.
+    #[must_use]
+    pub fn offers(&self, cookbook: &Cookbook) -> bool {
+        self.cookbooks.as_ref().is_none_or(|offered| offered.contains(&cookbook.name))
+    }
 }
 
 /// The engine. Cheap to share: all methods take `&self`.
@@ -112,6 +148,7 @@ pub struct Engine {
     renderer: Renderer,
     cookbooks: RwLock<Arc<Cookbooks>>,
     accounts: Mutex<BTreeMap<ForgeName, Person>>,
+    places: RwLock<Arc<Vec<Project>>>,
     inspection: Mutex<Inspection>,
 }
 
@@ -136,6 +173,7 @@ impl Engine {
     ) -> Self {
         Self {
             ports,
+            places: RwLock::new(Arc::new(settings.projects.clone())),
             settings,
             calendar,
             renderer,
@@ -205,6 +243,11 @@ impl Engine {
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// The forges' names.
+    pub fn forges(&self) -> impl Iterator<Item = &ForgeName> {
+        self.ports.forges.keys()
     }
 
     /// The moment it is.

@@ -31,7 +31,9 @@ mod payload;
 mod people;
 pub mod quick_actions;
 pub mod references;
+mod repository;
 mod state;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -50,6 +52,7 @@ pub use self::faults::{Fault, Received, Trouble};
 pub use self::hooks::{Answer, Delivery};
 pub use self::issue::{IssueKey, IssueSnapshot, IssueState, NoteSnapshot};
 pub use self::people::{Notification, Reason};
+pub use self::repository::MergeRequest;
 pub use self::state::Refused;
 pub use self::world::{
     Account, Group, Hook, Level, Membership, Project, Tier, User, Visibility, World,

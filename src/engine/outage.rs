@@ -15,7 +15,8 @@ use crate::{
 pub const HEARTBEAT: &str = "heartbeat";
 
 /// The moment a forge last answered a poll.
-pub(super) fn forge_moment(forge: &ForgeName) -> String {
+#[must_use]
+pub fn forge_moment(forge: &ForgeName) -> String {
     format!("forge:{forge}")
 }
 

@@ -27,7 +27,8 @@ impl Engine {
         let leases = self.store().live_leases().await?;
         let mut found = 0;
         let mut answered = std::collections::BTreeSet::new();
-        for Project { forge, id: project, .. } in &self.settings.projects {
+        self.discover().await;
+        for Project { forge, id: project, .. } in self.all_served().iter() {
             match self.poll_project(forge, *project).await {
                 Ok(issues) => {
                     found += issues;
@@ -41,6 +42,7 @@ impl Engine {
         for forge in answered {
             self.alive(&super::outage::forge_moment(&forge), &leases).await?;
         }
+        self.watch_credentials().await?;
         Ok(found)
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::payload::Event;
 use super::state::{Act, State};
+use super::subscription::Subscription;
 use super::world::Hook;
 
 /// As often as this in a row, and a hook is left alone for a while.
@@ -71,14 +72,16 @@ impl Answer {
 }
 
 /// A hook with its record.
-struct HookRecord {
-    hook: Hook,
+pub(super) struct HookRecord {
+    pub(super) id: u64,
+    pub(super) hook: Hook,
+    pub(super) subscription: Subscription,
     failures: u32,
-    pause_until: Option<DateTime<Utc>>,
+    pub(super) pause_until: Option<DateTime<Utc>>,
 }
 
 pub(super) struct HookQueue {
-    hooks: Vec<HookRecord>,
+    pub(super) hooks: Vec<HookRecord>,
     pub(super) log: Vec<Delivery>,
     /// Off: things happen, but no hook is sent.
     pub(super) switched_on: bool,
@@ -116,8 +119,33 @@ impl HookQueue {
         (queue, receiver)
     }
 
-    pub(super) fn add(&mut self, hook: Hook) {
-        self.hooks.push(HookRecord { hook, failures: 0, pause_until: None });
+    /// Adds a hook and gives it an id.
+    pub(super) fn add(&mut self, hook: Hook) -> u64 {
+        let id = self.hooks.last().map_or(1, |last| last.id + 1);
+        let subscription = Subscription::of(&hook);
+        self.hooks.push(HookRecord { id, hook, subscription, failures: 0, pause_until: None });
+        id
+    }
+
+    /// The hook with this id.
+    pub(super) fn record_mut(&mut self, id: u64) -> Option<&mut HookRecord> {
+        self.hooks.iter_mut().find(|record| record.id == id)
+    }
+
+    /// How a hook fares, as its settings show it: its `alert_status`, and until
+    /// when it is left alone.
+    pub(super) fn alert(
+        &self,
+        record: &HookRecord,
+        now: DateTime<Utc>,
+    ) -> (&'static str, Option<DateTime<Utc>>) {
+        let pause = record.pause_until.filter(|until| *until > now);
+        let ended = self.auto_disable && record.failures >= FAILURES_BEFORE_END;
+        match pause {
+            _ if ended => ("disabled", pause),
+            Some(_) => ("temporarily_disabled", pause),
+            None => ("executable", pause),
+        }
     }
 
     /// Changes with every delivery sent and answered; zero when all were.
@@ -191,7 +219,8 @@ impl State {
         let body = event.body.to_string();
         for index in 0..self.hooks.hooks.len() {
             let Some(record) = self.hooks.hooks.get(index) else { continue };
-            if record.hook.project != project || (event.confidential && !record.hook.confidential) {
+            let hidden = event.confidential && !record.hook.confidential;
+            if record.hook.project != project || hidden || !record.subscription.wants(event.name) {
                 continue;
             }
             let url = record.hook.url.clone();

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::hooks::HookQueue;
 use super::issue::{Issue, IssueKey, Label, Note};
 use super::people::Notification;
+use super::repository::Repositories;
 use super::world::{Account, Group, Project, User, World};
 use crate::ports::clock::Clock;
 
@@ -43,6 +44,7 @@ pub(super) struct State {
     pub(super) labels: Vec<Label>,
     pub(super) notifications: Vec<Notification>,
     pub(super) hooks: HookQueue,
+    pub(super) repositories: Repositories,
     /// Former paths of projects, which redirect.
     pub(super) old_paths: Vec<(String, u64)>,
     pub(super) note_times: Vec<(u64, DateTime<Utc>)>,
@@ -66,6 +68,7 @@ impl State {
             labels: Vec::new(),
             notifications: Vec::new(),
             hooks,
+            repositories: Repositories::default(),
             old_paths: Vec::new(),
             note_times: Vec::new(),
             cross_references: BTreeSet::new(),
@@ -105,6 +108,9 @@ impl State {
 
     pub(super) fn user_of_token(&self, token: &str) -> Option<&User> {
         let (_, id) = self.world.tokens.iter().find(|(known, _)| known == token)?;
+        if self.world.token_ends.get(token).is_some_and(|day| *day <= self.today()) {
+            return None;
+        }
         self.user(*id)
     }
 

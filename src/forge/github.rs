@@ -17,6 +17,8 @@ mod names;
 mod pages;
 mod pages_of_people;
 mod poll;
+#[cfg(test)]
+mod tests;
 mod transport;
 pub mod webhook;
 

@@ -11,20 +11,25 @@
 //! Nothing here sleeps or spawns: `app.rs` drives it.
 
 pub mod adopt;
+mod by_hand;
 mod command;
+mod comment;
 mod draft;
 mod effects;
 mod grant;
+mod hidden;
 mod hooks;
 mod inspect;
 mod intake;
 mod judge;
 mod look;
+mod moved;
 mod outage;
 mod poll;
 mod rights;
 mod room;
 mod sweep;
+mod trouble;
 mod view;
 
 use std::{
@@ -34,10 +39,13 @@ use std::{
 
 use chrono::TimeDelta;
 
-pub use self::{inspect::Inspection, outage::HEARTBEAT, sweep::SweepReport, view::Labels};
+pub use self::{
+    hidden::unkept_promises, inspect::Inspection, outage::HEARTBEAT, sweep::SweepReport,
+    view::Labels,
+};
 use crate::{
     calendar::Calendar,
-    cookbook::{Cookbooks, Principal},
+    cookbook::{Cookbook, Cookbooks, Principal},
     identity::{CookbookName, ForgeName, IssueRef, Person, ProjectId, ProviderName, Timestamp},
     notice::render::Renderer,
     ports::{
@@ -102,6 +110,14 @@ pub struct Project {
     pub id: ProjectId,
     /// The only cookbooks offered there; `None` for all.
     pub cookbooks: Option<Vec<CookbookName>>,
+}
+
+impl Project {
+    /// Whether requests of this kind may be filed there.
+    #[must_use]
+    pub fn offers(&self, cookbook: &Cookbook) -> bool {
+        self.cookbooks.as_ref().is_none_or(|offered| offered.contains(&cookbook.name))
+    }
 }
 
 /// The engine. Cheap to share: all methods take `&self`.

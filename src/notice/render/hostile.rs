@@ -76,6 +76,10 @@ const FRAGMENTS: &[&str] = &[
     "&1",
     "$1",
     "^1",
+    "group:tpo/tpa",
+    "user:alice",
+    "user:all",
+    "group:tpo/all",
     "GL-1",
     "gl-7",
     "tpo/tpa#1",
@@ -290,7 +294,10 @@ fn acts(case: &Case, texts: &[String]) -> Option<String> {
     if !actions.is_empty() || rest != text.replace('\r', "").trim_end() {
         return told(format!("orders {actions:?}, {rest:?} is left,"));
     }
-    let on_purpose = |name: &String| used.contains(name) && !name.eq_ignore_ascii_case("all");
+    let on_purpose = |name: &String| {
+        let meant = [name.clone(), format!("user:{name}"), format!("group:{name}")];
+        meant.iter().any(|meant| used.contains(meant)) && !name.eq_ignore_ascii_case("all")
+    };
     let mentions = references::mentions(&text);
     if let Some(mentioned) = mentions.iter().find(|name| !on_purpose(name)) {
         return told(format!("mentions {mentioned}"));
@@ -313,7 +320,7 @@ fn acts(case: &Case, texts: &[String]) -> Option<String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1_000,
+        cases: 600,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

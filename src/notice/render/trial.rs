@@ -10,9 +10,9 @@ use comrak::{
     nodes::{AstNode, NodeValue},
     parse_document,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{news, reply_template, samples};
+use super::{news, reply_template, samples, team_template};
 
 /// What stands for foreign text. Each is found again by `zq` or by its number.
 const PROBES: [&str; 5] = [
@@ -42,13 +42,23 @@ pub(super) fn contexts() -> Vec<(String, Value)> {
         contexts.push(named(&name, serde_json::to_value(context)));
     }
     for reply in &samples::replies() {
-        let (name, mut context) = named(&reply_template(reply), serde_json::to_value(reply));
-        if let Some(fields) = context.as_object_mut() {
-            fields.insert("bot".to_owned(), "innkeeper".into());
+        let (name, context) = named(&reply_template(reply), serde_json::to_value(reply));
+        for links in samples::links() {
+            let links = value(serde_json::to_value(links));
+            contexts.push((name.clone(), joined([&context, &links, &json!({"bot": "innkeeper"})])));
         }
-        contexts.push((name, context));
+    }
+    for note in &samples::team_notes() {
+        let (name, context) = named(&team_template(note), serde_json::to_value(note));
+        contexts.push((name, joined([&context, &json!({"bot": "innkeeper"})])));
     }
     contexts
+}
+
+/// The fields of all of them.
+fn joined<const COUNT: usize>(parts: [&Value; COUNT]) -> Value {
+    let fields = parts.into_iter().filter_map(Value::as_object).flatten();
+    Value::Object(fields.map(|(name, field)| (name.clone(), field.clone())).collect())
 }
 
 /// The context with its texts replaced by `texts`, one after the other, from

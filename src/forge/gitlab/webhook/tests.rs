@@ -1,3 +1,5 @@
+mod events;
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -102,7 +104,16 @@ fn every_fixture_is_about_what_its_name_says() {
     let issue = |number| (Some(7), About::Issue(IssueNumber(number)));
     let nothing = |project, why: &str| (project, About::Nothing(why.to_owned()));
     let expected = BTreeMap::from([
-        ("access_token_expiring.json", nothing(Some(7), "an event of kind `access_token`")),
+        (
+            "access_token_expiring.json",
+            (
+                Some(7),
+                About::Notice(
+                    "the access token `innkeeper` of project ops/machines ends: 2026-11-28"
+                        .to_owned(),
+                ),
+            ),
+        ),
         ("emoji_on_issue.json", issue(3)),
         (
             "emoji_on_merge_request.json",

@@ -137,12 +137,11 @@ fn is_on_issue(value: &Value) -> bool {
 /// Which token ends when. Foreign text, for the log.
 fn token(value: &Value, event: TokenEvent) -> String {
     let at = |path: &str| value.pointer(path).and_then(Value::as_str);
-    let place = match at("/project/path_with_namespace") {
-        Some(project) => format!("project {project}"),
-        None => {
-            let group = at("/group/full_path").or(at("/group/group_path")).unwrap_or("?");
-            format!("group {group}")
-        }
+    let place = if let Some(project) = at("/project/path_with_namespace") {
+        format!("project {project}")
+    } else {
+        let group = at("/group/full_path").or(at("/group/group_path")).unwrap_or("?");
+        format!("group {group}")
     };
     let Token { name, expires_at } = event.object_attributes;
     let (name, day) = (name.unwrap_or_default(), expires_at.unwrap_or_else(|| "soon".to_owned()));

@@ -199,6 +199,12 @@ fn repetitions_share_a_key_and_different_deliveries_do_not() {
     let own = [("idempotency-key", "k-1"), ("webhook-id", "w-1")];
     assert_eq!(key(&own, "a"), "k-1");
     assert_eq!(key(&own[1..], "a"), "w-1");
+    // One is shared by all hooks of a chain of events, the other by no two requests.
+    let chain = |uuid| {
+        let ids = [("x-gitlab-event-uuid", uuid), ("x-gitlab-webhook-uuid", uuid)];
+        key(&ids, "a")
+    };
+    assert_eq!(chain("u-1"), chain("u-2"));
     let note = [("x-gitlab-event", "Note Hook")];
     assert_eq!(key(&note, "a"), key(&note, "a"));
     assert_ne!(key(&note, "a"), key(&note, "b"));

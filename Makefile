@@ -1,6 +1,6 @@
 # What can be done with a checkout. `make` alone lists it.
 #
-# Everything but the set-up and `test-real` runs as an ordinary user, without
+# Everything but the set-up, `test-contract` and `test-real` runs as an ordinary user, without
 # network services.
 
 CARGO ?= cargo
@@ -12,12 +12,12 @@ PACKAGES := pkg-config libvirt-dev gcc libc6-dev make
 export INSTA_UPDATE := no
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lints tests documentation story test-real check-setup
+.PHONY: help demo test format lints tests documentation story test-contract test-faults test-real check-setup
 # One cargo at a time: they would only wait for each other.
 .NOTPARALLEL:
 
 help: ## List what can be done
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 demo: check-setup ## Try everything in the browser: a small GitLab, and machines that are only pretended
 	$(CARGO) run --locked -- demo
@@ -38,6 +38,12 @@ documentation: check-setup ## The documentation builds, and its links lead somew
 
 story: check-setup ## The whole life of a machine, played in the terminal
 	$(CARGO) run --locked --quiet -- demo --story
+
+test-faults: check-setup ## Every kind of trouble at every call to the forge, a life each (minutes)
+	$(CARGO) test --locked --test scenarios matrix:: -- --ignored --nocapture
+
+test-contract: check-setup ## What is asked of forges, against their own API descriptions (SPEC=folder; Node 18)
+	CARGO='$(CARGO)' SPEC='$(SPEC)' RECORD='$(RECORD)' PRISM='$(PRISM)' tests/contract/run.sh
 
 test-real: check-setup ## Machines for real, on libvirt and Ganeti of its own; as root or with sudo (ONLY=libvirt, ganeti, life)
 	CARGO='$(CARGO)' ONLY='$(ONLY)' GUEST='$(GUEST)' tests/real/run.sh

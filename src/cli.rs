@@ -8,8 +8,10 @@ mod check;
 mod demo;
 mod doctor;
 mod output;
+mod policy;
 mod runtime;
 mod serve;
+mod setup;
 mod status;
 mod template;
 
@@ -42,6 +44,8 @@ enum Command {
         after_help = "Examples:\n  innkeeper check request.md --cookbook sandbox\n  innkeeper check - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
     )]
     Check(check::Arguments),
+    /// Test cookbooks, and explain what their rules say
+    Policy(policy::Arguments),
     /// Write the issue templates of all cookbooks
     #[command(
         after_help = "Examples:\n  innkeeper template --forge gitlab --out .gitlab/issue_templates\n  innkeeper template --forge github --out .github/ISSUE_TEMPLATE"
@@ -62,6 +66,8 @@ enum Command {
         after_help = "Examples:\n  innkeeper adopt --config innkeeper.toml --provider kvm1    only show what is there\n  innkeeper adopt --config innkeeper.toml --provider kvm1 --project gitlab/tpo/tpa/team --cookbook vm --apply web-01\n  innkeeper adopt --config innkeeper.toml --report           what somebody should look at\n\nNothing on a provider is touched: an issue is filed for each machine, and a sysadmin confirms it there.\n\nExit codes: 0 done, 1 something could not be done, 2 unusable arguments or configuration"
     )]
     Adopt(adopt::Arguments),
+    /// Make a project ready: labels, webhook, issue templates
+    Setup(setup::Arguments),
 }
 
 /// Which cookbooks to use.
@@ -88,10 +94,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Policy(arguments) => policy::run(&arguments),
         Command::Template(arguments) => template::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Adopt(arguments) => adopt::run(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         output::error(&error);

@@ -25,8 +25,8 @@ use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
 pub use self::{
     parties::{
-        Forge, ForgeKind, Ganeti, Hook, HookAction, LibvirtProvider, Project, Provider,
-        ProviderKind, RapiCertificate, RapiUser, ReadyWhen,
+        Credentials, Forge, ForgeKind, Ganeti, Group, Hook, HookAction, LibvirtProvider, Project,
+        Provider, ProviderKind, RapiCertificate, RapiUser, ReadyWhen,
     },
     sections::{Limits, Log, LogFormat, People, Policies, Schedules, Server, Store, Templates},
 };
@@ -130,7 +130,7 @@ impl Config {
     ///
     /// All that is missing, each with what to add.
     pub fn ready_to_serve(&self) -> Result<(), ConfigError> {
-        let projects = self.forges.values().flat_map(|forge| &forge.projects);
+        let places = self.forges.values().map(|forge| forge.projects.len() + forge.groups.len());
         let missing = [
             (
                 self.people.sysadmins.is_empty(),
@@ -138,7 +138,7 @@ impl Config {
                 "[people] sysadmins = [\"group:PATH\"]",
             ),
             (
-                projects.count() == 0,
+                places.sum::<usize>() == 0,
                 "no project is listened to",
                 "[forge.NAME] and [[forge.NAME.project]]",
             ),

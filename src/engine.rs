@@ -14,6 +14,7 @@ pub mod adopt;
 mod by_hand;
 mod command;
 mod comment;
+pub mod credential;
 mod draft;
 mod effects;
 mod grant;
@@ -25,10 +26,12 @@ mod judge;
 mod look;
 mod moved;
 mod outage;
+mod places;
 mod poll;
 mod rights;
 mod room;
 mod sweep;
+mod told;
 mod trouble;
 mod view;
 
@@ -40,7 +43,10 @@ use std::{
 use chrono::TimeDelta;
 
 pub use self::{
-    hidden::unkept_promises, inspect::Inspection, outage::HEARTBEAT, sweep::SweepReport,
+    hidden::unkept_promises,
+    inspect::Inspection,
+    outage::{HEARTBEAT, forge_moment},
+    sweep::SweepReport,
     view::Labels,
 };
 use crate::{
@@ -79,6 +85,8 @@ pub struct Ports {
 pub struct Settings {
     /// The projects whose issues are looked at.
     pub projects: Vec<Project>,
+    /// The groups all of whose projects are.
+    pub groups: Vec<Group>,
     /// Who may do everything.
     pub sysadmins: Vec<Principal>,
     /// Whether cookbooks may approve by themselves.
@@ -102,12 +110,25 @@ pub struct Settings {
 }
 
 /// A project whose issues are looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
     /// Its forge.
     pub forge: ForgeName,
     /// Its numeric id.
     pub id: ProjectId,
+    /// The group it is looked at for; `None` if it is named by itself.
+    pub group: Option<String>,
+    /// The only cookbooks offered there; `None` for all.
+    pub cookbooks: Option<Vec<CookbookName>>,
+}
+
+/// A group whose projects' issues are looked at, all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its forge.
+    pub forge: ForgeName,
+    /// Its full path.
+    pub path: String,
     /// The only cookbooks offered there; `None` for all.
     pub cookbooks: Option<Vec<CookbookName>>,
 }
@@ -128,7 +149,9 @@ pub struct Engine {
     renderer: Renderer,
     cookbooks: RwLock<Arc<Cookbooks>>,
     accounts: Mutex<BTreeMap<ForgeName, Person>>,
+    places: RwLock<Arc<Vec<Project>>>,
     inspection: Mutex<Inspection>,
+    told: told::Told,
 }
 
 /// Whether a turn found something to do.
@@ -152,12 +175,14 @@ impl Engine {
     ) -> Self {
         Self {
             ports,
+            places: RwLock::new(Arc::new(settings.projects.clone())),
             settings,
             calendar,
             renderer,
             cookbooks: RwLock::new(Arc::new(cookbooks)),
             accounts: Mutex::default(),
             inspection: Mutex::default(),
+            told: told::Told::default(),
         }
     }
 
@@ -221,6 +246,11 @@ impl Engine {
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// The forges' names.
+    pub fn forges(&self) -> impl Iterator<Item = &ForgeName> {
+        self.ports.forges.keys()
     }
 
     /// The moment it is.

@@ -19,6 +19,7 @@ pub mod policy;
 pub mod quantity;
 pub mod request;
 pub mod schedule;
+pub mod setup;
 pub mod violation;
 
 // ports and the loop

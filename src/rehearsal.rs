@@ -1,8 +1,8 @@
-//! A small GitLab to practise on.
+//! A small GitLab to practise on, which can be a small GitHub instead.
 //!
 //! It holds users, groups, projects, issues and notes in memory, and behaves
 //! towards a bot as GitLab does: real permissions, real quick actions, real
-//! webhooks over HTTP. The demo shows its pages to a person; scenario tests
+//! webhooks over HTTP. In the other [`Dialect`] it does so as GitHub does. The demo shows its pages to a person; scenario tests
 //! act through [`Rehearsal`] as a person at the keyboard would, and plan
 //! [`Fault`]s.
 //!
@@ -20,8 +20,10 @@ mod api;
 mod commands;
 mod connection;
 mod controls;
+mod dialect;
 mod editing;
 mod faults;
+mod github;
 mod hooks;
 mod issue;
 mod markdown;
@@ -30,13 +32,17 @@ mod pages;
 mod payload;
 mod people;
 pub mod quick_actions;
+mod record;
 pub mod references;
+mod repository;
 mod state;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod world;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -46,18 +52,21 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use self::dialect::Dialect;
 pub use self::faults::{Fault, Received, Trouble};
 pub use self::hooks::{Answer, Delivery};
 pub use self::issue::{IssueKey, IssueSnapshot, IssueState, NoteSnapshot};
 pub use self::people::{Notification, Reason};
+pub use self::repository::MergeRequest;
 pub use self::state::Refused;
 pub use self::world::{
-    Account, Group, Hook, Level, Membership, Project, Tier, User, Visibility, World,
+    Account, App, Group, Hook, Level, Membership, Project, Tier, User, Visibility, World,
 };
 
 use self::connection::{CuttableListener, Scissors};
 use self::faults::Faults;
 use self::hooks::HookQueue;
+use self::record::Recorder;
 use self::state::State;
 use crate::ports::clock::Clock;
 
@@ -70,28 +79,37 @@ pub type Advance = Arc<dyn Fn(TimeDelta) -> BoxFuture<'static, ()> + Send + Sync
 /// How the instance behaves, apart from what is in it.
 #[derive(Clone)]
 pub struct Options {
+    /// Which forge it is like.
+    pub dialect: Dialect,
     /// Where browsers and bots reach it, without a slash at the end, when that
     /// is not the listener's own address.
     pub external_url: Option<String>,
-    /// Notes a user may create by API in a minute; more are answered 429.
+    /// Notes a user may create by API in a minute; more are answered 429, or
+    /// with GitHub's secondary rate limit.
     pub notes_per_minute: Option<u32>,
     /// How long a webhook's receiver may take.
     pub hook_time_out: Duration,
-    /// Whether a hook that keeps failing is left alone for a while.
+    /// Whether a hook that keeps failing is left alone for a while; GitHub's
+    /// never are.
     pub disable_failing_hooks: bool,
     /// What the pages' "move the clock ahead a day" does; without it, there is
     /// no such button.
     pub advance: Option<Advance>,
+    /// A file every exchange at the API is appended to, as a line of JSON
+    /// without tokens. Planned faults are left out.
+    pub record: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
+            dialect: Dialect::default(),
             external_url: None,
             notes_per_minute: None,
             hook_time_out: Duration::from_secs(10),
             disable_failing_hooks: true,
             advance: None,
+            record: None,
         }
     }
 }
@@ -102,6 +120,7 @@ struct Shared {
     state: Arc<Mutex<State>>,
     faults: Arc<Faults>,
     options: Arc<Options>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Shared {
@@ -124,7 +143,8 @@ impl Rehearsal {
     ///
     /// # Errors
     ///
-    /// When the listener does not know its own address.
+    /// When the listener does not know its own address, or the record cannot
+    /// be written.
     pub fn start(
         listener: TcpListener,
         world: World,
@@ -134,13 +154,20 @@ impl Rehearsal {
         let own = format!("http://{}", listener.local_addr()?);
         let base_url = options.external_url.clone().unwrap_or(own);
         let seed = format!("{base_url} {}", clock.now());
-        let (queue, numbers) =
-            HookQueue::new(world.hooks.clone(), options.disable_failing_hooks, seed);
-        let state = Arc::new(Mutex::new(State::new(world, base_url.clone(), clock, queue)));
+        let dialect = options.dialect;
+        let disable_failing = options.disable_failing_hooks && !dialect.is_github();
+        let (queue, numbers) = HookQueue::new(world.hooks.clone(), disable_failing, seed);
+        let state = State::new(world, dialect, base_url.clone(), clock, queue);
+        let state = Arc::new(Mutex::new(state));
         let deliverer =
             tokio::spawn(hooks::deliver(Arc::clone(&state), numbers, options.hook_time_out));
-        let shared = Shared { state, faults: Arc::default(), options: Arc::new(options) };
-        let router = api::router(&shared).merge(pages::router(&shared)).with_state(shared.clone());
+        let recorder = options.record.as_deref().map(Recorder::open).transpose()?.map(Arc::new);
+        let shared = Shared { state, faults: Arc::default(), options: Arc::new(options), recorder };
+        let api = match dialect {
+            Dialect::GitLab => api::router(&shared),
+            Dialect::GitHub => github::router(&shared),
+        };
+        let router = api.merge(pages::router(&shared)).with_state(shared.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
             let service = router.into_make_service_with_connect_info::<Scissors>();
@@ -151,7 +178,7 @@ impl Rehearsal {
                 },
             );
             if let Err(error) = serving.await {
-                tracing::error!(%error, "the rehearsal GitLab stopped serving");
+                tracing::error!(%error, "the rehearsal stopped serving");
             }
         });
         Ok(Self { shared, base_url, stop: Some(stop), server, deliverer })

@@ -54,6 +54,7 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
     ),
     ("effect", Core, &["identity", "lease", "notice", "request"]),
     ("notice", Core, &["calendar", "cookbook", "hook", "identity", "lease", "machine", "quantity"]),
+    ("setup", Core, &["identity"]),
     ("ports", Ports, &["core"]),
     ("engine", Engine, &["core", "ports"]),
     ("forge", Adapter, &["core", "ports"]),

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
+use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use super::{
@@ -13,9 +14,11 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    config::{self, Config, ForgeKind, HookAction, ProviderKind, RapiCertificate, RapiUser},
+    config::{
+        self, Config, Credentials, ForgeKind, HookAction, ProviderKind, RapiCertificate, RapiUser,
+    },
     cookbook::{self, Cookbooks},
-    engine::{Engine, Ports, Project, Settings},
+    engine::{Engine, Group, Ports, Project, Settings},
     forge::gitlab::{
         GitLab, GitLabSettings,
         webhook::{GitLabHooks, WebhookSecret},
@@ -30,6 +33,7 @@ use crate::{
         hooks::HookRunner,
         intake::Hooks,
         provider::Provider,
+        setup::Setup,
         store::Store,
     },
     store::sqlite::Sqlite,
@@ -115,6 +119,29 @@ pub fn one_forge(config: &Config, name: &ForgeName) -> anyhow::Result<Arc<dyn Fo
     forge(config, name, configured, &clock)
 }
 
+/// One forge as configured, for setting up a project there; with `token`, as
+/// whoever that belongs to.
+///
+/// # Errors
+///
+/// When it is not in the configuration, or cannot be used as it is there.
+pub fn one_setup(
+    config: &Config,
+    name: &ForgeName,
+    token: Option<SecretString>,
+) -> anyhow::Result<Arc<dyn Setup>> {
+    let configured = config.forges.get(name).context("it is not in the configuration")?;
+    let mut configured = configured.clone();
+    if let Some(token) = token {
+        configured.credentials = Credentials::Token(token);
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    match configured.kind {
+        ForgeKind::GitLab => Ok(Arc::new(gitlab(config, name, &configured, &clock)?)),
+        ForgeKind::GitHub => bail!("[forge.{name}]: GitHub is not served yet"),
+    }
+}
+
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     let projects = config
         .forges
@@ -123,10 +150,21 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         .map(|(name, project)| Project {
             forge: name.clone(),
             id: project.id,
+            group: None,
             cookbooks: project.cookbooks.clone(),
+        });
+    let groups = config
+        .forges
+        .iter()
+        .flat_map(|(name, forge)| forge.groups.iter().map(move |group| (name, group)))
+        .map(|(name, group)| Group {
+            forge: name.clone(),
+            path: group.path.clone(),
+            cookbooks: group.cookbooks.clone(),
         });
     Ok(Settings {
         projects: projects.collect(),
+        groups: groups.collect(),
         sysadmins: config.people.sysadmins.clone(),
         automatic_approval: config.policies.automatic_approval,
         protected_names: config.policies.protected_names.clone(),
@@ -157,34 +195,55 @@ fn forge(
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<dyn Forge>> {
     match forge.kind {
-        ForgeKind::GitLab => {
-            let settings = GitLabSettings {
-                url: forge.url.clone(),
-                token: forge.token.clone(),
-                ca_pem: forge.ca_pem.clone(),
-                approver_levels: forge.approver_levels.clone(),
-                timeout: config.limits.forge_timeout,
-            };
-            let gitlab = GitLab::new(name.clone(), settings, Arc::clone(clock))
-                .with_context(|| format!("[forge.{name}] cannot be used"))?;
-            Ok(Arc::new(gitlab))
-        }
+        ForgeKind::GitLab => Ok(Arc::new(gitlab(config, name, forge, clock)?)),
+        ForgeKind::GitHub => bail!("[forge.{name}]: GitHub is not served yet"),
     }
+}
+
+fn gitlab(
+    config: &Config,
+    name: &ForgeName,
+    forge: &config::Forge,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<GitLab> {
+    let Credentials::Token(token) = &forge.credentials else {
+        bail!("[forge.{name}] is a GitLab and needs a token")
+    };
+    let settings = GitLabSettings {
+        url: forge.url.clone(),
+        token: token.clone(),
+        ca_pem: forge.ca_pem.clone(),
+        approver_levels: forge.approver_levels.clone(),
+        timeout: config.limits.forge_timeout,
+    };
+    GitLab::new(name.clone(), settings, Arc::clone(clock))
+        .with_context(|| format!("[forge.{name}] cannot be used"))
 }
 
 fn webhooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>> {
     let mut hooks: BTreeMap<ForgeName, Arc<dyn Hooks>> = BTreeMap::new();
     for (name, forge) in &config.forges {
-        let mut secrets = BTreeMap::new();
-        for project in &forge.projects {
-            let secret = WebhookSecret::parse(&project.webhook_secret).with_context(|| {
-                format!("the webhook secret of project {} is unusable", project.id)
-            })?;
-            secrets.insert(project.id, secret);
-        }
-        hooks.insert(name.clone(), Arc::new(GitLabHooks::new(secrets)));
+        hooks.insert(name.clone(), gitlab_hooks(forge)?);
     }
     Ok(hooks)
+}
+
+fn gitlab_hooks(forge: &config::Forge) -> anyhow::Result<Arc<dyn Hooks>> {
+    let parse = |secret, whose: &dyn std::fmt::Display| {
+        WebhookSecret::parse(secret)
+            .with_context(|| format!("the webhook secret of {whose} is unusable"))
+    };
+    let mut projects = BTreeMap::new();
+    for project in &forge.projects {
+        projects.insert(project.id, parse(&project.webhook_secret, &project.id)?);
+    }
+    let mut groups = Vec::new();
+    for group in &forge.groups {
+        if let Some(secret) = &group.webhook_secret {
+            groups.push((group.path.clone(), parse(secret, &group.path)?));
+        }
+    }
+    Ok(Arc::new(GitLabHooks::new(projects).with_groups(groups)))
 }
 
 /// The operator's hooks. One for a cookbook that is not there would silently

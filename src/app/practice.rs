@@ -254,8 +254,10 @@ impl Blueprint {
             projects: vec![engine::Project {
                 forge: name.clone(),
                 id: ProjectId(PROJECT),
+                group: None,
                 cookbooks: None,
             }],
+            groups: Vec::new(),
             sysadmins: vec![Principal::Group("tpo/tpa".to_owned())],
             automatic_approval: false,
             protected_names: Vec::new(),

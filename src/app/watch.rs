@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::{
-    engine::Engine,
+    engine::{Engine, credential},
     web::{
         health::{Check, Readiness},
         metrics::{Reading, Readings, Value},
@@ -79,6 +79,18 @@ impl Readings for Watch {
         ];
         readings
             .extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));
+        for forge in self.engine.forges() {
+            let ends = self.engine.store().moment(&credential::ends(forge)).await.ok().flatten();
+            if let Some(ends) = ends.filter(|ends| *ends < credential::ENDLESS) {
+                let left = (ends - self.engine.now()).num_seconds().max(0);
+                readings.push(gauge(
+                    "forge_credential_seconds",
+                    "How long what we sign in with is still valid",
+                    vec![("forge", forge.to_string())],
+                    number(left.unsigned_abs()),
+                ));
+            }
+        }
         for (provider, found) in self.engine.inspection().providers {
             let labels = || vec![("provider", provider.to_string())];
             let up = f64::from(u8::from(found.error.is_none()));

@@ -1,7 +1,7 @@
 //! `innkeeper status`: how the service is doing, from its store. Works whether
 //! it runs or not.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::ensure;
 use chrono::TimeDelta;
@@ -15,9 +15,13 @@ use super::{
 use crate::{
     app::{compose, system::SystemClock},
     config::{self, Config},
-    engine::HEARTBEAT,
-    identity::Timestamp,
-    ports::{clock::Clock as _, store::Figures},
+    engine::{HEARTBEAT, credential, forge_moment},
+    identity::{ForgeName, Timestamp},
+    ports::{
+        PortError,
+        clock::Clock as _,
+        store::{Figures, Store},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -37,8 +41,21 @@ struct Status {
     well: bool,
     /// When the service last swept.
     last_sweep: Option<Timestamp>,
+    /// The forges of the configuration.
+    forges: BTreeMap<ForgeName, Forge>,
     #[serde(flatten)]
     figures: Figures,
+}
+
+/// How a forge is doing.
+#[derive(Serialize)]
+struct Forge {
+    /// Whether it needs nobody.
+    well: bool,
+    /// When it last answered a poll.
+    last_answer: Option<Timestamp>,
+    /// When what we sign in with ends, if that is known and it does.
+    credential_ends: Option<Timestamp>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -61,12 +78,33 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn read(config: &Config) -> anyhow::Result<Status> {
     let store = compose::open_store(config).await?;
     let now = SystemClock.now();
-    let chain = |error: crate::ports::PortError| anyhow::anyhow!(error.chain());
+    let chain = |error: PortError| anyhow::anyhow!(error.chain());
     let figures = store.figures(now).await.map_err(chain)?;
     let last_sweep = store.moment(HEARTBEAT).await.map_err(chain)?;
     let gap: TimeDelta = config.schedule.sweep.longest_gap(now, 50) * 2;
     let runs = last_sweep.is_some_and(|at| now - at <= gap);
-    Ok(Status { well: runs && figures.effects_buried == 0, last_sweep, figures })
+    let mut forges = BTreeMap::new();
+    for name in config.forges.keys() {
+        let forge = forge(config, store.as_ref(), name, now).await.map_err(chain)?;
+        forges.insert(name.clone(), forge);
+    }
+    let well = runs && figures.effects_buried == 0 && forges.values().all(|forge| forge.well);
+    Ok(Status { well, last_sweep, forges, figures })
+}
+
+async fn forge(
+    config: &Config,
+    store: &dyn Store,
+    name: &ForgeName,
+    now: Timestamp,
+) -> Result<Forge, PortError> {
+    let last_answer = store.moment(&forge_moment(name)).await?;
+    let credential_ends =
+        store.moment(&credential::ends(name)).await?.filter(|at| *at < credential::ENDLESS);
+    let gap: TimeDelta = config.schedule.poll.longest_gap(now, 50) * 2;
+    let answers = last_answer.is_some_and(|at| now - at <= gap);
+    let lasts = credential_ends.is_none_or(|at| at - now > credential::URGENT);
+    Ok(Forge { well: answers && lasts, last_answer, credential_ends })
 }
 
 fn print(status: &Status) {
@@ -75,6 +113,15 @@ fn print(status: &Status) {
     let word = if status.well { paint.green("well") } else { paint.red("needs a person") };
     let swept = status.last_sweep.map_or_else(|| "never".to_owned(), |at| at.to_string());
     output::line(format_args!("{word}, last sweep {swept}"));
+    for (name, forge) in &status.forges {
+        let answered = forge.last_answer.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        let ends = forge
+            .credential_ends
+            .map(|at| format!(", its token ends {}", at.date_naive()))
+            .unwrap_or_default();
+        let line = format!("forge {name}: last answered {answered}{ends}");
+        output::line(if forge.well { line } else { paint.red(&line) });
+    }
     for (what, states) in [("requests", &figures.requests), ("leases", &figures.leases)] {
         let counts: Vec<String> =
             states.iter().map(|(state, count)| format!("{count} {state}")).collect();

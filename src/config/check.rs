@@ -117,7 +117,16 @@ impl Checker<'_> {
             let of_projects = forge.project.iter_mut().flat_map(|project| {
                 [&mut project.webhook_token_file, &mut project.signing_token_file]
             });
-            let files = [&mut forge.token_file, &mut forge.ca_file].into_iter().chain(of_projects);
+            let of_groups = forge
+                .group
+                .iter_mut()
+                .flat_map(|group| [&mut group.webhook_token_file, &mut group.signing_token_file]);
+            let of_app = forge
+                .app
+                .iter_mut()
+                .flat_map(|app| [&mut app.private_key_file, &mut app.webhook_token_file]);
+            let own = [&mut forge.token_file, &mut forge.ca_file];
+            let files = own.into_iter().chain(of_projects).chain(of_groups).chain(of_app);
             for file in files.flatten() {
                 self.resolve(file);
             }
@@ -261,6 +270,27 @@ impl Checker<'_> {
         written: Option<&Secret>,
         file: Option<&PathBuf>,
     ) -> Option<SecretString> {
+        self.secret_of(table, key, (written, file), secret::one_line)
+    }
+
+    /// The same, of several lines: a private key.
+    fn secret_text(
+        &mut self,
+        table: &[&str],
+        key: &str,
+        written: Option<&Secret>,
+        file: Option<&PathBuf>,
+    ) -> Option<SecretString> {
+        self.secret_of(table, key, (written, file), secret::text)
+    }
+
+    fn secret_of(
+        &mut self,
+        table: &[&str],
+        key: &str,
+        (written, file): (Option<&Secret>, Option<&PathBuf>),
+        usable: secret::Usable,
+    ) -> Option<SecretString> {
         let file_key = format!("{key}_file");
         let place = |key| [table, &[key]].concat();
         match (written, file) {
@@ -274,8 +304,8 @@ impl Checker<'_> {
                 None
             }
             (Some(Secret(written)), None) => {
-                let usable = secret::usable(written.expose_secret());
-                self.keep(&place(key), usable.map_err(|problem| format!("this secret {problem}")))
+                let secret = usable(written.expose_secret());
+                self.keep(&place(key), secret.map_err(|problem| format!("this secret {problem}")))
             }
             (None, Some(file)) => {
                 if secret::everybody_may_read(file) {
@@ -285,7 +315,7 @@ impl Checker<'_> {
                          `chmod o= {file}`"
                     ));
                 }
-                self.keep(&place(&file_key), secret::read(file))
+                self.keep(&place(&file_key), secret::read(file, usable))
             }
         }
     }

@@ -59,9 +59,22 @@ pub(super) struct ForgeKeys {
     pub(super) url: Option<String>,
     pub(super) token: Option<Secret>,
     pub(super) token_file: Option<PathBuf>,
+    pub(super) app: Option<AppKeys>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) approver_levels: Vec<u64>,
+    pub(super) approver_roles: Vec<String>,
     pub(super) project: Vec<ProjectKeys>,
+    pub(super) group: Vec<GroupKeys>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AppKeys {
+    pub(super) id: Option<u64>,
+    pub(super) private_key: Option<Secret>,
+    pub(super) private_key_file: Option<PathBuf>,
+    pub(super) webhook_token: Option<Secret>,
+    pub(super) webhook_token_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -74,6 +87,48 @@ pub(super) struct ProjectKeys {
     pub(super) signing_token: Option<Secret>,
     pub(super) signing_token_file: Option<PathBuf>,
     pub(super) cookbooks: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct GroupKeys {
+    pub(super) path: Option<String>,
+    pub(super) webhook_token: Option<Secret>,
+    pub(super) webhook_token_file: Option<PathBuf>,
+    pub(super) signing_token: Option<Secret>,
+    pub(super) signing_token_file: Option<PathBuf>,
+    pub(super) cookbooks: Option<Vec<String>>,
+}
+
+/// How a webhook proves where it comes from, as written for a project or group.
+#[derive(Clone, Copy)]
+pub(super) struct WebhookKeys<'a> {
+    pub(super) token: Option<&'a Secret>,
+    pub(super) token_file: Option<&'a PathBuf>,
+    pub(super) signing: Option<&'a Secret>,
+    pub(super) signing_file: Option<&'a PathBuf>,
+}
+
+impl ProjectKeys {
+    pub(super) fn webhook(&self) -> WebhookKeys<'_> {
+        WebhookKeys {
+            token: self.webhook_token.as_ref(),
+            token_file: self.webhook_token_file.as_ref(),
+            signing: self.signing_token.as_ref(),
+            signing_file: self.signing_token_file.as_ref(),
+        }
+    }
+}
+
+impl GroupKeys {
+    pub(super) fn webhook(&self) -> WebhookKeys<'_> {
+        WebhookKeys {
+            token: self.webhook_token.as_ref(),
+            token_file: self.webhook_token_file.as_ref(),
+            signing: self.signing_token.as_ref(),
+            signing_file: self.signing_token_file.as_ref(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -134,9 +189,12 @@ impl Default for ForgeKeys {
             url: None,
             token: None,
             token_file: None,
+            app: None,
             ca_file: None,
             approver_levels: vec![30, 40, 50],
+            approver_roles: ["write", "maintain", "admin"].map(str::to_owned).to_vec(),
             project: Vec::new(),
+            group: Vec::new(),
         }
     }
 }

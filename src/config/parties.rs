@@ -22,14 +22,21 @@ pub struct Forge {
     pub kind: ForgeKind,
     /// Its address as its users type it; without credentials, query or fragment.
     pub url: Url,
-    /// The bot's access token.
-    pub token: SecretString,
+    /// What the bot signs in with.
+    pub credentials: Credentials,
     /// Certificates (PEM) to trust besides the system's.
     pub ca_pem: Option<Vec<u8>>,
-    /// The access levels that make somebody one of a group or project.
+    /// GitLab: the access levels that make somebody one of a group or project.
     pub approver_levels: Vec<u64>,
+    /// GitHub: the roles in a repository that do.
+    pub approver_roles: Vec<String>,
+    /// GitHub: the secret of the App's webhook, which tells of every repository
+    /// it is installed in.
+    pub app_webhook_secret: Option<SecretString>,
     /// The projects whose issues are looked at.
     pub projects: Vec<Project>,
+    /// The groups all of whose projects are.
+    pub groups: Vec<Group>,
     /// Whether a secret stands in the configuration file itself.
     pub(super) holds_written_secret: bool,
 }
@@ -39,6 +46,22 @@ pub struct Forge {
 pub enum ForgeKind {
     /// GitLab.
     GitLab,
+    /// GitHub.
+    GitHub,
+}
+
+/// What the bot signs in with.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// An access token.
+    Token(SecretString),
+    /// A GitHub App, installed where it is to work.
+    App {
+        /// Its id.
+        id: u64,
+        /// Its private key (PEM).
+        private_key: SecretString,
+    },
 }
 
 /// A project whose issues are looked at.
@@ -46,11 +69,25 @@ pub enum ForgeKind {
 pub struct Project {
     /// Its numeric id.
     pub id: ProjectId,
-    /// Its path, for people who read the configuration.
+    /// Its path: on GitLab for people who read the configuration, on GitHub
+    /// (`OWNER/REPOSITORY`) what it is reached by.
     pub path: Option<String>,
     /// What its webhook must prove to know: a signing token (`whsec_…`) or a
     /// secret token. No other project has the same.
     pub webhook_secret: SecretString,
+    /// The only cookbooks offered there; `None` for all.
+    pub cookbooks: Option<Vec<CookbookName>>,
+}
+
+/// A group all of whose projects' issues are looked at, those of its subgroups
+/// included.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its full path.
+    pub path: String,
+    /// What its webhook must prove to know; `None` if the projects are only
+    /// polled, or their own webhooks tell of them.
+    pub webhook_secret: Option<SecretString>,
     /// The only cookbooks offered there; `None` for all.
     pub cookbooks: Option<Vec<CookbookName>>,
 }

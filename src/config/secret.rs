@@ -39,8 +39,11 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// The secret in a file: its one line, without the line break at its end.
-pub(super) fn read(path: &Path) -> Result<SecretString, String> {
+/// Takes a text for a secret, or says what is wrong with it.
+pub(super) type Usable = fn(&str) -> Result<SecretString, &'static str>;
+
+/// The secret in a file, without the line break at its end.
+pub(super) fn read(path: &Path, usable: Usable) -> Result<SecretString, String> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map(SecretString::from)
@@ -50,7 +53,7 @@ pub(super) fn read(path: &Path) -> Result<SecretString, String> {
 }
 
 /// A secret that can be sent in a header.
-pub(super) fn usable(text: &str) -> Result<SecretString, &'static str> {
+pub(super) fn one_line(text: &str) -> Result<SecretString, &'static str> {
     if text.trim().is_empty() {
         return Err("is empty");
     }
@@ -60,16 +63,21 @@ pub(super) fn usable(text: &str) -> Result<SecretString, &'static str> {
     Ok(SecretString::from(text))
 }
 
+/// A secret of several lines.
+pub(super) fn text(text: &str) -> Result<SecretString, &'static str> {
+    if text.trim().is_empty() { Err("is empty") } else { Ok(SecretString::from(text)) }
+}
+
 /// Whether accounts other than the owner and group may read the file.
 pub(super) fn everybody_may_read(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }
 
 /// A line of the file, fit to be shown: nothing after a key or word that ends
-/// in `token` or `password`, whatever is wrong with it, and no credentials in an
+/// in `token`, `password` or `private_key`, whatever is wrong with it, and no credentials in an
 /// address.
 pub(super) fn hide(line: &str) -> String {
-    let token = ["token", "password"]
+    let token = ["token", "password", "private_key"]
         .into_iter()
         .flat_map(|word| line.match_indices(word))
         .map(|(start, word)| line.split_at(start + word.len()))

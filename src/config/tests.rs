@@ -1,9 +1,10 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    Config, EXAMPLE, ForgeKind, HookAction, LogFormat, ProviderKind, RapiCertificate, keys::Keys,
+    Config, Credentials, EXAMPLE, Forge, ForgeKind, HookAction, LogFormat, ProviderKind,
+    RapiCertificate, keys::Keys,
 };
 use crate::{
     hook::Point,
@@ -22,6 +23,13 @@ signing_token = "whsec_c2VjcmV0"
 id = 8
 webhook_token = "very secret"
 "#;
+
+fn token_of(forge: &Forge) -> &SecretString {
+    match &forge.credentials {
+        Credentials::Token(token) => token,
+        Credentials::App { .. } => panic!("an App has no token"),
+    }
+}
 
 fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let environment: Vec<_> =
@@ -68,7 +76,7 @@ fn the_example_shows_every_key_and_its_examples_are_accepted() {
         for key in known {
             let is_shown = EXAMPLE.contains(&format!("{key} = "))
                 || EXAMPLE.contains(&format!("`{key}`"))
-                || EXAMPLE.contains(&format!(".{key}]]"));
+                || EXAMPLE.contains(&format!(".{key}]"));
             assert!(is_shown, "config.default.toml says nothing about {section} {key}");
         }
         asked += 1;
@@ -162,7 +170,7 @@ fn variables_reach_named_tables_and_projects_and_stay_text_where_text_is_meant()
     .unwrap();
     let forge = &config.forges[&ForgeName::from("git-lab")];
     assert_eq!(forge.kind, ForgeKind::GitLab);
-    assert_eq!(forge.token.expose_secret(), "424242", "and the file's token_file is not read");
+    assert_eq!(token_of(forge).expose_secret(), "424242", "and the file's token_file is not read");
     assert_eq!(forge.projects[0].webhook_secret.expose_secret(), "whsec_c2VjcmV0");
     assert_eq!(forge.projects[1].webhook_secret.expose_secret(), "true");
     let ProviderKind::Libvirt(kvm1) = &config.providers[&ProviderName::from("kvm1")].kind else {
@@ -200,7 +208,7 @@ fn secrets_show_nowhere() {
     fs::write(&file, FORGE).unwrap();
     let config = Config::load(&file, &[]).unwrap();
     let forge = &config.forges[&ForgeName::from("gitlab")];
-    assert_eq!(forge.token.expose_secret(), "glpat-hidden", "without the line break");
+    assert_eq!(token_of(forge).expose_secret(), "glpat-hidden", "without the line break");
     for shown in [format!("{config:?}"), format!("{config:#?}"), config.redacted().to_owned()] {
         assert!(shown.contains("gitlab.example.org"));
         for secret in ["glpat-hidden", "c2VjcmV0", "very secret"] {
@@ -393,4 +401,85 @@ fn a_cluster_is_described_in_a_table_of_its_own_and_its_passwords_show_nowhere()
     }
     assert!(config.warnings[0].contains("rapi.password is a secret"), "{:?}", config.warnings);
     assert!(config.warnings.iter().any(|it| it.contains("holds secrets")), "{:?}", config.warnings);
+}
+
+const GITHUB: &str = r#"
+[forge.hub]
+kind = "github"
+[forge.hub.app]
+id = 12345
+private_key = "-----BEGIN RSA PRIVATE KEY-----\nMIIhidden\n-----END RSA PRIVATE KEY-----"
+webhook_token = "app-webhook"
+[[forge.hub.project]]
+id = 8
+path = "octo/machines"
+[[forge.hub.project]]
+id = 9
+path = "octo/lab"
+webhook_token = "of the lab alone"
+[[forge.hub.group]]
+path = "octo"
+cookbooks = ["sandbox"]
+"#;
+
+#[test]
+fn a_github_app_speaks_for_every_repository_it_is_installed_in() {
+    let config = parse(GITHUB, &[]).unwrap();
+    let forge = &config.forges[&ForgeName::from("hub")];
+    assert_eq!((forge.kind, forge.url.as_str()), (ForgeKind::GitHub, "https://github.com/"));
+    assert!(matches!(forge.credentials, Credentials::App { id: 12345, .. }));
+    let secrets: Vec<_> =
+        forge.projects.iter().map(|project| project.webhook_secret.expose_secret()).collect();
+    assert_eq!(secrets, ["app-webhook", "of the lab alone"]);
+    assert_eq!(forge.groups[0].path, "octo");
+    assert_eq!(forge.groups[0].webhook_secret.as_ref().unwrap().expose_secret(), "app-webhook");
+    for shown in [format!("{config:?}"), config.redacted().to_owned()] {
+        for secret in ["MIIhidden", "app-webhook", "of the lab"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_or_of_the_other_forge_is_told() {
+    let problems = |old: &str, new: &str| {
+        assert!(GITHUB.contains(old), "{old}");
+        parse(&GITHUB.replace(old, new), &[]).unwrap_err()
+    };
+    let both = problems("kind = \"github\"", "kind = \"github\"\ntoken = \"x\"");
+    assert!(both.contains("has both an App and a token"), "{both}");
+    let path = problems("path = \"octo/machines\"", "");
+    assert!(path.contains("a repository on GitHub needs its `path`"), "{path}");
+    let secret = problems("webhook_token = \"app-webhook\"", "");
+    assert!(secret.contains("lacks a webhook secret"), "{secret}");
+    let key = problems("-----BEGIN RSA PRIVATE KEY-----", "");
+    assert!(key.contains("private key is not PEM"), "{key}");
+    let levels = problems("kind = \"github\"", "kind = \"github\"\napprover_levels = [20]");
+    assert!(levels.contains("use `approver_roles`"), "{levels}");
+    let signing = problems("webhook_token = \"of the", "signing_token = \"of the");
+    assert!(signing.contains("GitHub has no signing tokens"), "{signing}");
+    let gitlab = problems("kind = \"github\"", "kind = \"gitlab\"\nurl = \"https://x.example\"");
+    assert!(gitlab.contains("GitLab has no Apps"), "{gitlab}");
+}
+
+#[test]
+fn groups_have_webhooks_of_their_own_or_are_only_polled() {
+    let groups = r#"
+[[forge.gitlab.group]]
+path = "/tpo/tpa/"
+webhook_token = "of the group"
+[[forge.gitlab.group]]
+path = "tpo/web"
+cookbooks = ["sandbox"]
+"#;
+    let text = FORGE.replace("token_file = \"gitlab.token\"", "token = \"x\"");
+    let config = parse(&format!("{text}{groups}"), &[]).unwrap();
+    let groups_there = &config.forges[&ForgeName::from("gitlab")].groups;
+    assert_eq!(groups_there[0].path, "tpo/tpa");
+    assert_eq!(groups_there[0].webhook_secret.as_ref().unwrap().expose_secret(), "of the group");
+    assert!(groups_there[1].webhook_secret.is_none());
+    let same = format!("{text}{groups}").replace("of the group", "very secret");
+    assert!(parse(&same, &[]).unwrap_err().contains("have the same webhook secret"));
+    let twice = format!("{text}{groups}").replace("tpo/web", "tpo/TPA");
+    assert!(parse(&twice, &[]).unwrap_err().contains("is there twice"));
 }

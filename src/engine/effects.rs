@@ -8,7 +8,7 @@ use super::{
     Engine,
     draft::{Draft, Of},
     hooks::{When, is_taken, know_machine},
-    trouble::{refusal, team_note},
+    trouble::{refusal, team_note, thing},
 };
 use crate::{
     effect::Task,
@@ -38,7 +38,10 @@ impl Engine {
             Task::Lease(lease, step) => self.act(effect, *lease, step).await,
         };
         match outcome {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.log_end(&thing(effect));
+                Ok(())
+            }
             // The lease moved meanwhile: the effect is performed again, which is
             // idempotent, or is found to be overtaken. If somebody else took it
             // over, this changes nothing.

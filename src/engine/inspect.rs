@@ -76,10 +76,14 @@ impl Engine {
         leases: &[Versioned<Lease>],
     ) -> Result<(ProviderName, Inspected), PortError> {
         let name = provider.name().clone();
+        let thing = format!("inspect {name}");
         let machines = match provider.list().await {
-            Ok(machines) => machines,
+            Ok(machines) => {
+                self.log_end(&thing);
+                machines
+            }
             Err(error) => {
-                tracing::warn!(provider = %name, error = %error.chain(), "could not inspect the provider");
+                self.log_failure(name.as_str(), &thing, &error);
                 let known = self.inspection().providers.remove(&name).unwrap_or_default();
                 return Ok((name, Inspected { error: Some(error.chain()), ..known }));
             }
@@ -97,6 +101,9 @@ impl Engine {
             .map(|machine| machine.name.clone())
             .collect();
         for stray in &strays {
+            if !self.is_news(name.as_str(), stray.as_str()) {
+                continue;
+            }
             tracing::error!(provider = %name, machine = %stray, "a machine carries our mark but has no living lease");
         }
         let machines = machines.into_iter().map(|machine| machine.name).collect();

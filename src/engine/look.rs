@@ -47,13 +47,14 @@ pub(super) struct Desk {
 
 impl Engine {
     pub(super) async fn take_look(&self, look: &Look) -> Result<(), PortError> {
+        let thing = format!("look at {}", look.issue);
         match self.look_at(look).await {
-            Ok(()) => self.store().finish_look(look).await,
+            Ok(()) => {
+                self.log_end(&thing);
+                self.store().finish_look(look).await
+            }
             Err(error) => {
-                tracing::warn!(
-                    issue = %look.issue, failures = look.failures, error = %error.chain(),
-                    "could not look at the issue; it is tried again"
-                );
+                self.log_failure(look.issue.forge.as_str(), &thing, &error);
                 let due = self.now() + back_off(look.failures, error.verdict);
                 self.store().postpone_look(look, due, &error.chain()).await
             }
@@ -251,8 +252,7 @@ impl Engine {
     /// the template's marker says it, else a label.
     fn recognise<'a>(&self, issue: &Issue, cookbooks: &'a Cookbooks) -> Option<&'a Cookbook> {
         let IssueRef { forge, project, .. } = &issue.reference;
-        let project =
-            self.settings.projects.iter().find(|p| p.forge == *forge && p.id == *project)?;
+        let project = self.served(forge, *project)?;
         let is_offered = |cookbook: &&Cookbook| project.offers(cookbook);
         let marked = document::marker(&issue.description).and_then(|name| cookbooks.get(&name));
         let labelled = || {

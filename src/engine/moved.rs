@@ -79,12 +79,7 @@ impl Engine {
 
     /// Whether a request may go on at this place.
     async fn can_follow(&self, request: &Request, to: &IssueRef) -> Result<bool, PortError> {
-        let mut projects = self.settings.projects.iter();
-        let Some(project) =
-            projects.find(|project| project.forge == to.forge && project.id == to.project)
-        else {
-            return Ok(false);
-        };
+        let Some(project) = self.served(&to.forge, to.project) else { return Ok(false) };
         // What is in use stays in use; what is asked for must be on offer.
         let cookbooks = self.cookbooks();
         let is_offered = cookbooks.get(&request.cookbook).is_some_and(|book| project.offers(book));

@@ -15,7 +15,8 @@ use crate::{
 pub const HEARTBEAT: &str = "heartbeat";
 
 /// The moment a forge last answered a poll.
-pub(super) fn forge_moment(forge: &ForgeName) -> String {
+#[must_use]
+pub fn forge_moment(forge: &ForgeName) -> String {
     format!("forge:{forge}")
 }
 
@@ -46,6 +47,9 @@ impl Engine {
         let now = self.now();
         let last = self.store().moment(what).await?;
         if let Some(last) = last {
+            if now >= last {
+                self.log_end("the clock moved back");
+            }
             if now < last && !self.believe_earlier_clock(last).await? {
                 return Ok(());
             }
@@ -91,7 +95,9 @@ impl Engine {
         if last - now <= CLOCK_TOLERANCE {
             return Ok(false);
         }
-        tracing::error!(%now, %last, "the clock moved back; nothing is destroyed for a day, or until it has caught up");
+        if self.is_news("clock", "the clock moved back") {
+            tracing::error!(%now, %last, "the clock moved back; nothing is destroyed for a day, or until it has caught up");
+        }
         let since = self
             .store()
             .moment(CLOCK_BACK)

@@ -27,20 +27,22 @@ impl Engine {
         let leases = self.store().live_leases().await?;
         let mut found = 0;
         let mut answered = std::collections::BTreeSet::new();
-        for Project { forge, id: project, .. } in &self.settings.projects {
+        self.discover().await;
+        for Project { forge, id: project, .. } in self.all_served().iter() {
+            let thing = format!("poll {forge}:{project}");
             match self.poll_project(forge, *project).await {
                 Ok(issues) => {
+                    self.log_end(&thing);
                     found += issues;
                     answered.insert(forge.clone());
                 }
-                Err(error) => {
-                    tracing::warn!(%forge, %project, error = %error.chain(), "could not poll the project");
-                }
+                Err(error) => self.log_failure(forge.as_str(), &thing, &error),
             }
         }
         for forge in answered {
             self.alive(&super::outage::forge_moment(&forge), &leases).await?;
         }
+        self.watch_credentials().await?;
         Ok(found)
     }
 

@@ -52,10 +52,7 @@ impl Engine {
             Verdict::Retry { .. } | Verdict::Missing | Verdict::GiveUp => {}
         }
         let chain = error.chain();
-        tracing::warn!(
-            effect = effect.id, key = effect.key, attempts = effect.attempts, error = %chain,
-            "an effect failed"
-        );
+        self.log_failure(&self.side(&effect.task).await?, &thing(effect), error);
         let now = self.now();
         let is_comment =
             !matches!(&effect.task, Task::Lease(_, step) if !matches!(step, Effect::Tell(_)));
@@ -65,6 +62,11 @@ impl Engine {
             _ => false,
         };
         if hopeless {
+            self.log_end(&thing(effect));
+            tracing::error!(
+                effect = effect.id, key = effect.key, error = %chain,
+                "given up: a comment was not posted"
+            );
             return self.store().bury_effect(effect, now, &chain).await;
         }
         let wait = match error.verdict {
@@ -78,6 +80,21 @@ impl Engine {
             }
         }
         self.store().postpone_effect(effect, now + wait, &chain).await
+    }
+
+    /// The forge or provider a task is for.
+    async fn side(&self, task: &Task) -> Result<String, PortError> {
+        Ok(match task {
+            Task::Reply(request, _) | Task::TeamNote(request, _) => {
+                let request = self.store().request(*request).await?;
+                request.map(|request| request.value.issue.forge.to_string())
+            }
+            Task::Lease(lease, step) => self.store().lease(*lease).await?.map(|lease| match step {
+                Effect::Tell(_) => lease.value.issue.forge.to_string(),
+                _ => lease.value.provider.to_string(),
+            }),
+        }
+        .unwrap_or_default())
     }
 
     /// A step that takes long has begun: how far it got is shown, and it goes
@@ -179,6 +196,11 @@ impl Engine {
         draft.look_again();
         draft.commit().await
     }
+}
+
+/// What tells an effect's failures from all others.
+pub(super) fn thing(effect: &ClaimedEffect) -> String {
+    format!("effect {} ({})", effect.id, effect.key)
 }
 
 /// What a sysadmin finds in the store and the log.

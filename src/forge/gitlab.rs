@@ -16,6 +16,7 @@ mod pages;
 mod pages_of_people;
 mod poll;
 mod projects;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod token;

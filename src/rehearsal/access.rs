@@ -18,7 +18,12 @@ impl State {
 
     /// Every membership that counts for the group at this path.
     pub(super) fn group_memberships(&self, full_path: &str) -> Vec<Membership> {
-        let found = self.memberships_at_or_above(full_path);
+        let mut found = self.memberships_at_or_above(full_path);
+        if self.dialect.is_github() {
+            // A team's members are its own, not everybody of its organisation.
+            let own = self.world.groups.iter().filter(|group| group.full_path == full_path);
+            found = own.flat_map(|group| group.members.iter().copied()).collect();
+        }
         self.in_force(found)
     }
 
@@ -85,6 +90,15 @@ impl State {
                 || self.may_tend_issues(user, issue.key.project))
     }
 
+    /// Title and description. On GitHub, those who only sort issues may open
+    /// and close them, but not write in another's name.
+    pub(super) fn may_edit_words(&self, user: u64, issue: &Issue) -> bool {
+        self.may_update_issue(user, issue)
+            && (!self.dialect.is_github()
+                || issue.author == user
+                || self.level(user, issue.key.project) >= Some(Level::Developer))
+    }
+
     /// Title, description, closing and reopening.
     pub(super) fn may_update_issue(&self, user: u64, issue: &Issue) -> bool {
         self.may_read_issue(user, issue)
@@ -104,8 +118,7 @@ impl State {
 
     /// Editing and deleting.
     pub(super) fn may_change_note(&self, user: u64, issue: &Issue, note: &Note) -> bool {
-        !note.system
-            && (note.author == user
-                || self.level(user, issue.key.project) >= Some(Level::Maintainer))
+        let least = if self.dialect.is_github() { Level::Developer } else { Level::Maintainer };
+        !note.system && (note.author == user || self.level(user, issue.key.project) >= Some(least))
     }
 }

@@ -4,10 +4,10 @@ mod awards;
 mod entities;
 mod error;
 mod groups;
-mod hook_list;
+mod hooks;
 mod instance;
 mod issues;
-mod json;
+pub(super) mod json;
 mod labels;
 mod members;
 mod notes;
@@ -15,6 +15,7 @@ mod pagination;
 mod parameters;
 mod place;
 mod projects;
+mod repository;
 mod users;
 
 use axum::Router;
@@ -22,7 +23,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 
 use self::error::ApiError;
 use super::state::{Act, State};
@@ -46,8 +47,8 @@ pub(super) fn router(shared: &Shared) -> Router<Shared> {
         .route("/api/v4/projects/{id}", get(projects::one))
         .route("/api/v4/projects/{id}/members/all", get(members::of_project))
         .route("/api/v4/projects/{id}/members/all/{user}", get(members::one_of_project))
-        .route("/api/v4/projects/{id}/hooks", get(hook_list::list))
         .route("/api/v4/projects/{id}/labels", get(labels::list).post(labels::create))
+        .merge(setting_up())
         .route("/api/v4/projects/{id}/issues", get(issues::list).post(issues::create))
         .route(ISSUE, get(issues::one).put(issues::update))
         .route(&at("/notes"), get(notes::list).post(notes::create))
@@ -58,6 +59,22 @@ pub(super) fn router(shared: &Shared) -> Router<Shared> {
         .route(&at("/notes/{note}/award_emoji/{award}"), delete(awards::from_note))
         .route("/api/{*rest}", get(error::unknown).fallback(error::unknown))
         .layer(from_fn_with_state(shared.clone(), faults::stand_between))
+}
+
+/// What making a project ready takes.
+fn setting_up() -> Router<Shared> {
+    const PROJECT: &str = "/api/v4/projects/{id}";
+    let at = |rest: &str| format!("{PROJECT}{rest}");
+    Router::new()
+        .route(&at("/hooks"), get(hooks::list).post(hooks::create))
+        .route(&at("/hooks/{hook}"), put(hooks::update))
+        .route(&at("/repository/branches/{branch}"), get(repository::branch))
+        .route(&at("/repository/files/{path}/raw"), get(repository::raw_file))
+        .route(&at("/repository/commits"), post(repository::commit))
+        .route(
+            &at("/merge_requests"),
+            get(repository::merge_requests).post(repository::request_merge),
+        )
 }
 
 /// Who calls, and in the wake of which webhook.

@@ -9,6 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::Rehearsal;
 use super::editing::IssueUpdate;
 use super::faults::{Fault, Received};
+use super::github;
 use super::hooks::Delivery;
 use super::issue::{Award, Issue, IssueKey, IssueSnapshot, IssueState, Note, NoteSnapshot};
 use super::notes::Posted;
@@ -55,6 +56,34 @@ impl Rehearsal {
         })
     }
 
+    /// Files an issue as somebody does who fills in an issue form of GitHub's:
+    /// it bears the form's labels, as far as the project has them, whatever
+    /// the author may do there.
+    pub fn file_form(
+        &self,
+        user: &str,
+        project: &str,
+        title: &str,
+        description: &str,
+        labels: &[&str],
+    ) -> Result<IssueKey, Refused> {
+        self.as_user(user, |state, act| {
+            if !state.dialect.is_github() {
+                return Err(Refused::Invalid("GitLab has no issue forms".to_owned()));
+            }
+            let project = state.project_at(project).ok_or(Refused::NotFound("Project"))?.id;
+            let known = labels.iter().filter(|name| state.label(project, name).is_some());
+            let wanted = IssueUpdate {
+                title: Some(title.to_owned()),
+                description: Some(description.to_owned()),
+                labels: Some(known.map(|&name| name.to_owned()).collect()),
+                by_form: true,
+                ..IssueUpdate::default()
+            };
+            state.create_issue(act, project, wanted)
+        })
+    }
+
     /// Replaces the description.
     pub fn edit_description(&self, user: &str, key: IssueKey, text: &str) -> Result<(), Refused> {
         let description = Some(text.to_owned());
@@ -80,13 +109,14 @@ impl Rehearsal {
     }
 
     /// Sets or clears the due date. Without a planner's rights, nothing
-    /// happens, and nothing says so: GitLab drops it silently.
+    /// happens, and nothing says so: GitLab drops it silently. GitHub has none.
     pub fn set_due_date(
         &self,
         user: &str,
         key: IssueKey,
         date: Option<NaiveDate>,
     ) -> Result<(), Refused> {
+        self.shared.options.dialect.only_on_gitlab("due dates")?;
         self.update(
             user,
             key,
@@ -94,20 +124,22 @@ impl Rehearsal {
         )
     }
 
-    /// Replaces all labels; as silent as [`Self::set_due_date`].
+    /// Replaces all labels; as silent without a planner's rights as
+    /// [`Self::set_due_date`].
     pub fn set_labels(&self, user: &str, key: IssueKey, labels: &[&str]) -> Result<(), Refused> {
         let labels = Some(labels.iter().map(|&name| name.to_owned()).collect());
         self.update(user, key, IssueUpdate { labels, ..IssueUpdate::default() })
     }
 
     /// Makes the issue confidential or visible to everyone; as silent as
-    /// [`Self::set_due_date`].
+    /// [`Self::set_due_date`]. GitHub has no such issues.
     pub fn set_confidential(
         &self,
         user: &str,
         key: IssueKey,
         confidential: bool,
     ) -> Result<(), Refused> {
+        self.shared.options.dialect.only_on_gitlab("confidential issues")?;
         let confidential = Some(confidential);
         self.update(user, key, IssueUpdate { confidential, ..IssueUpdate::default() })
     }
@@ -123,6 +155,11 @@ impl Rehearsal {
             let to = state.project_at(project).ok_or(Refused::NotFound("Project"))?.id;
             state.move_issue(act, key, to)
         })
+    }
+
+    /// Deletes the issue for good, which takes an owner.
+    pub fn delete_issue(&self, user: &str, key: IssueKey) -> Result<(), Refused> {
+        self.as_user(user, |state, act| state.delete_issue(act, key))
     }
 
     /// Comments; the note's id, or `None` if the text was only quick actions.
@@ -150,7 +187,8 @@ impl Rehearsal {
         self.as_user(user, |state, act| state.delete_note(act, key, note))
     }
 
-    /// Reacts with an emoji, e.g. `thumbsup`, to the issue or to a note of it.
+    /// Reacts with an emoji, by GitLab's name for it, e.g. `thumbsup`, to the
+    /// issue or to a note of it. GitHub has eight of them.
     pub fn award(
         &self,
         user: &str,
@@ -158,6 +196,9 @@ impl Rehearsal {
         note: Option<u64>,
         name: &str,
     ) -> Result<(), Refused> {
+        if self.shared.options.dialect.is_github() && github::reaction_to(name).is_none() {
+            return Err(Refused::Invalid(format!("GitHub has no reaction {name}")));
+        }
         self.as_user(user, |state, act| state.award(act, key, note, name).map(|_| ()))
     }
 }
@@ -249,9 +290,10 @@ impl Rehearsal {
         self.shared.lock().world.tokens.retain(|(known, _)| known != token);
     }
 
-    /// Adds a webhook.
-    pub fn add_hook(&self, hook: Hook) {
-        self.shared.lock().hooks.add(hook);
+    /// Adds a webhook. GitHub says hello to it: the only hook an
+    /// administrator's deed fires.
+    pub fn add_hook(&self, hook: &Hook) {
+        self.shared.lock().add_hook(hook);
     }
 }
 

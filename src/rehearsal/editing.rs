@@ -4,15 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
+use super::dialect::Dialect;
 use super::issue::{Issue, IssueKey, IssueState, Label};
 use super::payload;
-use super::quick_actions;
 use super::state::{Act, Refused, State};
-use super::world::Tier;
-
-const LONGEST_TITLE: usize = 255;
-/// In characters, for descriptions and notes.
-pub(super) const LONGEST_TEXT: usize = 1_000_000;
+use super::world::{Level, Tier};
 
 /// What a due date becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +46,10 @@ pub(super) struct IssueUpdate {
     pub(super) assignees: Option<Vec<u64>>,
     pub(super) confidential: Option<bool>,
     pub(super) discussion_locked: Option<bool>,
+    /// Why it is closed or opened, in GitHub's words.
+    pub(super) state_reason: Option<String>,
+    /// Filed through a form, which sets its labels whoever files.
+    pub(super) by_form: bool,
 }
 
 impl IssueUpdate {
@@ -72,23 +72,26 @@ impl IssueUpdate {
             title: self.title,
             description: self.description,
             state: self.state,
+            state_reason: self.state_reason,
             ..Self::default()
         }
     }
 
-    fn check(&self) -> Result<(), Refused> {
+    fn check(&self, dialect: Dialect) -> Result<(), Refused> {
         if let Some(title) = &self.title {
             if title.trim().is_empty() {
                 return Err(Refused::Invalid("title can't be blank".to_owned()));
             }
-            if title.chars().count() > LONGEST_TITLE {
-                let text = "title is too long (maximum is 255 characters)";
-                return Err(Refused::Invalid(text.to_owned()));
+            let longest = dialect.longest_title();
+            if title.chars().count() > longest {
+                let text = format!("title is too long (maximum is {longest} characters)");
+                return Err(Refused::Invalid(text));
             }
         }
-        if self.description.as_ref().is_some_and(|text| text.chars().count() > LONGEST_TEXT) {
-            let text = "description is too long (maximum is 1000000 characters)";
-            return Err(Refused::Invalid(text.to_owned()));
+        let longest = dialect.longest_text();
+        if self.description.as_ref().is_some_and(|text| text.chars().count() > longest) {
+            let text = format!("description is too long (maximum is {longest} characters)");
+            return Err(Refused::Invalid(text));
         }
         Ok(())
     }
@@ -105,23 +108,20 @@ impl State {
             return Err(Refused::NotFound("Project"));
         }
         let written = wanted.description.take().unwrap_or_default();
-        let (description, actions) = quick_actions::extract(&written);
+        let (description, actions) = self.dialect.read(&written);
         let outcome = self.interpret(act, project, None, &actions);
         wanted.merge(outcome.update);
-        wanted.check()?;
+        wanted.check(self.dialect)?;
         // Anybody may file a confidential issue; the rest is for members.
         let confidential = wanted.confidential.unwrap_or(false);
-        if self.level(act.user, project).is_none() {
+        let may_label = match self.dialect {
+            Dialect::GitLab => self.level(act.user, project).is_some(),
+            Dialect::GitHub => wanted.by_form || self.may_tend_issues(act.user, project),
+        };
+        if !may_label {
             wanted = wanted.without_metadata();
         }
-        let iid = 1 + self
-            .issues
-            .iter()
-            .filter(|issue| issue.key.project == project)
-            .map(|issue| issue.key.iid)
-            .max()
-            .unwrap_or(0);
-        let key = IssueKey { project, iid };
+        let key = self.next_key(project);
         let labels = self.labels_after(act, project, &[], &wanted);
         let issue = Issue {
             id: self.fresh_id(),
@@ -138,8 +138,9 @@ impl State {
             created_at: act.at,
             updated_at: act.at,
             updated_by: None,
-            edited: None,
+            edits: Vec::new(),
             closed: None,
+            state_reason: None,
             moved_to: None,
             notes: Vec::new(),
             awards: Vec::new(),
@@ -152,6 +153,12 @@ impl State {
         Ok(key)
     }
 
+    fn next_key(&self, project: u64) -> IssueKey {
+        let keys = self.issues.iter().map(|issue| issue.key).chain(self.deleted.iter().copied());
+        let last = keys.filter(|key| key.project == project).map(|key| key.iid).max();
+        IssueKey { project, iid: last.unwrap_or(0) + 1 }
+    }
+
     pub(super) fn update_issue(
         &mut self,
         act: &Act,
@@ -159,12 +166,15 @@ impl State {
         mut wanted: IssueUpdate,
     ) -> Result<(), Refused> {
         let before = self.visible_issue(act.user, key)?.clone();
-        if !self.may_update_issue(act.user, &before) {
+        let edits_words = wanted.title.is_some() || wanted.description.is_some();
+        if !self.may_update_issue(act.user, &before)
+            || (edits_words && !self.may_edit_words(act.user, &before))
+        {
             return Err(Refused::Forbidden);
         }
-        wanted.check()?;
+        wanted.check(self.dialect)?;
         if let Some(written) = wanted.description.take() {
-            let (description, actions) = quick_actions::extract(&written);
+            let (description, actions) = self.dialect.read(&written);
             let outcome = self.interpret(act, key.project, Some(&before), &actions);
             wanted.description = Some(description);
             wanted.merge(outcome.update);
@@ -188,7 +198,7 @@ impl State {
         }
         if let Some(description) = wanted.description.filter(|text| *text != before.description) {
             issue.description = description;
-            issue.edited = Some((act.at, act.user));
+            issue.edits.push((act.at, act.user));
         }
         if let Some(due_date) = wanted.due_date {
             issue.due_date = due_date.into();
@@ -213,21 +223,22 @@ impl State {
             self.cross_reference(act, key, &after.description);
         }
         if let Some(state) = wanted.state.filter(|state| *state != before.state) {
-            self.set_state(act, key, state);
+            self.set_state(act, key, state, wanted.state_reason);
         }
     }
 
-    fn set_state(&mut self, act: &Act, key: IssueKey, state: IssueState) {
+    fn set_state(&mut self, act: &Act, key: IssueKey, state: IssueState, reason: Option<String>) {
         let Some(issue) = self.issue_mut(key) else { return };
         let before = issue.clone();
         issue.state = state;
         issue.updated_at = act.at;
         issue.updated_by = Some(act.user);
         issue.closed = (state == IssueState::Closed).then_some((act.at, act.user));
-        let (word, action) = match state {
-            IssueState::Closed => ("closed", "close"),
-            IssueState::Opened => ("reopened", "reopen"),
+        let (word, action, usual) = match state {
+            IssueState::Closed => ("closed", "close", "completed"),
+            IssueState::Opened => ("reopened", "reopen", "reopened"),
         };
+        issue.state_reason = Some(reason.unwrap_or_else(|| usual.to_owned()));
         self.system_note(act, key, word.to_owned());
         self.fire_issue(act, key, action, Some(&before));
     }
@@ -248,6 +259,9 @@ impl State {
             if name.is_empty() || !self.ensure_label(act, project, name) {
                 continue;
             }
+            // GitHub's label is the one that is there, however it is written.
+            let known = self.label(project, name).map(|label| label.name.clone());
+            let name = known.as_deref().unwrap_or(name);
             if self.world.tier == Tier::Premium
                 && let Some((scope, _)) = name.rsplit_once("::")
             {
@@ -275,15 +289,15 @@ impl State {
             id,
             project,
             name: name.to_owned(),
-            color: "#6699cc".to_owned(),
+            color: self.dialect.label_color().to_owned(),
             description: None,
             created_at: act.at,
         });
         true
     }
 
-    /// GitLab's "move": the issue goes on in another project, under a new id,
-    /// and the old one closes.
+    /// GitLab's "move", GitHub's "transfer": the issue goes on in another
+    /// project, under a new id. The old one closes, or leads there.
     pub(super) fn move_issue(
         &mut self,
         act: &Act,
@@ -307,12 +321,31 @@ impl State {
                 old.moved_to = Some(id);
             }
         }
-        let from = self.reference_from(key, to);
-        let to = self.reference_from(new, key.project);
-        self.system_note(act, new, format!("moved from {from}"));
-        self.system_note(act, key, format!("moved to {to}"));
-        self.set_state(act, key, IssueState::Closed);
+        match self.dialect {
+            Dialect::GitLab => {
+                let from = self.reference_from(key, to);
+                let to = self.reference_from(new, key.project);
+                self.system_note(act, new, format!("moved from {from}"));
+                self.system_note(act, key, format!("moved to {to}"));
+                self.set_state(act, key, IssueState::Closed, None);
+            }
+            Dialect::GitHub => self.tell_of_transfer(act, &before, new),
+        }
         Ok(new)
+    }
+
+    /// Only what is left to say of it stays.
+    pub(super) fn delete_issue(&mut self, act: &Act, key: IssueKey) -> Result<(), Refused> {
+        let issue = self.visible_issue(act.user, key)?.clone();
+        if self.level(act.user, key.project) < Some(Level::Owner) {
+            return Err(Refused::Forbidden);
+        }
+        self.issues.retain(|one| one.key != key);
+        self.deleted.insert(key);
+        if self.dialect.is_github() {
+            self.tell_of_deletion(act, &issue);
+        }
+        Ok(())
     }
 
     /// An issue as GitLab names it in a project: no longer than is clear there.

@@ -11,9 +11,10 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::Shared;
 use super::connection::Scissors;
+use super::record::Asked;
 
 /// No request or answer here is larger.
-const BODY_BYTES: usize = 32 << 20;
+pub(super) const BODY_BYTES: usize = 32 << 20;
 
 /// What goes wrong.
 #[derive(Clone, Debug)]
@@ -38,8 +39,24 @@ pub enum Trouble {
     ResetBefore,
     /// It happens, and then the connection is cut before any answer.
     ResetAfter,
+    /// No answer comes, however long one waits; nothing happens.
+    SilenceBefore,
+    /// It happens, and no answer comes.
+    SilenceAfter,
+    /// It happens, and the answer has no body.
+    EmptyBody,
     /// It happens, and the first half of the answer arrives as if whole.
     TruncatedJson,
+}
+
+impl Trouble {
+    /// GitHub's answer to those who do too much at once.
+    #[must_use]
+    pub fn secondary_rate_limit(retry_after: Option<u32>) -> Self {
+        let seconds = retry_after.map(|seconds| ("retry-after", seconds.to_string()));
+        let body = super::github::secondary_rate_limit();
+        Self::Answer { status: 403, headers: seconds.into_iter().collect(), body }
+    }
 }
 
 /// Trouble for some requests.
@@ -186,9 +203,16 @@ pub(super) async fn stand_between(
         status: None,
     };
     let trouble = shared.faults.strike(&received.method, &received.path);
+    let recording = shared.recorder.as_deref().map(|to| (to, Asked::of(&parts, &bytes)));
     let request = Request::from_parts(parts, Body::from(bytes));
     let response = match trouble {
-        None => Some(next.run(request).await),
+        None => {
+            let response = next.run(request).await;
+            Some(match recording {
+                Some((recorder, asked)) => recorder.record(asked, response).await,
+                None => response,
+            })
+        }
         Some(Trouble::Delay(delay)) => {
             tokio::time::sleep(delay).await;
             Some(next.run(request).await)
@@ -206,7 +230,18 @@ pub(super) async fn stand_between(
             next.run(request).await;
             None
         }
-        Some(Trouble::TruncatedJson) => Some(halve(next.run(request).await).await),
+        Some(Trouble::TruncatedJson) => {
+            Some(shortened(next.run(request).await, |length| length / 2).await)
+        }
+        Some(Trouble::EmptyBody) => Some(shortened(next.run(request).await, |_| 0).await),
+        Some(trouble @ (Trouble::SilenceBefore | Trouble::SilenceAfter)) => {
+            if matches!(trouble, Trouble::SilenceAfter) {
+                next.run(request).await;
+            }
+            shared.faults.book().received.push(received);
+            // Until the other side has hung up.
+            return std::future::pending().await;
+        }
     };
     received.status = response.as_ref().map(|response| response.status().as_u16());
     shared.faults.book().received.push(received);
@@ -230,11 +265,11 @@ fn answer(status: u16, headers: Vec<(&'static str, String)>, body: String) -> Re
     response
 }
 
-async fn halve(response: Response) -> Response {
+async fn shortened(response: Response, to: fn(usize) -> usize) -> Response {
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     let mut bytes = to_bytes(body, BODY_BYTES).await.unwrap_or_default();
-    bytes.truncate(bytes.len() / 2);
+    bytes.truncate(to(bytes.len()));
     Response::from_parts(parts, Body::from(bytes))
 }
 

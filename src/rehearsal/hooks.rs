@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::payload::Event;
 use super::state::{Act, State};
+use super::subscription::Subscription;
 use super::world::Hook;
 
 /// As often as this in a row, and a hook is left alone for a while.
@@ -31,11 +32,12 @@ pub struct Delivery {
     pub number: usize,
     /// Where to.
     pub url: String,
-    /// As in `X-Gitlab-Event`.
+    /// As in `X-Gitlab-Event` or `X-GitHub-Event`.
     pub event: &'static str,
     /// As in `X-Gitlab-Event-UUID`.
     pub event_uuid: String,
-    /// As in `Idempotency-Key`: the same when sent again.
+    /// As in `Idempotency-Key` or `X-GitHub-Delivery`: the same when sent
+    /// again.
     pub idempotency_key: String,
     /// The JSON, as posted.
     pub body: String,
@@ -71,22 +73,16 @@ impl Answer {
 }
 
 /// A hook with its record.
-struct HookRecord {
-    hook: Hook,
-    failures: u32,
-    pause_until: Option<DateTime<Utc>>,
-}
-
-/// A hook as its settings show it, and how it fares.
-pub(super) struct HookState {
+pub(super) struct HookRecord {
     pub(super) id: u64,
     pub(super) hook: Hook,
-    pub(super) alert_status: &'static str,
-    pub(super) disabled_until: Option<DateTime<Utc>>,
+    pub(super) subscription: Subscription,
+    failures: u32,
+    pub(super) pause_until: Option<DateTime<Utc>>,
 }
 
 pub(super) struct HookQueue {
-    hooks: Vec<HookRecord>,
+    pub(super) hooks: Vec<HookRecord>,
     pub(super) log: Vec<Delivery>,
     /// Off: things happen, but no hook is sent.
     pub(super) switched_on: bool,
@@ -124,26 +120,33 @@ impl HookQueue {
         (queue, receiver)
     }
 
-    pub(super) fn add(&mut self, hook: Hook) {
-        self.hooks.push(HookRecord { hook, failures: 0, pause_until: None });
+    /// Adds a hook and gives it an id.
+    pub(super) fn add(&mut self, hook: Hook) -> u64 {
+        let id = self.hooks.last().map_or(1, |last| last.id + 1);
+        let subscription = Subscription::of(&hook);
+        self.hooks.push(HookRecord { id, hook, subscription, failures: 0, pause_until: None });
+        id
     }
 
-    /// The hooks of a project, oldest first.
-    pub(super) fn of_project(&self, project: u64, now: DateTime<Utc>) -> Vec<HookState> {
-        let numbered = self.hooks.iter().zip(1..);
-        numbered
-            .filter(|(record, _)| record.hook.project == project)
-            .map(|(record, id)| {
-                let pause = record.pause_until.filter(|until| *until > now);
-                let ended = self.auto_disable && record.failures >= FAILURES_BEFORE_END;
-                let alert_status = match pause {
-                    _ if ended => "disabled",
-                    Some(_) => "temporarily_disabled",
-                    None => "executable",
-                };
-                HookState { id, hook: record.hook.clone(), alert_status, disabled_until: pause }
-            })
-            .collect()
+    /// The hook with this id.
+    pub(super) fn record_mut(&mut self, id: u64) -> Option<&mut HookRecord> {
+        self.hooks.iter_mut().find(|record| record.id == id)
+    }
+
+    /// How a hook fares, as its settings show it: its `alert_status`, and until
+    /// when it is left alone.
+    pub(super) fn alert(
+        &self,
+        record: &HookRecord,
+        now: DateTime<Utc>,
+    ) -> (&'static str, Option<DateTime<Utc>>) {
+        let pause = record.pause_until.filter(|until| *until > now);
+        let ended = self.auto_disable && record.failures >= FAILURES_BEFORE_END;
+        match pause {
+            _ if ended => ("disabled", pause),
+            Some(_) => ("temporarily_disabled", pause),
+            None => ("executable", pause),
+        }
     }
 
     /// Changes with every delivery sent and answered; zero when all were.
@@ -211,33 +214,49 @@ impl HookQueue {
 impl State {
     /// Queues an event for every hook of the project that subscribes to it.
     pub(super) fn fire(&mut self, act: &Act, project: u64, event: &Event) {
+        for index in 0..self.hooks.hooks.len() {
+            let Some(record) = self.hooks.hooks.get(index) else { continue };
+            let hidden = event.confidential && !record.hook.confidential;
+            if record.hook.project == project && !hidden && record.subscription.wants(event.name) {
+                self.fire_at(act, index, event);
+            }
+        }
+    }
+
+    fn fire_at(&mut self, act: &Act, index: usize, event: &Event) {
         if !self.hooks.switched_on {
             return;
         }
-        let body = event.body.to_string();
-        for index in 0..self.hooks.hooks.len() {
-            let Some(record) = self.hooks.hooks.get(index) else { continue };
-            if record.hook.project != project || (event.confidential && !record.hook.confidential) {
-                continue;
-            }
-            let url = record.hook.url.clone();
-            let event_uuid = act.chain.clone().unwrap_or_else(|| self.hooks.uuid());
-            // A hook does not fire again in a chain of events it set off.
-            let first = self.hooks.fired.insert((event_uuid.clone(), index));
-            if act.chain.is_some() && !first {
-                continue;
-            }
-            let delivery = Delivery {
-                number: self.hooks.log.len(),
-                url,
-                event: event.name,
-                event_uuid,
-                idempotency_key: self.hooks.uuid(),
-                body: body.clone(),
-                answer: Answer::Waiting,
-                hook: index,
-            };
-            self.hooks.push(delivery);
+        let Some(url) = self.hooks.hooks.get(index).map(|record| record.hook.url.clone()) else {
+            return;
+        };
+        let event_uuid = act.chain.clone().unwrap_or_else(|| self.hooks.uuid());
+        // A hook does not fire again in a chain of events it set off.
+        let first = self.hooks.fired.insert((event_uuid.clone(), index));
+        if act.chain.is_some() && !first {
+            return;
+        }
+        let delivery = Delivery {
+            number: self.hooks.log.len(),
+            url,
+            event: event.name,
+            event_uuid,
+            idempotency_key: self.hooks.uuid(),
+            body: event.body.to_string(),
+            answer: Answer::Waiting,
+            hook: index,
+        };
+        self.hooks.push(delivery);
+    }
+
+    /// Adds a hook; GitHub says hello to it.
+    pub(super) fn add_hook(&mut self, hook: &Hook) {
+        let index = self.hooks.hooks.len();
+        self.hooks.add(hook.clone());
+        if self.dialect.is_github() {
+            let act = Act { user: 0, at: self.tick(), chain: None };
+            let ping = self.ping(hook, index);
+            self.fire_at(&act, index, &ping);
         }
     }
 
@@ -250,6 +269,11 @@ impl State {
         }
         let webhook_uuid = self.hooks.uuid();
         let record = self.hooks.hooks.get(delivery.hook).ok_or("the hook was removed")?;
+        if self.dialect.is_github() {
+            let headers = super::github::headers(&delivery, delivery.hook, &record.hook);
+            let Delivery { hook, url, body, .. } = delivery;
+            return Ok(Parcel { hook, url, headers, body });
+        }
         let timestamp = now.timestamp().to_string();
         let mut headers = vec![
             ("Content-Type", "application/json".to_owned()),

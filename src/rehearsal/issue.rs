@@ -57,13 +57,23 @@ pub(super) struct Issue {
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
     pub(super) updated_by: Option<u64>,
-    pub(super) edited: Option<(DateTime<Utc>, u64)>,
+    /// When the description was changed, and by whom, oldest first.
+    pub(super) edits: Vec<(DateTime<Utc>, u64)>,
     pub(super) closed: Option<(DateTime<Utc>, u64)>,
+    /// GitHub's word for why it is closed, or open again.
+    pub(super) state_reason: Option<String>,
     pub(super) moved_to: Option<u64>,
     pub(super) notes: Vec<Note>,
     pub(super) awards: Vec<Award>,
     /// People who were mentioned; like authors, they hear of new notes.
     pub(super) mentioned: BTreeSet<u64>,
+}
+
+impl Issue {
+    /// The last change of the description.
+    pub(super) fn edited(&self) -> Option<(DateTime<Utc>, u64)> {
+        self.edits.last().copied()
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -1,11 +1,11 @@
 //! Comments, and the notes GitLab writes itself.
 
+use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
 use super::commands::Outcome;
-use super::editing::LONGEST_TEXT;
+use super::dialect::Dialect;
 use super::issue::{Award, Issue, IssueKey, Note};
-use super::quick_actions;
 use super::state::{Act, Refused, State};
 
 /// What became of a text posted as a comment.
@@ -31,8 +31,8 @@ impl State {
         {
             return Err(Refused::Forbidden);
         }
-        check(text)?;
-        let (body, actions) = quick_actions::extract(text);
+        check(text, self.dialect)?;
+        let (body, actions) = self.dialect.read(text);
         let Outcome { update, changes, summary, failures } =
             self.interpret(act, key.project, Some(&issue), &actions);
         if body.trim().is_empty() {
@@ -60,7 +60,7 @@ impl State {
         }
         self.notify(act, key, Some(id), &body);
         self.cross_reference(act, key, &body);
-        self.fire_note(act, key, id, "create");
+        self.fire_note(act, key, id, "create", None);
         self.apply(act, &issue, update);
         Ok(Posted::Note(id))
     }
@@ -75,34 +75,44 @@ impl State {
         text: &str,
     ) -> Result<bool, Refused> {
         let issue = self.changeable_note(act, key, id)?;
-        check(text)?;
-        let (body, actions) = quick_actions::extract(text);
+        check(text, self.dialect)?;
+        let (body, actions) = self.dialect.read(text);
         let outcome = self.interpret(act, key.project, Some(&issue), &actions);
         self.apply(act, &issue, outcome.update);
         if body.trim().is_empty() {
             self.remove_note(act, key, id);
             return Ok(false);
         }
+        let dialect = self.dialect;
         let mut old = String::new();
         if let Some(issue) = self.issue_mut(key)
             && let Some(note) = issue.notes.iter_mut().find(|note| note.id == id)
             && note.body != body
         {
             old = std::mem::replace(&mut note.body, body.clone());
-            note.updated_at = act.at;
+            // GitHub tells an edit by another second only, and nobody edits
+            // within the second in which they wrote.
+            let earliest = match dialect {
+                Dialect::GitLab => act.at,
+                Dialect::GitHub => note.created_at + TimeDelta::seconds(1),
+            };
+            note.updated_at = act.at.max(earliest);
             note.edited = true;
             issue.updated_at = act.at;
         }
         if !old.is_empty() {
             self.notify_of_edit(act, key, Some(id), &old, &body);
             self.cross_reference(act, key, &body);
-            self.fire_note(act, key, id, "update");
+            self.fire_note(act, key, id, "update", Some(&old));
         }
         Ok(true)
     }
 
     pub(super) fn delete_note(&mut self, act: &Act, key: IssueKey, id: u64) -> Result<(), Refused> {
         self.changeable_note(act, key, id)?;
+        if self.dialect.is_github() {
+            self.fire_note(act, key, id, "delete", None);
+        }
         self.remove_note(act, key, id);
         Ok(())
     }
@@ -182,8 +192,12 @@ impl State {
         }
     }
 
-    /// A note GitLab writes about what somebody did. It fires no hook.
+    /// A note GitLab writes about what somebody did. It fires no hook. GitHub
+    /// keeps such things apart from the comments.
     pub(super) fn system_note(&mut self, act: &Act, key: IssueKey, body: String) {
+        if self.dialect.is_github() {
+            return;
+        }
         let id = self.fresh_id();
         if let Some(issue) = self.issue_mut(key) {
             issue.notes.push(Note {
@@ -272,13 +286,14 @@ impl State {
     }
 }
 
-fn check(text: &str) -> Result<(), Refused> {
+fn check(text: &str, dialect: Dialect) -> Result<(), Refused> {
     if text.trim().is_empty() {
         return Err(Refused::Invalid("Note {:note=>[\"can't be blank\"]}".to_owned()));
     }
-    if text.chars().count() > LONGEST_TEXT {
-        let text = "Note {:note=>[\"is too long (maximum is 1000000 characters)\"]}";
-        return Err(Refused::Invalid(text.to_owned()));
+    let longest = dialect.longest_text();
+    if text.chars().count() > longest {
+        let text = format!("Note {{:note=>[\"is too long (maximum is {longest} characters)\"]}}");
+        return Err(Refused::Invalid(text));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::state::{Act, State};
 
 /// The event name and body of one webhook.
 pub(super) struct Event {
-    /// As in `X-Gitlab-Event`.
+    /// As in `X-Gitlab-Event` or `X-GitHub-Event`.
     pub(super) name: &'static str,
     pub(super) confidential: bool,
     pub(super) body: Value,
@@ -39,6 +39,9 @@ impl State {
         action: &str,
         before: Option<&Issue>,
     ) {
+        if self.dialect.is_github() {
+            return self.tell_of_issue(act, key, action, before);
+        }
         let Some(issue) = self.issue(key) else { return };
         let mut attributes = self.issue_attributes(issue);
         attributes["action"] = json!(action);
@@ -58,8 +61,19 @@ impl State {
         self.fire(act, key.project, &Event { name, confidential: issue.confidential, body });
     }
 
-    /// Sends `create` or `update` of a note.
-    pub(super) fn fire_note(&mut self, act: &Act, key: IssueKey, note: u64, action: &str) {
+    /// Sends `create`, `update` or, on GitHub, `delete` of a note, whose text
+    /// may have been another before.
+    pub(super) fn fire_note(
+        &mut self,
+        act: &Act,
+        key: IssueKey,
+        note: u64,
+        action: &str,
+        before: Option<&str>,
+    ) {
+        if self.dialect.is_github() {
+            return self.tell_of_comment(act, key, note, action, before);
+        }
         let Some(issue) = self.issue(key) else { return };
         let Some(note) = issue.notes.iter().find(|candidate| candidate.id == note) else { return };
         let confidential = issue.confidential || note.internal;
@@ -88,6 +102,10 @@ impl State {
         award: &Award,
         action: &str,
     ) {
+        if self.dialect.is_github() {
+            // GitHub tells nobody.
+            return;
+        }
         let Some(issue) = self.issue(key) else { return };
         let note = note.and_then(|id| issue.notes.iter().find(|note| note.id == id));
         let url = self.issue_url(key);
@@ -130,8 +148,8 @@ impl State {
             "created_at": moment(issue.created_at),
             "updated_at": moment(issue.updated_at),
             "updated_by_id": issue.updated_by,
-            "last_edited_at": issue.edited.map(|(at, _)| moment(at)),
-            "last_edited_by_id": issue.edited.map(|(_, by)| by),
+            "last_edited_at": issue.edited().map(|(at, _)| moment(at)),
+            "last_edited_by_id": issue.edited().map(|(_, by)| by),
             "closed_at": issue.closed.map(|(at, _)| moment(at)),
             "due_date": issue.due_date,
             "confidential": issue.confidential,
@@ -228,7 +246,7 @@ impl State {
             json!(issue.assignees.iter().map(|id| self.hook_user(*id)).collect::<Vec<_>>())
         };
         compare("assignees", users(before), users(after));
-        let edited = |issue: &Issue| json!(issue.edited.map(|(at, _)| moment(at)));
+        let edited = |issue: &Issue| json!(issue.edited().map(|(at, _)| moment(at)));
         compare("last_edited_at", edited(before), edited(after));
         compare("updated_by_id", json!(before.updated_by), json!(after.updated_by));
         compare("updated_at", json!(moment(before.updated_at)), json!(moment(after.updated_at)));

@@ -35,7 +35,7 @@ impl State {
         let mut users = BTreeSet::new();
         for name in references::mentions(text) {
             if name == "all" {
-                if !self.world.disable_all_mention {
+                if !self.world.disable_all_mention && !self.dialect.is_github() {
                     users.extend(self.project_memberships(project).iter().map(|one| one.user));
                 }
             } else if let Some(user) = self.user_named(&name) {

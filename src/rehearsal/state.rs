@@ -6,13 +6,15 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use thiserror::Error;
 
+use super::dialect::Dialect;
 use super::hooks::HookQueue;
 use super::issue::{Issue, IssueKey, Label, Note};
 use super::people::Notification;
+use super::repository::Repositories;
 use super::world::{Account, Group, Project, User, World};
 use crate::ports::clock::Clock;
 
-/// Why the rehearsal GitLab would not do something.
+/// Why the rehearsal would not do something.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
     /// There is no such thing, or the user may not know that there is.
@@ -37,16 +39,22 @@ pub(super) struct Act {
 
 pub(super) struct State {
     pub(super) world: World,
+    pub(super) dialect: Dialect,
     pub(super) base_url: String,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) issues: Vec<Issue>,
     pub(super) labels: Vec<Label>,
     pub(super) notifications: Vec<Notification>,
     pub(super) hooks: HookQueue,
+    pub(super) repositories: Repositories,
     /// Former paths of projects, which redirect.
     pub(super) old_paths: Vec<(String, u64)>,
     pub(super) note_times: Vec<(u64, DateTime<Utc>)>,
     pub(super) cross_references: BTreeSet<(IssueKey, IssueKey)>,
+    /// Their numbers are not given again.
+    pub(super) deleted: BTreeSet<IssueKey>,
+    /// What Apps signed in for, whom it is for, and when it ends.
+    pub(super) installation_tokens: Vec<(String, u64, DateTime<Utc>)>,
     last_id: u64,
     last_tick: DateTime<Utc>,
 }
@@ -54,23 +62,44 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(
         world: World,
+        dialect: Dialect,
         base_url: String,
         clock: Arc<dyn Clock>,
         hooks: HookQueue,
     ) -> Self {
-        Self {
+        let mut state = Self {
             world,
+            dialect,
             base_url,
             clock,
             issues: Vec::new(),
             labels: Vec::new(),
             notifications: Vec::new(),
             hooks,
+            repositories: Repositories::default(),
             old_paths: Vec::new(),
             note_times: Vec::new(),
             cross_references: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            installation_tokens: Vec::new(),
             last_id: 1000,
             last_tick: DateTime::UNIX_EPOCH,
+        };
+        state.make_labels();
+        state
+    }
+
+    /// The labels projects begin with.
+    fn make_labels(&mut self) {
+        let created_at = self.clock.now();
+        for project in self.world.projects.clone() {
+            for name in project.labels {
+                let id = self.fresh_id();
+                let color = self.dialect.label_color().to_owned();
+                let description = None;
+                let project = project.id;
+                self.labels.push(Label { id, project, name, color, description, created_at });
+            }
         }
     }
 
@@ -139,8 +168,13 @@ impl State {
     /// The issue, if this user may see it.
     pub(super) fn visible_issue(&self, user: u64, key: IssueKey) -> Result<&Issue, Refused> {
         self.issue(key)
-            .filter(|issue| self.may_read_issue(user, issue))
+            .filter(|issue| self.may_read_issue(user, issue) && !self.is_transferred(issue))
             .ok_or(Refused::NotFound("Issue"))
+    }
+
+    /// GitHub leaves nothing behind where an issue was, but a redirection.
+    pub(super) fn is_transferred(&self, issue: &Issue) -> bool {
+        self.dialect.is_github() && issue.moved_to.is_some()
     }
 
     /// The note, if this user may see it.
@@ -160,7 +194,11 @@ impl State {
     }
 
     pub(super) fn label(&self, project: u64, name: &str) -> Option<&Label> {
-        self.labels.iter().find(|label| label.project == project && label.name == name)
+        let ignore_case = self.dialect.is_github();
+        self.labels.iter().find(|label| {
+            label.project == project
+                && (label.name == name || ignore_case && label.name.eq_ignore_ascii_case(name))
+        })
     }
 
     pub(super) fn issue_url(&self, key: IssueKey) -> String {
@@ -170,7 +208,10 @@ impl State {
     /// The issue's address without the host.
     pub(super) fn issue_path(&self, key: IssueKey) -> String {
         let path = self.project(key.project).map_or("", |project| project.path.as_str());
-        format!("/{path}/-/issues/{}", key.iid)
+        match self.dialect {
+            Dialect::GitLab => format!("/{path}/-/issues/{}", key.iid),
+            Dialect::GitHub => format!("/{path}/issues/{}", key.iid),
+        }
     }
 
     pub(super) fn can_sign_in(&self, id: u64) -> bool {

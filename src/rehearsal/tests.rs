@@ -2,7 +2,10 @@
 
 mod api;
 mod faults;
+mod github;
+mod github_webhooks;
 mod pages;
+mod record;
 mod webhooks;
 
 use std::sync::{Arc, Mutex};
@@ -97,17 +100,17 @@ async fn send(
     path: &str,
     body: Option<Value>,
 ) -> reqwest::Result<reqwest::Response> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
     let url = format!("{}/api/v4{path}", gitlab.base_url());
-    let mut request = client.request(method, url).header("PRIVATE-TOKEN", format!("{who}-token"));
+    let mut request = client().request(method, url).header("PRIVATE-TOKEN", format!("{who}-token"));
     if let Some(body) = body {
         request = request.header("Content-Type", "application/json").body(body.to_string());
     }
     request.send().await
+}
+
+fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy();
+    client.redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 async fn get(gitlab: &Rehearsal, who: &str, path: &str) -> (u16, Value) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-/// A small GitLab as it stands before anybody does anything.
+/// A small forge as it stands before anybody does anything.
 ///
 /// People are named by their numeric id throughout, because that is what
 /// survives renames; each id is the caller's choice.
@@ -17,6 +17,7 @@ pub struct World {
     pub(super) tokens: Vec<(String, u64)>,
     /// Tokens are worth nothing from the beginning of that day (UTC) on.
     pub(super) token_ends: BTreeMap<String, NaiveDate>,
+    pub(super) app: Option<App>,
     pub(super) tier: Tier,
     pub(super) disable_all_mention: bool,
 }
@@ -53,7 +54,9 @@ pub struct User {
     pub(super) ssh_keys: Vec<String>,
 }
 
-/// How much a member may do; the numbers are GitLab's.
+/// How much a member may do; the numbers are GitLab's. On GitHub, a guest may
+/// read, planners and reporters triage, developers write, maintainers maintain,
+/// and owners are administrators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
@@ -123,6 +126,17 @@ pub struct Project {
     pub(super) visibility: Visibility,
     pub(super) members: Vec<Membership>,
     pub(super) templates: Vec<(String, String)>,
+    pub(super) labels: Vec<String>,
+}
+
+/// A GitHub App, installed for everything of one organisation.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(super) id: u64,
+    pub(super) slug: String,
+    pub(super) user: u64,
+    pub(super) organisation: String,
+    pub(super) installation: u64,
 }
 
 /// A project webhook, subscribed to issue, note and emoji events, the
@@ -175,6 +189,13 @@ impl World {
     #[must_use]
     pub fn token(mut self, token: &str, user: u64) -> Self {
         self.tokens.push((token.to_owned(), user));
+        self
+    }
+
+    /// Installs a GitHub App, which signs in for its own installation.
+    #[must_use]
+    pub fn app(mut self, app: App) -> Self {
+        self.app = Some(app);
         self
     }
 
@@ -269,6 +290,7 @@ impl Project {
             visibility: Visibility::default(),
             members: Vec::new(),
             templates: Vec::new(),
+            labels: Vec::new(),
         }
     }
 
@@ -286,10 +308,34 @@ impl Project {
         self
     }
 
+    /// Adds a label.
+    #[must_use]
+    pub fn label(mut self, name: &str) -> Self {
+        self.labels.push(name.to_owned());
+        self
+    }
+
     /// Adds an issue template, as `.gitlab/issue_templates/NAME.md` would.
     #[must_use]
     pub fn template(mut self, name: &str, text: &str) -> Self {
         self.templates.push((name.to_owned(), text.to_owned()));
+        self
+    }
+}
+
+impl App {
+    /// The App with this id, acting as the user with that id, whose name is
+    /// `SLUG[bot]`.
+    #[must_use]
+    pub fn new(id: u64, slug: &str, user: u64) -> Self {
+        Self { id, slug: slug.to_owned(), user, organisation: String::new(), installation: 0 }
+    }
+
+    /// Installed in this organisation, for all its repositories.
+    #[must_use]
+    pub fn installed(mut self, organisation: &str, installation: u64) -> Self {
+        organisation.clone_into(&mut self.organisation);
+        self.installation = installation;
         self
     }
 }
@@ -307,7 +353,7 @@ impl Hook {
         }
     }
 
-    /// Sends this in `X-Gitlab-Token`, in clear.
+    /// Sends this in `X-Gitlab-Token`, in clear; signs with it on GitHub.
     #[must_use]
     pub fn secret_token(mut self, token: &str) -> Self {
         self.secret_token = Some(token.to_owned());

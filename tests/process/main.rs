@@ -1,5 +1,5 @@
 //! The real program, started as an operator starts it: `serve`, `check`,
-//! `status`, `doctor`, `adopt` and `template`, seen from outside. Everything is on 127.0.0.1 and
+//! `status`, `doctor`, `adopt`, `setup` and `template`, seen from outside. Everything is on 127.0.0.1 and
 //! in folders that go away.
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
@@ -13,10 +13,12 @@ mod house;
 mod libvirtd;
 mod memory;
 mod payloads;
+mod policy;
 mod real_forms;
 mod refusals;
 mod restart;
 mod serve;
+mod setup;
 #[path = "../store/builders.rs"]
 #[expect(dead_code, reason = "made for the store's tests; few are needed here")]
 mod state;

@@ -25,11 +25,12 @@ async fn it_tells_well_from_not_well_from_no_store() {
     assert_eq!(house.run(&["status", "--config", "nowhere.toml"]).code, Some(2));
 
     let mut service = house.serve().await;
-    service.logged("swept").await;
+    service.logged("polled").await;
     let well = status();
     assert_eq!(well.code, Some(0), "{}", well.stderr);
     assert!(well.stdout.starts_with("well, last sweep 20"), "{}", well.stdout);
     assert!(well.stdout.contains("requests: none\nleases: none\n"), "{}", well.stdout);
+    assert!(well.stdout.contains("forge gitlab: last answered 20"), "{}", well.stdout);
     let figures = house.status();
     assert_eq!(figures["well"], true);
     for count in ["looks_waiting", "effects_pending", "effects_buried", "deliveries"] {
@@ -51,7 +52,27 @@ async fn it_tells_well_from_not_well_from_no_store() {
     }
     assert!(!stuck.stdout.contains('\u{1b}'), "no colours unless somebody looks");
 
-    change(&house, "DELETE FROM effects; UPDATE moments SET at = at - 86400000").await;
+    change(
+        &house,
+        "DELETE FROM effects; INSERT INTO moments (name, at)
+         VALUES ('credential:gitlab:ends', 1000 * (unixepoch() + 86400))",
+    )
+    .await;
+    let ending = status();
+    assert_eq!(ending.code, Some(1), "the token ends tomorrow: {}", ending.stdout);
+    assert!(ending.stdout.contains(", its token ends 20"), "{}", ending.stdout);
+    change(
+        &house,
+        "DELETE FROM moments WHERE name = 'credential:gitlab:ends';
+         UPDATE moments SET at = at - 86400000 WHERE name = 'forge:gitlab'",
+    )
+    .await;
+    let silent = status();
+    assert_eq!(silent.code, Some(1), "the forge has not answered for a day: {}", silent.stdout);
+    change(&house, "UPDATE moments SET at = at + 86400000 WHERE name = 'forge:gitlab'").await;
+    assert_eq!(status().code, Some(0), "{}", status().stdout);
+
+    change(&house, "UPDATE moments SET at = at - 86400000").await;
     let gone = status();
     assert_eq!(gone.code, Some(1), "nobody swept for a day: {}", gone.stdout);
 }

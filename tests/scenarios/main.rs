@@ -18,6 +18,8 @@ mod hooks;
 mod host;
 mod issue_life;
 mod life;
+mod log;
+mod matrix;
 #[path = "../common/provider_contract.rs"]
 mod provider_contract;
 mod provider_faults;

@@ -1,7 +1,7 @@
 //! The world scenarios play in: the practice house over a host in memory, a
 //! clock that moves when told, and people who act at the rehearsal GitLab.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use futures::FutureExt as _;
@@ -147,7 +147,8 @@ impl World {
             cookbooks: scene.cookbooks,
             folder: folder.path().to_owned(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-            options: Options::default(),
+            // For checks of what was said: tests/contract/run.sh.
+            options: Options { record: recording(), ..Options::default() },
             adjust: scene.adjust,
         })
         .await
@@ -413,6 +414,11 @@ impl World {
 pub(crate) fn hex_after(text: &str, words: &str) -> String {
     let rest = text.split(words).nth(1).unwrap_or_else(|| panic!("no {words:?} in: {text}"));
     rest.chars().take_while(char::is_ascii_hexdigit).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "what a test is told, it is told this way")]
+fn recording() -> Option<PathBuf> {
+    std::env::var_os("INNKEEPER_RECORD").map(PathBuf::from)
 }
 
 /// No quick action, no reference, and no mention but of people we mean.

@@ -1,25 +1,25 @@
-//! What a forge and its projects need.
+//! What a forge needs: where it is, what we sign in with, whom to believe.
+
+mod app;
+mod places;
+mod webhook;
 
 use std::{collections::BTreeMap, fs};
 
-use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{Checker, address};
 use crate::{
-    config::{
-        Forge, ForgeKind, Project,
-        keys::{ForgeKeys, ProjectKeys},
-    },
-    identity::{CookbookName, ForgeName, ProjectId},
+    config::{Credentials, Forge, ForgeKind, keys::ForgeKeys},
+    identity::ForgeName,
 };
 
 /// What GitLab calls Minimal Access, Guest, Planner, Reporter, Security
 /// Manager, Developer, Maintainer and Owner.
 const GITLAB_LEVELS: [u64; 8] = [5, 10, 15, 20, 25, 30, 40, 50];
 
-/// How GitLab's signing tokens begin, and nothing else may.
-const SIGNING_PREFIX: &str = "whsec_";
+/// The public GitHub, when no other is named.
+const GITHUB: &str = "https://github.com";
 
 impl Checker<'_> {
     pub(super) fn forges(
@@ -28,65 +28,91 @@ impl Checker<'_> {
     ) -> BTreeMap<ForgeName, Forge> {
         let forge = |(name, keys): (&String, &ForgeKeys)| {
             self.name("forge", name);
-            self.kind("forge", name, keys.kind.as_ref(), &["gitlab"]);
-            Some((ForgeName(name.clone()), self.gitlab(name, keys)?))
+            self.kind("forge", name, keys.kind.as_ref(), &["gitlab", "github"]);
+            let kind = match keys.kind.as_deref() {
+                Some("github") => ForgeKind::GitHub,
+                _ => ForgeKind::GitLab,
+            };
+            Some((ForgeName(name.clone()), self.forge(kind, name, keys)?))
         };
         forges.iter().filter_map(forge).collect()
     }
 
-    fn gitlab(&mut self, name: &str, keys: &ForgeKeys) -> Option<Forge> {
-        let table = ["forge", name];
-        let url = self.url(name, keys.url.as_deref());
-        if keys.token.is_none() && keys.token_file.is_none() {
-            self.wrong(
-                &table,
-                format!("[forge.{name}] lacks `token_file`"),
-                "the file with the bot's access token (scope `api`)",
-            );
+    fn forge(&mut self, kind: ForgeKind, name: &str, keys: &ForgeKeys) -> Option<Forge> {
+        let url = match (kind, keys.url.as_deref()) {
+            (ForgeKind::GitHub, None) => Url::parse(GITHUB).ok(),
+            (_, written) => self.url(name, written),
+        };
+        let credentials = self.credentials(kind, name, keys);
+        let ca_pem = self.authorities(name, keys);
+        match kind {
+            ForgeKind::GitLab => self.approver_levels(name, keys),
+            ForgeKind::GitHub => self.approver_roles(name, keys),
         }
-        let token = self.secret(&table, "token", keys.token.as_ref(), keys.token_file.as_ref());
-        let ca_pem = keys.ca_file.as_ref().and_then(|file| {
-            let pem = fs::read(file).map_err(|error| error.to_string()).and_then(|pem| {
-                let is_pem = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
-                if is_pem { Ok(pem) } else { Err("it holds no PEM certificate".to_owned()) }
-            });
-            let path = ["forge", name, "ca_file"];
-            self.keep(&path, pem.map_err(|why| format!("{} cannot be used: {why}", file.display())))
-        });
-        self.approver_levels(name, &keys.approver_levels);
-        let mut projects: Vec<Project> = Vec::new();
-        for (index, keys) in keys.project.iter().enumerate() {
-            let Some(project) = self.project(name, index, keys) else { continue };
-            if projects.iter().any(|other| other.id == project.id) {
-                self.wrong(
-                    &["forge", name, "project", &index.to_string(), "id"],
-                    format!("project {} is there twice", project.id),
-                    "keep one of them",
-                );
-            }
-            projects.push(project);
-        }
-        let of_projects = keys.project.iter().enumerate().flat_map(|(index, keys)| {
-            let index = index.to_string();
-            [
-                (keys.webhook_token.is_some(), index.clone(), "webhook_token"),
-                (keys.signing_token.is_some(), index, "signing_token"),
-            ]
-        });
-        let holds_written_secret = self.document.is_written(&["forge", name, "token"])
-            && keys.token.is_some()
-            || of_projects.into_iter().any(|(given, index, key)| {
-                given && self.document.is_written(&["forge", name, "project", &index, key])
-            });
+        let app_webhook_secret = self.app_webhook_secret(name, keys);
+        let projects = self.projects(kind, name, keys, app_webhook_secret.as_ref());
+        let groups = self.groups(kind, name, keys, app_webhook_secret.as_ref());
         Some(Forge {
-            kind: ForgeKind::GitLab,
+            kind,
             url: url?,
-            token: token?,
+            credentials: credentials?,
             ca_pem,
             approver_levels: keys.approver_levels.clone(),
+            approver_roles: keys.approver_roles.clone(),
+            app_webhook_secret,
             projects,
-            holds_written_secret,
+            groups,
+            holds_written_secret: self.holds_written_secret(name, keys),
         })
+    }
+
+    fn credentials(
+        &mut self,
+        kind: ForgeKind,
+        name: &str,
+        keys: &ForgeKeys,
+    ) -> Option<Credentials> {
+        let table = ["forge", name];
+        let has_token = keys.token.is_some() || keys.token_file.is_some();
+        if let Some(app) = &keys.app {
+            if kind == ForgeKind::GitLab {
+                self.wrong(
+                    &["forge", name, "app"],
+                    "GitLab has no Apps",
+                    "use `token_file`, or `kind = \"github\"`",
+                );
+                return None;
+            }
+            if has_token {
+                self.wrong(
+                    &["forge", name, "app"],
+                    format!("[forge.{name}] has both an App and a token"),
+                    "keep the App, and remove the token",
+                );
+            }
+            return self.app(name, app);
+        }
+        if !has_token {
+            let help = match kind {
+                ForgeKind::GitLab => "the file with the bot's access token (scope `api`)",
+                ForgeKind::GitHub => {
+                    "the file with the bot's access token, or better a GitHub App: a table `app`"
+                }
+            };
+            self.wrong(&table, format!("[forge.{name}] lacks `token_file`"), help);
+        }
+        let token = self.secret(&table, "token", keys.token.as_ref(), keys.token_file.as_ref());
+        token.map(Credentials::Token)
+    }
+
+    fn authorities(&mut self, name: &str, keys: &ForgeKeys) -> Option<Vec<u8>> {
+        let file = keys.ca_file.as_ref()?;
+        let pem = fs::read(file).map_err(|error| error.to_string()).and_then(|pem| {
+            let is_pem = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
+            if is_pem { Ok(pem) } else { Err("it holds no PEM certificate".to_owned()) }
+        });
+        let path = ["forge", name, "ca_file"];
+        self.keep(&path, pem.map_err(|why| format!("{} cannot be used: {why}", file.display())))
     }
 
     fn url(&mut self, name: &str, url: Option<&str>) -> Option<Url> {
@@ -100,7 +126,7 @@ impl Checker<'_> {
             // The address itself may hold a password.
             self.found.push(
                 self.document
-                    .mistake(&path, "this is not the address of a GitLab")
+                    .mistake(&path, "this is not the address of a forge")
                     .help("`https://HOST` or `https://HOST/PATH`, without credentials".to_owned()),
             );
             return None;
@@ -112,8 +138,8 @@ impl Checker<'_> {
         Some(url)
     }
 
-    fn approver_levels(&mut self, name: &str, levels: &[u64]) {
-        let path = ["forge", name, "approver_levels"];
+    fn approver_levels(&mut self, name: &str, keys: &ForgeKeys) {
+        let (path, levels) = (["forge", name, "approver_levels"], &keys.approver_levels);
         let help = "access levels of GitLab: 20 Reporter, 30 Developer, 40 Maintainer, 50 Owner";
         if levels.is_empty() {
             self.wrong(&path, "with no level, nobody could ever approve", help);
@@ -121,89 +147,49 @@ impl Checker<'_> {
         if let Some(unknown) = levels.iter().find(|level| !GITLAB_LEVELS.contains(level)) {
             self.wrong(&path, format!("GitLab knows no access level {unknown}"), help);
         }
+        if keys.approver_roles != ForgeKeys::default().approver_roles {
+            let path = ["forge", name, "approver_roles"];
+            self.wrong(&path, "GitLab has access levels, not roles", "use `approver_levels`");
+        }
     }
 
-    fn project(&mut self, forge: &str, index: usize, keys: &ProjectKeys) -> Option<Project> {
-        let index = index.to_string();
-        let table = ["forge", forge, "project", index.as_str()];
-        let id = keys.id.filter(|id| *id > 0);
-        if id.is_none() {
-            self.wrong(
-                &[&table[..], &["id"]].concat(),
-                "a project needs its numeric `id`",
-                "GitLab shows it in the menu beside the project's name: \"Copy project ID\"",
-            );
+    /// Organisations may define roles of their own, so any name will do.
+    fn approver_roles(&mut self, name: &str, keys: &ForgeKeys) {
+        let path = ["forge", name, "approver_roles"];
+        let help = "roles in a repository: `triage`, `write`, `maintain`, `admin`, or your own";
+        if keys.approver_roles.is_empty() {
+            self.wrong(&path, "with no role, nobody could ever approve", help);
         }
-        let webhook_secret = self.webhook_secret(&table, keys);
-        if let (Some(id), Some(secret)) = (id, &webhook_secret) {
-            let whose = format!("{forge}:{id}");
-            let known = self.webhook_secrets.insert(secret.expose_secret().into(), whose.clone());
-            if let Some(other) = known.filter(|other| *other != whose) {
-                self.wrong(
-                    &[&table[..], &["id"]].concat(),
-                    format!("projects {other} and {whose} have the same webhook secret"),
-                    "give each its own: who may configure one could speak for the other",
-                );
-            }
+        if keys.approver_roles.iter().any(|role| matches!(role.as_str(), "read" | "none" | "")) {
+            self.wrong(&path, "with that role, everybody could approve", help);
         }
-        Some(Project {
-            id: ProjectId(id?),
-            path: keys.path.clone(),
-            webhook_secret: webhook_secret?,
-            cookbooks: keys
-                .cookbooks
-                .as_ref()
-                .map(|names| names.iter().map(|name| CookbookName::from(name.as_str())).collect()),
-        })
+        if keys.approver_levels != ForgeKeys::default().approver_levels {
+            let path = ["forge", name, "approver_levels"];
+            self.wrong(&path, "GitHub has roles, not access levels", "use `approver_roles`");
+        }
     }
 
-    fn webhook_secret(&mut self, table: &[&str], keys: &ProjectKeys) -> Option<SecretString> {
-        let signs = keys.signing_token.is_some() || keys.signing_token_file.is_some();
-        let tells = keys.webhook_token.is_some() || keys.webhook_token_file.is_some();
-        let place = [table, &["id"]].concat();
-        match (signs, tells) {
-            (true, true) => {
-                self.wrong(
-                    &place,
-                    "this project has both a signing token and a webhook token",
-                    "keep the signing token: with the other, who knows it could still get in",
-                );
-                None
-            }
-            (false, false) => {
-                self.wrong(
-                    &place,
-                    "this project lacks a webhook secret",
-                    "add `signing_token_file`, or `webhook_token_file` for GitLab before 19.0",
-                );
-                None
-            }
-            (true, false) => {
-                let (written, file) = (&keys.signing_token, &keys.signing_token_file);
-                let secret =
-                    self.secret(table, "signing_token", written.as_ref(), file.as_ref())?;
-                if !secret.expose_secret().starts_with(SIGNING_PREFIX) {
-                    self.wrong(
-                        &place,
-                        "this project's signing token does not begin with `whsec_`",
-                        "copy it from GitLab as a whole, or call it `webhook_token`",
-                    );
-                }
-                Some(secret)
-            }
-            (false, true) => {
-                let (written, file) = (&keys.webhook_token, &keys.webhook_token_file);
-                let secret =
-                    self.secret(table, "webhook_token", written.as_ref(), file.as_ref())?;
-                if secret.expose_secret().starts_with(SIGNING_PREFIX) {
-                    self.wrong(
-                        &place,
-                        "this project's webhook token looks like a signing token (`whsec_`)",
-                        "call it `signing_token`",
-                    );
-                }
-                Some(secret)
-            }
-        }
+    /// Whether a secret stands in the file itself, which then must be nobody
+    /// else's to read.
+    fn holds_written_secret(&self, name: &str, keys: &ForgeKeys) -> bool {
+        let is_written =
+            |rest: &[&str]| self.document.is_written(&[&["forge", name], rest].concat());
+        let app = keys.app.iter().any(|app| {
+            app.private_key.is_some() && is_written(&["app", "private_key"])
+                || app.webhook_token.is_some() && is_written(&["app", "webhook_token"])
+        });
+        let hooks = |table: &str, index: usize, token: bool, signing: bool| {
+            let index = index.to_string();
+            token && is_written(&[table, &index, "webhook_token"])
+                || signing && is_written(&[table, &index, "signing_token"])
+        };
+        let projects = keys.project.iter().map(|project| ("project", project.webhook()));
+        let groups = keys.group.iter().map(|group| ("group", group.webhook()));
+        let places = projects.enumerate().chain(groups.enumerate());
+        keys.token.is_some() && is_written(&["token"])
+            || app
+            || places.into_iter().any(|(index, (table, webhook))| {
+                hooks(table, index, webhook.token.is_some(), webhook.signing.is_some())
+            })
     }
 }

@@ -6,6 +6,7 @@ mod moved;
 mod notes;
 mod people;
 mod script;
+mod setup;
 mod travel;
 
 use std::{sync::Arc, time::Duration};

@@ -154,5 +154,6 @@ fn update_from(parameters: &Parameters) -> Result<IssueUpdate, ApiError> {
         assignees,
         confidential: parameters.flag("confidential")?,
         discussion_locked: parameters.flag("discussion_locked")?,
+        ..IssueUpdate::default()
     })
 }

@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-pub(in crate::rehearsal) struct Json(pub(super) Value);
+pub(in crate::rehearsal) struct Json(pub(in crate::rehearsal) Value);
 
 impl IntoResponse for Json {
     fn into_response(self) -> Response {

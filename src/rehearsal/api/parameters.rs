@@ -127,6 +127,11 @@ impl Parameters {
         }
     }
 
+    /// The parts of an array.
+    pub(super) fn objects(&self, name: &str) -> &[Value] {
+        self.0.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
     pub(super) fn due_date(&self, name: &str) -> Result<Option<DueDate>, ApiError> {
         match self.0.get(name) {
             None => Ok(None),

@@ -28,6 +28,11 @@ impl Place {
             .ok_or_else(|| ApiError::Parameter(format!("{name} is invalid")))
     }
 
+    /// A text in the path, by its name in the route.
+    pub(super) fn text(&self, name: &str) -> String {
+        self.segments.get(name).cloned().unwrap_or_default()
+    }
+
     pub(super) fn issue(&self) -> Result<IssueKey, ApiError> {
         let iid = self.number("iid").map_err(|_| invalid_iid())?;
         Ok(IssueKey { project: self.project, iid })

@@ -47,7 +47,7 @@ impl View<'_> {
                 (state_badge(issue.state)) " "
                 @if issue.confidential { span.badge.secret { "Confidential" } " " }
                 "Filed by " (person(self.state, issue.author)) ", " (moment(issue.created_at))
-                @if let Some((at, by)) = issue.edited {
+                @if let Some((at, by)) = issue.edited() {
                     span.quiet { " · edited by @" (self.state.username(by)) ", " (moment(at)) }
                 }
             }

@@ -10,14 +10,14 @@ use super::*;
 use crate::rehearsal::{Answer, Hook};
 
 /// Takes webhooks and answers with the status it was told.
-struct Receiver {
-    url: String,
-    got: Arc<Mutex<Vec<(HeaderMap, String)>>>,
+pub(super) struct Receiver {
+    pub(super) url: String,
+    pub(super) got: Arc<Mutex<Vec<(HeaderMap, String)>>>,
     status: Arc<Mutex<u16>>,
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let got: Arc<Mutex<Vec<(HeaderMap, String)>>> = Arc::default();
@@ -32,11 +32,11 @@ impl Receiver {
         Self { url, got, status }
     }
 
-    fn headers(&self, index: usize) -> HeaderMap {
+    pub(super) fn headers(&self, index: usize) -> HeaderMap {
         self.got.lock().unwrap()[index].0.clone()
     }
 
-    fn body(&self, index: usize) -> Value {
+    pub(super) fn body(&self, index: usize) -> Value {
         serde_json::from_str(&self.got.lock().unwrap()[index].1).unwrap()
     }
 
@@ -52,7 +52,7 @@ impl Receiver {
             .collect()
     }
 
-    fn answer(&self, status: u16) {
+    pub(super) fn answer(&self, status: u16) {
         *self.status.lock().unwrap() = status;
     }
 }

@@ -20,9 +20,18 @@ const LONGEST_TOLD: usize = 300;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// The project; group hooks and system hooks may name none.
-    pub project: Option<ProjectId>,
+    pub claim: Option<Claim>,
     /// The issue, if it is about one.
     pub about: About,
+}
+
+/// The project a delivery says it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Its id.
+    pub project: ProjectId,
+    /// Its full path; the oldest versions do not tell it.
+    pub path: Option<String>,
 }
 
 /// A delivery that should be about an issue, but does not say which.
@@ -92,14 +101,17 @@ impl Item {
 /// Reads what is needed and nothing else.
 pub fn hint(headers: &HeaderMap, body: &[u8]) -> Result<Hint, Unreadable> {
     let value: Value = serde_json::from_slice(body).map_err(Unreadable::Json)?;
-    Ok(Hint { project: project(&value), about: about(headers, &value)? })
+    Ok(Hint { claim: claim(&value), about: about(headers, &value)? })
 }
 
-fn project(value: &Value) -> Option<ProjectId> {
-    ["/project/id", "/project_id", "/object_attributes/project_id", "/issue/project_id"]
-        .into_iter()
-        .find_map(|path| value.pointer(path)?.as_u64())
-        .map(ProjectId)
+fn claim(value: &Value) -> Option<Claim> {
+    let project =
+        ["/project/id", "/project_id", "/object_attributes/project_id", "/issue/project_id"]
+            .into_iter()
+            .find_map(|path| value.pointer(path)?.as_u64())
+            .map(ProjectId)?;
+    let path = value.pointer("/project/path_with_namespace").and_then(Value::as_str);
+    Some(Claim { project, path: path.map(str::to_owned) })
 }
 
 fn about(headers: &HeaderMap, value: &Value) -> Result<About, Unreadable> {

@@ -95,7 +95,7 @@ fn secrets_are_checked_when_configured_and_never_shown() {
     let hooks = GitLabHooks::new(BTreeMap::from([(ProjectId(7), secret("hunter2"))]));
     assert_eq!(
         format!("{hooks:?}"),
-        "GitLabHooks { secrets: {ProjectId(7): WebhookSecret::Token} }"
+        "GitLabHooks { secrets: {ProjectId(7): WebhookSecret::Token}, groups: [] }"
     );
 }
 
@@ -138,9 +138,9 @@ fn every_fixture_is_about_what_its_name_says() {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let Hint { project, about } = hint(&HeaderMap::new(), &fs::read(&path).unwrap()).unwrap();
+        let Hint { claim, about } = hint(&HeaderMap::new(), &fs::read(&path).unwrap()).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        found.insert(name, (project.map(|project| project.0), about));
+        found.insert(name, (claim.map(|claim| claim.project.0), about));
     }
     let expected: BTreeMap<_, _> =
         expected.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -177,6 +177,32 @@ fn a_projects_secret_opens_that_project_alone() {
     assert!(check("eight", NOTE).is_err());
     assert!(check("seven", &NOTE.replace("\"id\": 7,", "\"id\": 9,")).is_err());
     assert!(check("nobody", NOTE).is_err());
+}
+
+#[test]
+fn a_groups_secret_opens_the_projects_under_its_path_alone() {
+    let hooks = GitLabHooks::new(BTreeMap::from([(ProjectId(7), secret("seven"))]))
+        .with_groups(vec![("Tpo/tpa".to_owned(), secret("group"))]);
+    let from = |token: &str, id: u64, path: &str| {
+        let body = serde_json::json!({
+            "object_kind": "issue",
+            "project": { "id": id, "path_with_namespace": path },
+            "object_attributes": { "iid": 3 },
+        });
+        let headers = headers(&[("x-gitlab-token", token)]);
+        hooks.check(&headers, body.to_string().as_bytes(), now()).map(|genuine| genuine.project)
+    };
+    assert_eq!(from("group", 9, "tpo/tpa/deep/team"), Ok(ProjectId(9)));
+    assert_eq!(from("group", 7, "tpo/tpa/team"), Ok(ProjectId(7)), "it has its own as well");
+    assert_eq!(from("seven", 7, "tpo/tpa/team"), Ok(ProjectId(7)));
+    assert!(from("group", 9, "tpo/tpa-other/team").is_err());
+    assert!(from("group", 9, "tpo/tpa").is_err());
+    assert!(from("group", 9, "elsewhere/tpo/tpa/team").is_err());
+    assert!(from("seven", 9, "tpo/tpa/team").is_err());
+    assert!(from("nobody", 9, "tpo/tpa/team").is_err());
+    let without_path = NOTE.replace("path_with_namespace", "path");
+    let headers = headers(&[("x-gitlab-token", "group")]);
+    assert!(hooks.check(&headers, without_path.as_bytes(), now()).is_err());
 }
 
 #[test]
@@ -230,7 +256,7 @@ fn every_collected_payload_is_read_without_error() {
                 let hint = hint(&HeaderMap::new(), &fs::read(&path).unwrap());
                 let hint = hint.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
                 assert!(
-                    !matches!(hint.about, About::Issue(_)) || hint.project.is_some(),
+                    !matches!(hint.about, About::Issue(_)) || hint.claim.is_some(),
                     "{}: an issue without a project",
                     path.display()
                 );

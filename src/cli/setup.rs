@@ -1,0 +1,281 @@
+//! `innkeeper setup`: makes a project ready for the service. Shows what it would
+//! do unless told to do it; what is there already is left as it is.
+
+mod show;
+mod wanted;
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+use url::Url;
+
+use super::{
+    output::{self, Progress},
+    runtime::runtime,
+};
+use crate::{
+    app::compose,
+    config::{self, Config, ForgeKind, Project},
+    cookbook::{Cookbooks, diagnostic::nearest, load},
+    identity::ForgeName,
+    ports::{PortError, Verdict, setup::Setup},
+    setup::{self, Obstacle, Place, State, Step, Wanted},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    forge: Kind,
+}
+
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// Make a GitLab project ready: labels, webhook, issue templates
+    #[command(
+        after_help = "Examples:\n  innkeeper setup gitlab --config innkeeper.toml --project tpo/tpa/team --url https://innkeeper.example.org    only show what would be done\n  innkeeper setup gitlab --config innkeeper.toml --project tpo/tpa/team --url https://innkeeper.example.org --apply\n  innkeeper setup gitlab --config innkeeper.toml --project tpo/tpa/team --apply --token-file ~/maintainer.token\n\nMaking webhooks takes a Maintainer. The service itself needs no more than a Reporter: with `--token-file`, this is done with the token of somebody else.\nNothing is deleted, and no label or template of others is changed. Running it again completes what is missing.\n\nExit codes: 0 done, nothing to do, or shown; 1 something cannot be done; 2 unusable arguments or configuration"
+    )]
+    Gitlab(Options),
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// The configuration file of the service
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The project, by path or id
+    #[arg(long, value_name = "GROUP/PROJECT")]
+    project: String,
+    /// The forge's name in the configuration, if there are several of that kind
+    #[arg(long, value_name = "NAME")]
+    forge: Option<String>,
+    /// Where the forge reaches the service; without it, no webhook is made
+    #[arg(long, value_name = "ADDRESS")]
+    url: Option<String>,
+    /// Do it, instead of only showing what would be done
+    #[arg(long)]
+    apply: bool,
+    /// Set the webhook's secret again, which the forge does not show
+    #[arg(long)]
+    reset_secret: bool,
+    /// A file with an access token to use for this, instead of the service's own
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of everything.
+struct Done {
+    place: Place,
+    steps: Vec<Step>,
+}
+
+/// Why there is nothing to show.
+enum Stopped {
+    /// The arguments or the configuration cannot be meant.
+    Unusable(anyhow::Error),
+    /// The forge did not let us look.
+    Failed(PortError),
+}
+
+impl From<PortError> for Stopped {
+    fn from(error: PortError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<anyhow::Error> for Stopped {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Unusable(error)
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let (kind, options) = match &arguments.forge {
+        Kind::Gitlab(options) => (ForgeKind::GitLab, options),
+    };
+    let config = Config::load(&options.config, &config::environment())?;
+    let cookbooks = load::folder(&config.policies.folder)?;
+    let name = forge(&config, kind, options.forge.as_deref())?;
+    let url = options.url.as_deref().map(service_address).transpose()?;
+    let token = options.token_file.as_ref().map(token).transpose()?;
+    let progress = Progress::new();
+    let done = runtime()?.block_on(async {
+        let target = Target { config: &config, cookbooks: &cookbooks, forge: &name, options };
+        let setup = compose::one_setup(&config, &name, token)?;
+        target.set_up(setup.as_ref(), url.as_ref(), &progress).await
+    });
+    progress.clear();
+    match done {
+        Ok(done) => {
+            if options.json {
+                output::line(show::json(&name, &done, options.apply)?);
+            } else {
+                show::people(&name, &done, options.apply);
+            }
+            let left = |step: &Step| match step.state {
+                State::Cannot => true,
+                State::ToDo => options.apply,
+                State::Ok | State::Done => false,
+            };
+            let failed = done.steps.iter().any(left);
+            Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
+        Err(Stopped::Unusable(error)) => Err(error),
+        Err(Stopped::Failed(error)) => {
+            let advice = error.advice.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
+            output::error(&anyhow::anyhow!("{}{advice}", output::printable(&error.chain())));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// What is to be set up.
+struct Target<'a> {
+    config: &'a Config,
+    cookbooks: &'a Cookbooks,
+    forge: &'a ForgeName,
+    options: &'a Options,
+}
+
+impl Target<'_> {
+    async fn set_up(
+        &self,
+        setup: &dyn Setup,
+        url: Option<&Url>,
+        progress: &Progress,
+    ) -> Result<Done, Stopped> {
+        progress.show("looking at the project");
+        let service = compose::one_forge(self.config, self.forge)?.own_account().await?;
+        let (place, project) = self.project(setup).await?;
+        let hook = wanted::webhook(self.forge, url, project, self.options.reset_secret);
+        let wanted = Wanted {
+            labels: wanted::labels(&self.config.labels, self.cookbooks, project),
+            webhook: hook,
+            templates: wanted::gitlab_templates(self.cookbooks, project),
+        };
+        let present = setup.survey(&place, &wanted, &service).await;
+        let mut steps = setup::plan(&wanted, &present);
+        if self.options.apply {
+            apply(setup, &place, &project.webhook_secret, &mut steps, progress).await;
+        }
+        Ok(Done { place, steps })
+    }
+
+    /// The project, there and in the configuration.
+    async fn project(&self, setup: &dyn Setup) -> Result<(Place, &Project), Stopped> {
+        let named = &self.options.project;
+        let projects = self.config.forges.get(self.forge).map_or(&[][..], |forge| &forge.projects);
+        let by_name = projects.iter().find(|project| {
+            project.path.as_ref() == Some(named) || project.id.to_string() == *named
+        });
+        if let Some(project) = by_name {
+            let place = setup.place(&project.id.to_string()).await?;
+            if let Some(path) = project.path.as_ref().filter(|path| **path != place.path) {
+                let (forge, id) = (self.forge, project.id);
+                return Err(Stopped::Unusable(anyhow::anyhow!(
+                    "project {id} is `{}` on {forge}, but `{path}` in the configuration: correct its `id` or its `path`",
+                    output::printable(&place.path)
+                )));
+            }
+            return Ok((place, project));
+        }
+        let place = setup.place(named).await?;
+        match projects.iter().find(|project| project.id == place.id) {
+            Some(project) => Ok((place, project)),
+            None => Err(Stopped::Unusable(self.not_configured(&place))),
+        }
+    }
+
+    fn not_configured(&self, place: &Place) -> anyhow::Error {
+        let lines = wanted::configuration(self.forge, place);
+        anyhow::anyhow!(
+            "project `{}` is not in the configuration: add these lines to {}, and run this again\n\n{lines}",
+            output::printable(&place.path),
+            self.options.config.display()
+        )
+    }
+}
+
+/// Does what can be done, in order. When the forge went away, the rest is left
+/// for another run.
+async fn apply(
+    setup: &dyn Setup,
+    place: &Place,
+    secret: &SecretString,
+    steps: &mut [Step],
+    progress: &Progress,
+) {
+    for step in steps {
+        let Some(deed) = step.deed.take() else { continue };
+        progress.show(&format!("{}: {}", step.about, step.what));
+        match setup.carry_out(place, &deed, secret).await {
+            Ok(outcome) => step.done(outcome),
+            Err(error) => {
+                let passes = matches!(error.verdict, Verdict::Retry { .. });
+                let by_hand = match &error.advice {
+                    Some(advice) => advice.clone(),
+                    None if passes => "Run this again: it goes on where this ended.".to_owned(),
+                    None => "Mend that, and run this again.".to_owned(),
+                };
+                step.cannot(Obstacle { why: error.chain(), by_hand });
+                if passes {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The forge of this kind that is meant.
+fn forge(config: &Config, kind: ForgeKind, name: Option<&str>) -> anyhow::Result<ForgeName> {
+    let of_kind = config.forges.iter().filter(|(_, forge)| forge.kind == kind);
+    let known: Vec<&ForgeName> = of_kind.map(|(name, _)| name).collect();
+    let names: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
+    let Some(name) = name else {
+        return match known.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => bail!("there is no forge of that kind in the configuration: add [forge.NAME]"),
+            _ => bail!(
+                "there are several such forges: say which with `--forge`: {}",
+                names.join(", ")
+            ),
+        };
+    };
+    match known.iter().find(|one| one.as_str() == name) {
+        Some(one) => Ok((*one).clone()),
+        None => match nearest(name, names.iter().copied()) {
+            Some(meant) => bail!("there is no forge `{name}`; did you mean `{meant}`?"),
+            None => {
+                bail!("there is no forge `{name}` of that kind; there is: {}", names.join(", "))
+            }
+        },
+    }
+}
+
+/// Where the service is reached, without what follows the path.
+fn service_address(text: &str) -> anyhow::Result<Url> {
+    let expected = "`https://HOST` or `https://HOST/PATH` is expected";
+    // What is not an address may hold anything, and is not repeated.
+    let url = Url::parse(text).with_context(|| format!("`--url` is no address: {expected}"))?;
+    let usable = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    ensure!(usable, "`--url` is not the address of a service: {expected}");
+    Ok(url)
+}
+
+fn token(file: &PathBuf) -> anyhow::Result<SecretString> {
+    let text = fs::read_to_string(file)
+        .map(SecretString::from)
+        .with_context(|| format!("the token cannot be read from {}", file.display()))?;
+    let token = secrecy::ExposeSecret::expose_secret(&text).trim();
+    ensure!(!token.is_empty(), "there is no token in {}", file.display());
+    Ok(SecretString::from(token))
+}

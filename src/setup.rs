@@ -31,7 +31,7 @@ pub struct Wanted {
     /// The labels the service uses.
     pub labels: Vec<Label>,
     /// How the forge is to tell of events.
-    pub webhook: Webhook,
+    pub events: Events,
     /// The templates of the cookbooks offered there.
     pub templates: Vec<File>,
 }
@@ -48,6 +48,15 @@ pub struct Label {
 }
 
 /// How the forge is to tell of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// By a webhook of the project's own.
+    Webhook(Webhook),
+    /// In another way, or not at all, as this sentence says.
+    Otherwise(String),
+}
+
+/// A webhook of a project's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
     /// How its address ends, e.g. `/webhooks/gitlab`. Without an address, a
@@ -281,7 +290,10 @@ pub struct Outcome {
 pub fn plan(wanted: &Wanted, present: &Present) -> Vec<Step> {
     let mut steps = vec![account::step(&present.account)];
     steps.extend(labels::steps(&wanted.labels, present));
-    steps.extend(webhook::steps(&wanted.webhook, &present.webhooks));
+    steps.extend(match &wanted.events {
+        Events::Webhook(webhook) => webhook::steps(webhook, &present.webhooks),
+        Events::Otherwise(how) => vec![Step::ok(About::Webhook, how)],
+    });
     steps.push(templates::step(&wanted.templates, present));
     if present.place.archived {
         for step in steps.iter_mut().filter(|step| step.state == State::ToDo) {
@@ -376,6 +388,15 @@ pub(crate) mod tests {
         }
     }
 
+    pub(crate) fn webhook() -> Webhook {
+        Webhook {
+            path: "/webhooks/gitlab".to_owned(),
+            url: Some("https://innkeeper.example/webhooks/gitlab".to_owned()),
+            proof: Proof::Token,
+            reset_secret: false,
+        }
+    }
+
     pub(crate) fn wanted() -> Wanted {
         Wanted {
             labels: vec![Label {
@@ -383,12 +404,7 @@ pub(crate) mod tests {
                 colour: "#009966",
                 description: "Machines are in use".to_owned(),
             }],
-            webhook: Webhook {
-                path: "/webhooks/gitlab".to_owned(),
-                url: Some("https://innkeeper.example/webhooks/gitlab".to_owned()),
-                proof: Proof::Token,
-                reset_secret: false,
-            },
+            events: Events::Webhook(webhook()),
             templates: vec![File { path: "templates/vm.md".to_owned(), text: "vm\n".to_owned() }],
         }
     }
@@ -410,6 +426,14 @@ pub(crate) mod tests {
             ]
         );
         assert!(steps.iter().all(|step| step.deed.is_some() == (step.state == State::ToDo)));
+    }
+
+    #[test]
+    fn where_events_come_in_another_way_no_webhook_is_made() {
+        let events = Events::Otherwise("The group's webhook tells of it.".to_owned());
+        let steps = plan(&Wanted { events, ..wanted() }, &fresh());
+        assert_eq!((steps[2].about, steps[2].state), (About::Webhook, State::Ok));
+        assert_eq!(steps[2].what, "The group's webhook tells of it.");
     }
 
     #[test]

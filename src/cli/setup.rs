@@ -11,13 +11,14 @@ use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use url::Url;
 
+use self::wanted::Listed;
 use super::{
     output::{self, Progress},
     runtime::runtime,
 };
 use crate::{
     app::compose,
-    config::{self, Config, ForgeKind, Project},
+    config::{self, Config, ForgeKind},
     cookbook::{Cookbooks, diagnostic::nearest, load},
     identity::ForgeName,
     ports::{PortError, Verdict, setup::Setup},
@@ -151,42 +152,44 @@ impl Target<'_> {
         progress.show("looking at the project");
         let service = compose::one_forge(self.config, self.forge)?.own_account().await?;
         let (place, project) = self.project(setup).await?;
-        let hook = wanted::webhook(self.forge, url, project, self.options.reset_secret);
         let wanted = Wanted {
             labels: wanted::labels(&self.config.labels, self.cookbooks, project),
-            webhook: hook,
+            events: wanted::events(self.forge, url, project, self.options.reset_secret),
             templates: wanted::gitlab_templates(self.cookbooks, project),
         };
         let present = setup.survey(&place, &wanted, &service).await;
         let mut steps = setup::plan(&wanted, &present);
         if self.options.apply {
-            apply(setup, &place, &project.webhook_secret, &mut steps, progress).await;
+            let none = SecretString::default();
+            let secret = project.secret().unwrap_or(&none);
+            apply(setup, &place, secret, &mut steps, progress).await;
         }
         Ok(Done { place, steps })
     }
 
     /// The project, there and in the configuration.
-    async fn project(&self, setup: &dyn Setup) -> Result<(Place, &Project), Stopped> {
+    async fn project(&self, setup: &dyn Setup) -> Result<(Place, Listed<'_>), Stopped> {
         let named = &self.options.project;
-        let projects = self.config.forges.get(self.forge).map_or(&[][..], |forge| &forge.projects);
-        let by_name = projects.iter().find(|project| {
+        let configured = self.config.forges.get(self.forge).context("there is no such forge")?;
+        let by_name = configured.projects.iter().find(|project| {
             project.path.as_ref() == Some(named) || project.id.to_string() == *named
         });
-        if let Some(project) = by_name {
-            let place = setup.place(&project.id.to_string()).await?;
-            if let Some(path) = project.path.as_ref().filter(|path| **path != place.path) {
-                let (forge, id) = (self.forge, project.id);
-                return Err(Stopped::Unusable(anyhow::anyhow!(
-                    "project {id} is `{}` on {forge}, but `{path}` in the configuration: correct its `id` or its `path`",
-                    output::printable(&place.path)
-                )));
-            }
-            return Ok((place, project));
-        }
-        let place = setup.place(named).await?;
-        match projects.iter().find(|project| project.id == place.id) {
-            Some(project) => Ok((place, project)),
-            None => Err(Stopped::Unusable(self.not_configured(&place))),
+        let Some(project) = by_name else {
+            let place = setup.place(named).await?;
+            return match Listed::find(configured, &place) {
+                Some(listed) => Ok((place, listed)),
+                None => Err(Stopped::Unusable(self.not_configured(&place))),
+            };
+        };
+        let place = setup.place(&project.id.to_string()).await?;
+        match project.path.as_ref().filter(|path| **path != place.path) {
+            None => Ok((place, Listed::Project(project))),
+            Some(path) => Err(Stopped::Unusable(anyhow::anyhow!(
+                "project {} is `{}` on {}, but `{path}` in the configuration: correct its `id` or its `path`",
+                project.id,
+                output::printable(&place.path),
+                self.forge
+            ))),
         }
     }
 

@@ -2,10 +2,7 @@
 //! knows time-outs, the token, redirects and how much of an answer to read.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -18,6 +15,8 @@ use http::{
 };
 use thiserror::Error;
 use url::Url;
+
+pub use crate::forge::traffic::Traffic;
 
 /// More than any answer we ask for: a page of 100 notes of the size people write.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
@@ -60,19 +59,6 @@ pub enum TransportError {
     },
 }
 
-/// How many requests were sent, by what became of them.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    /// Answered with success.
-    pub answered: AtomicU64,
-    /// Answered with an error other than a rate limit.
-    pub refused: AtomicU64,
-    /// Answered with a rate limit.
-    pub limited: AtomicU64,
-    /// Not answered: time-outs, connection errors, broken answers.
-    pub failed: AtomicU64,
-}
-
 impl TransportError {
     /// For errors of the crate's builders, which name a field left unset.
     pub(super) fn request(error: impl std::error::Error + Send + Sync + 'static) -> ApiError<Self> {
@@ -80,18 +66,16 @@ impl TransportError {
     }
 }
 
-impl Traffic {
-    fn count(&self, outcome: &Result<Response<Bytes>, TransportError>) {
-        let counter = match outcome {
-            Ok(_) => &self.answered,
-            Err(TransportError::Refused { status: StatusCode::TOO_MANY_REQUESTS, .. }) => {
-                &self.limited
-            }
-            Err(TransportError::Refused { .. } | TransportError::Elsewhere { .. }) => &self.refused,
-            Err(_) => &self.failed,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
+fn count(traffic: &Traffic, outcome: &Result<Response<Bytes>, TransportError>) {
+    let counter = match outcome {
+        Ok(_) => &traffic.answered,
+        Err(TransportError::Refused { status: StatusCode::TOO_MANY_REQUESTS, .. }) => {
+            &traffic.limited
+        }
+        Err(TransportError::Refused { .. } | TransportError::Elsewhere { .. }) => &traffic.refused,
+        Err(_) => &traffic.failed,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// A connection to one GitLab. Opens nothing before it is first used.
@@ -167,7 +151,7 @@ impl AsyncClient for Transport {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let started = Instant::now();
         let outcome = self.exchange(request).await;
-        self.traffic.count(&outcome);
+        count(&self.traffic, &outcome);
         tracing::debug!(
             %method,
             path,

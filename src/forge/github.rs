@@ -17,6 +17,7 @@ mod names;
 mod pages;
 mod pages_of_people;
 mod poll;
+mod setup;
 mod transport;
 pub mod webhook;
 

@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod doctor;
 mod output;
+mod policy;
 mod runtime;
 mod serve;
 mod setup;
@@ -43,6 +44,8 @@ enum Command {
         after_help = "Examples:\n  innkeeper check request.md --cookbook sandbox\n  innkeeper check - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
     )]
     Check(check::Arguments),
+    /// Test cookbooks, and explain what their rules say
+    Policy(policy::Arguments),
     /// Write the issue templates of all cookbooks
     #[command(
         after_help = "Examples:\n  innkeeper template --forge gitlab --out .gitlab/issue_templates\n  innkeeper template --forge github --out .github/ISSUE_TEMPLATE"
@@ -91,6 +94,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Policy(arguments) => policy::run(&arguments),
         Command::Template(arguments) => template::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

@@ -4,6 +4,8 @@
 //! [`Facts`] the forge and the store know, and says all of it at once: what is
 //! wrong, or whose approval is needed.
 
+pub mod cases;
+pub mod explain;
 pub mod expression;
 mod facts;
 mod people;
@@ -37,10 +39,7 @@ use crate::{
 #[must_use]
 pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Facts) -> Verdict {
     let cast = people::cast(reading, facts);
-    let mut violations = reading.violations.clone();
-    violations.extend(cast.unknown.iter().cloned());
-    violations.extend(not_eligible(cookbook, facts));
-    violations.extend(name_in_use(cookbook, reading, facts));
+    let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
     let rules = cookbook.rules.iter();
     let refused: Vec<Violation> =
@@ -86,6 +85,30 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
         fallback: cast.fallback,
         acceptance_needed,
     }
+}
+
+/// What is wrong whatever the rules say.
+fn before_rules(
+    cookbook: &Cookbook,
+    reading: &Reading,
+    facts: &Facts,
+    cast: &Cast,
+) -> Vec<Violation> {
+    let mut violations = reading.violations.clone();
+    violations.extend(cast.unknown.iter().cloned());
+    violations.extend(not_eligible(cookbook, facts));
+    violations.extend(name_in_use(cookbook, reading, facts));
+    violations
+}
+
+/// The field that has to be corrected before the rule can say anything.
+fn waits_for<'a>(
+    cookbook: &Cookbook,
+    rule: &Rule,
+    earlier: &'a [Violation],
+) -> Option<&'a FieldName> {
+    let unread = earlier.iter().filter_map(|violation| violation.field.as_ref());
+    unread.into_iter().find(|field| values::mentions(cookbook, rule, field))
 }
 
 /// Nobody is told what is wrong without being told what would be right.
@@ -156,8 +179,7 @@ fn refusal(
     values: &Values,
     earlier: &[Violation],
 ) -> Option<Violation> {
-    let unread = earlier.iter().filter_map(|violation| violation.field.as_ref());
-    if unread.into_iter().any(|field| values::mentions(cookbook, rule, field)) {
+    if waits_for(cookbook, rule, earlier).is_some() {
         return None;
     }
     let place =

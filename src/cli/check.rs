@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::system::SystemClock,
     calendar::Calendar,
-    cookbook::{Cookbook, diagnostic::nearest},
+    cookbook::{Cookbook, Cookbooks, diagnostic::nearest},
     identity::{CookbookName, Person, UserId},
     policy::{self, Facts, Need, People, Usage, Verdict},
     ports::clock::Clock as _,
@@ -71,19 +71,43 @@ const UNCHECKED: [&str; 3] =
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let cookbooks = arguments.policies.load()?;
-    let name = CookbookName::from(arguments.cookbook.as_str());
-    let Some(cookbook) = cookbooks.get(&name) else {
-        let known: Vec<&str> = cookbooks.cookbooks.iter().map(|c| c.name.as_str()).collect();
-        match nearest(name.as_str(), known.iter().copied()) {
-            Some(meant) => bail!("there is no cookbook `{name}`; did you mean `{meant}`?"),
-            None => bail!("there is no cookbook `{name}`; there are: {}", known.join(", ")),
-        }
-    };
-    let body = read(&arguments.file)?;
+    let cookbook = cookbook_named(&cookbooks, &arguments.cookbook)?;
+    let (reading, facts) = reading(&arguments.file, cookbook, &arguments.author)?;
+    let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
+    if arguments.json {
+        output::line(serde_json::to_string_pretty(&report(&reading, &verdict))?);
+    } else {
+        print(cookbook, &reading, &verdict, &arguments.file);
+    }
+    Ok(if verdict.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The cookbook of that name, or what was probably meant.
+pub(super) fn cookbook_named<'a>(
+    cookbooks: &'a Cookbooks,
+    name: &str,
+) -> anyhow::Result<&'a Cookbook> {
+    if let Some(cookbook) = cookbooks.get(&CookbookName::from(name)) {
+        return Ok(cookbook);
+    }
+    let known: Vec<&str> = cookbooks.cookbooks.iter().map(|c| c.name.as_str()).collect();
+    match nearest(name, known.iter().copied()) {
+        Some(meant) => bail!("there is no cookbook `{name}`; did you mean `{meant}`?"),
+        None => bail!("there is no cookbook `{name}`; there are: {}", known.join(", ")),
+    }
+}
+
+/// What the file says, and what is known of the world without a forge: nothing.
+pub(super) fn reading(
+    file: &Path,
+    cookbook: &Cookbook,
+    author: &str,
+) -> anyhow::Result<(Reading, Facts)> {
+    let body = read(file)?;
     let today = Calendar::from_parts("UTC", [])?.today(SystemClock.now());
     let reading = form::read(&body, cookbook, today);
     let facts = Facts {
-        author: Person { id: UserId(0), username: arguments.author.clone() },
+        author: Person { id: UserId(0), username: author.to_owned() },
         author_eligible: None,
         people: People::Unchecked,
         usage: Usage::default(),
@@ -93,13 +117,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         description_edited_by_others: false,
         today,
     };
-    let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
-    if arguments.json {
-        output::line(serde_json::to_string_pretty(&report(&reading, &verdict))?);
-    } else {
-        print(cookbook, &reading, &verdict, &arguments.file);
-    }
-    Ok(if verdict.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok((reading, facts))
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {

@@ -3,15 +3,23 @@
 //! Endpoints are the `gitlab` crate's; how requests travel (`transport.rs`),
 //! how lists are read (`pages.rs`) and what errors mean (`errors.rs`) is ours.
 
+mod accounts;
 mod endpoints;
 mod entities;
 mod errors;
+mod examine;
+mod issues;
+mod membership;
+mod moved;
+mod notes;
 mod pages;
 mod pages_of_people;
 mod poll;
+mod projects;
 mod setup;
 #[cfg(test)]
 mod tests;
+mod token;
 mod transport;
 pub mod webhook;
 
@@ -19,31 +27,18 @@ use std::{fmt::Display, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use gitlab::api::{
-    self, ApiError, AsyncQuery as _,
-    common::SortOrder,
-    projects::{
-        issues::notes::{CreateIssueNote, DeleteIssueNote, EditIssueNote, IssueNotes},
-        issues::{CreateIssue, IssueOrderBy, IssueScope, Issues},
-        members::AllProjectMember,
-    },
-    users::{CurrentUser, User, Users},
-};
+use gitlab::api::ApiError;
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::Url;
 
+use self::transport::Transport;
 pub use self::transport::{Traffic, TransportError};
-use self::{
-    endpoints::{AnyGroupMember, Awards, GroupProjects, OwnToken, SshKeys, UpdateIssue},
-    entities::{Account, Member, Posted, SshKey},
-    transport::Transport,
-};
 use crate::{
     cookbook::Principal,
     forge::http::{ClientError, client},
-    identity::{ForgeName, IssueNumber, IssueRef, NoteId, Person, ProjectId, Timestamp, UserId},
+    identity::{ForgeName, IssueRef, NoteId, Person, ProjectId, Timestamp, UserId},
     notice::markdown::Markdown,
     ports::{
         PortError, Verdict,
@@ -58,9 +53,6 @@ use crate::{
 
 /// Developer, Maintainer, Owner.
 pub const DEFAULT_APPROVER_LEVELS: [u64; 3] = [30, 40, 50];
-
-/// Everything from guest to owner; a minimal access (5) is none to anything.
-const MEMBER_LEVELS: [u64; 7] = [10, 15, 20, 25, 30, 40, 50];
 
 /// How to reach a GitLab, and whom to believe there.
 #[derive(Debug)]
@@ -141,43 +133,6 @@ impl GitLab {
     fn failed(&self, doing: impl Display) -> impl FnOnce(ApiError<TransportError>) -> PortError {
         move |error| errors::port_error(&self.name, doing.to_string(), error)
     }
-
-    fn issue_of(&self, project: ProjectId, issue: entities::Issue) -> Issue {
-        let number = IssueNumber(issue.iid);
-        issue.into_port(IssueRef { forge: self.name.clone(), project, number })
-    }
-
-    async fn member_of(
-        &self,
-        who: UserId,
-        principal: &Principal,
-    ) -> Result<Option<Member>, PortError> {
-        let doing = format!("look up account {who} in {principal}");
-        let member = match principal {
-            Principal::Group(group) => {
-                AnyGroupMember { group, user: who.0 }.query_async(&self.transport).await
-            }
-            Principal::Project(project) => {
-                let endpoint =
-                    AllProjectMember::builder().project(project.as_str()).user(who.0).build();
-                match endpoint {
-                    Ok(endpoint) => endpoint.query_async(&self.transport).await,
-                    Err(error) => Err(TransportError::request(error)),
-                }
-            }
-            Principal::User(_) => return Ok(None),
-        };
-        let member = member.map_err(self.failed(doing));
-        if let Err(error) = &member
-            && error.verdict == Verdict::Missing
-            && ["Group Not Found", "Project Not Found"]
-                .iter()
-                .any(|words| error.cause.to_string().contains(words))
-        {
-            tracing::warn!(%principal, reason = error.chain(), "nobody is a member of it");
-        }
-        found(member)
-    }
 }
 
 /// A 404 while looking something up is an answer, not a failure.
@@ -204,51 +159,19 @@ impl Forge for GitLab {
     }
 
     async fn own_account(&self) -> Result<Person, PortError> {
-        let failed = self.failed(format!("ask {} who we are", self.name));
-        let endpoint = match CurrentUser::builder().build() {
-            Ok(endpoint) => endpoint,
-            Err(error) => return Err(failed(TransportError::request(error))),
-        };
-        let account: Account = endpoint.query_async(&self.transport).await.map_err(failed)?;
-        Ok(account.person())
+        accounts::own(self).await
     }
 
     async fn issue(&self, issue: &IssueRef) -> Result<Issue, PortError> {
-        let doing = format!("read {issue}");
-        let entity: entities::Issue = async {
-            api::projects::issues::Issue::builder()
-                .project(issue.project.0)
-                .issue(issue.number.0)
-                .build()
-                .map_err(TransportError::request)?
-                .query_async(&self.transport)
-                .await
-        }
-        .await
-        .map_err(self.failed(&doing))?;
-        if entity.moved_to_id.is_some() {
-            return Err(PortError::missing(doing, "it was moved to another project"));
-        }
-        Ok(entity.into_port(issue.clone()))
+        issues::one(self, issue).await
+    }
+
+    async fn moved_to(&self, issue: &IssueRef) -> Result<Option<IssueRef>, PortError> {
+        moved::destination(self, issue).await
     }
 
     async fn discussion(&self, issue: &IssueRef) -> Result<Discussion, PortError> {
-        let notes = async {
-            let endpoint = IssueNotes::builder()
-                .project(issue.project.0)
-                .issue(issue.number.0)
-                .sort(SortOrder::Ascending)
-                .build()
-                .map_err(TransportError::request)?;
-            pages::all(&self.transport, &endpoint).await
-        }
-        .await
-        .map_err(self.failed(format!("read the comments of {issue}")))?;
-        Ok(entities::Note::into_discussion(notes))
-    }
-
-    async fn moved_to(&self, _issue: &IssueRef) -> Result<Option<IssueRef>, PortError> {
-        Ok(None)
+        notes::discussion(self, issue).await
     }
 
     async fn reactions(
@@ -256,10 +179,7 @@ impl Forge for GitLab {
         issue: &IssueRef,
         note: Option<NoteId>,
     ) -> Result<Vec<Reaction>, PortError> {
-        let awards: Vec<entities::Award> = pages::all(&self.transport, &Awards { issue, note })
-            .await
-            .map_err(self.failed(format!("read the emoji on {issue}")))?;
-        Ok(awards.into_iter().map(entities::Award::into_port).collect())
+        notes::reactions(self, issue, note).await
     }
 
     async fn issues_updated_since(
@@ -267,35 +187,11 @@ impl Forge for GitLab {
         project: ProjectId,
         since: Timestamp,
     ) -> Result<Vec<UpdatedIssue>, PortError> {
-        let issues = poll::updated_since(&self.transport, project, since)
-            .await
-            .map_err(self.failed(format!("list changed issues of {}:{project}", self.name)))?;
-        let updated = |issue: entities::ListedIssue| UpdatedIssue {
-            reference: IssueRef {
-                forge: self.name.clone(),
-                project,
-                number: IssueNumber(issue.iid),
-            },
-            updated_at: issue.updated_at,
-        };
-        Ok(issues.into_iter().map(updated).collect())
+        issues::updated_since(self, project, since).await
     }
 
     async fn issues_by(&self, project: ProjectId, author: UserId) -> Result<Vec<Issue>, PortError> {
-        let issues: Vec<entities::Issue> = async {
-            let endpoint = Issues::builder()
-                .project(project.0)
-                .author(author.0)
-                .scope(IssueScope::All)
-                .order_by(IssueOrderBy::CreatedAt)
-                .sort(SortOrder::Ascending)
-                .build()
-                .map_err(TransportError::request)?;
-            pages::all(&self.transport, &endpoint).await
-        }
-        .await
-        .map_err(self.failed(format!("list our issues of {}:{project}", self.name)))?;
-        Ok(issues.into_iter().map(|issue| self.issue_of(project, issue)).collect())
+        issues::by(self, project, author).await
     }
 
     async fn file_issue(
@@ -304,19 +200,7 @@ impl Forge for GitLab {
         title: &str,
         description: &Markdown,
     ) -> Result<Issue, PortError> {
-        let filed: entities::Issue = async {
-            CreateIssue::builder()
-                .project(project.0)
-                .title(title)
-                .description(description.as_str())
-                .build()
-                .map_err(TransportError::request)?
-                .query_async(&self.transport)
-                .await
-        }
-        .await
-        .map_err(self.failed(format!("file an issue in {}:{project}", self.name)))?;
-        Ok(self.issue_of(project, filed))
+        issues::file(self, project, title, description).await
     }
 
     async fn post_note(
@@ -325,24 +209,7 @@ impl Forge for GitLab {
         body: &Markdown,
         audience: Audience,
     ) -> Result<NoteId, PortError> {
-        let doing = format!("post a comment on {issue}");
-        let posted: Posted = async {
-            let mut endpoint = CreateIssueNote::builder();
-            endpoint.project(issue.project.0).issue(issue.number.0).body(body.as_str());
-            if audience == Audience::Team {
-                endpoint.internal(true);
-            }
-            endpoint.build().map_err(TransportError::request)?.query_async(&self.transport).await
-        }
-        .await
-        .map_err(self.failed(&doing))?;
-        posted.id.map(NoteId).ok_or_else(|| {
-            PortError::give_up(
-                doing,
-                "GitLab took the whole text for quick actions, carried them out, and posted nothing",
-            )
-            .advice("a template begins a line with `/`: change it, and look at what the issue became")
-        })
+        notes::post(self, issue, body, audience).await
     }
 
     async fn edit_note(
@@ -351,82 +218,23 @@ impl Forge for GitLab {
         note: NoteId,
         body: &Markdown,
     ) -> Result<(), PortError> {
-        async {
-            let endpoint = EditIssueNote::builder()
-                .project(issue.project.0)
-                .issue(issue.number.0)
-                .note(note.0)
-                .body(body.as_str())
-                .build()
-                .map_err(TransportError::request)?;
-            api::ignore(endpoint).query_async(&self.transport).await
-        }
-        .await
-        .map_err(self.failed(format!("edit comment {note} on {issue}")))
+        notes::edit(self, issue, note, body).await
     }
 
     async fn delete_note(&self, issue: &IssueRef, note: NoteId) -> Result<(), PortError> {
-        let deleted = async {
-            let endpoint = DeleteIssueNote::builder()
-                .project(issue.project.0)
-                .issue(issue.number.0)
-                .note(note.0)
-                .build()
-                .map_err(TransportError::request)?;
-            api::ignore(endpoint).query_async(&self.transport).await
-        }
-        .await
-        .map_err(self.failed(format!("delete comment {note} on {issue}")));
-        found(deleted).map(|_| ())
+        notes::delete(self, issue, note).await
     }
 
     async fn update_issue(&self, issue: &IssueRef, update: &IssueUpdate) -> Result<(), PortError> {
-        if update.is_empty() {
-            return Ok(());
-        }
-        let doing = format!("update {issue}");
-        let labels = update.add_labels.iter().chain(&update.remove_labels);
-        if let Some(label) = labels.into_iter().find(|label| label.contains(',')) {
-            return Err(PortError::give_up(doing, format!("the label `{label}` holds a comma"))
-                .advice("GitLab separates labels by commas: configure another label"));
-        }
-        api::ignore(UpdateIssue { issue, update })
-            .query_async(&self.transport)
-            .await
-            .map_err(self.failed(doing))
+        issues::update(self, issue, update).await
     }
 
     async fn person_named(&self, username: &str) -> Result<Option<Person>, PortError> {
-        let accounts: Vec<Account> = async {
-            Users::builder()
-                .username(username)
-                .build()
-                .map_err(TransportError::request)?
-                .query_async(&self.transport)
-                .await
-        }
-        .await
-        .map_err(self.failed(format!("look up account `{username}` on {}", self.name)))?;
-        match accounts.iter().find(|account| account.username.eq_ignore_ascii_case(username)) {
-            // The list leaves out whether it is a bot.
-            Some(account) => self.person(UserId(account.id)).await,
-            None => Ok(None),
-        }
+        accounts::named(self, username).await
     }
 
     async fn person(&self, id: UserId) -> Result<Option<Person>, PortError> {
-        let account = async {
-            User::builder()
-                .user(id.0)
-                .build()
-                .map_err(TransportError::request)?
-                .query_async(&self.transport)
-                .await
-        }
-        .await
-        .map_err(self.failed(format!("look up account {id} on {}", self.name)));
-        let account: Option<Account> = found(account)?;
-        Ok(account.filter(Account::is_active_person).map(|account| account.person()))
+        accounts::numbered(self, id).await
     }
 
     async fn is_among(
@@ -435,46 +243,22 @@ impl Forge for GitLab {
         principal: &Principal,
         standing: Standing,
     ) -> Result<bool, PortError> {
-        if let Principal::User(username) = principal {
-            return Ok(self.person_named(username).await?.is_some_and(|person| person.id == who));
-        }
-        let member = self.member_of(who, principal).await?;
-        let levels: &[u64] = match standing {
-            Standing::Member => &MEMBER_LEVELS,
-            Standing::Trusted => &self.approver_levels,
-        };
-        Ok(member.is_some_and(|member| member.counts(levels, self.clock.now())))
+        membership::is_among(self, who, principal, standing).await
     }
 
     async fn ssh_keys(&self, who: UserId) -> Result<Vec<String>, PortError> {
-        let keys: Vec<SshKey> = pages::all(&self.transport, &SshKeys { user: who.0 })
-            .await
-            .map_err(self.failed(format!("read the SSH keys of account {who}")))?;
-        let now = self.clock.now();
-        Ok(keys.into_iter().filter(|key| key.signs_in(now)).map(|key| key.key).collect())
+        accounts::ssh_keys(self, who).await
     }
 
     async fn projects_of(&self, group: &str) -> Result<Vec<ListedProject>, PortError> {
-        let listed: Vec<entities::ListedProject> =
-            pages::all(&self.transport, &GroupProjects { group })
-                .await
-                .map_err(self.failed(format!("list the projects of group `{group}`")))?;
-        let project = |listed: entities::ListedProject| ListedProject {
-            id: ProjectId(listed.id),
-            path: listed.path_with_namespace,
-        };
-        Ok(listed.into_iter().map(project).collect())
+        projects::of(self, group).await
     }
 
     async fn credential_ends(&self) -> Result<Option<NaiveDate>, PortError> {
-        let token: entities::Token = OwnToken
-            .query_async(&self.transport)
-            .await
-            .map_err(self.failed(format!("ask {} about our token", self.name)))?;
-        Ok(token.expires_at)
+        Ok(token::own(self).await?.and_then(|token| token.ends()))
     }
 
-    async fn examine(&self, _wanted: &Wanted) -> Vec<Finding> {
-        Vec::new()
+    async fn examine(&self, wanted: &Wanted) -> Vec<Finding> {
+        examine::everything(self, wanted).await
     }
 }

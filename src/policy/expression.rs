@@ -77,6 +77,11 @@ impl Expression {
         &self.source
     }
 
+    /// The names it looks at, e.g. `request.memory`, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
     /// Whether it looks at a name, e.g. `request.memory`.
     #[must_use]
     pub fn mentions(&self, name: &str) -> bool {
@@ -127,6 +132,18 @@ pub enum Datum {
     Texts(Vec<String>),
 }
 
+impl fmt::Display for Datum {
+    /// As an expression would have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truth(truth) => truth.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Texts(texts) => write!(f, "{texts:?}"),
+        }
+    }
+}
+
 /// The values of all names of a [`Schema`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Values(BTreeMap<String, Datum>);
@@ -150,6 +167,12 @@ impl Values {
         if let Some(slot) = self.0.get_mut(name) {
             *slot = value;
         }
+    }
+
+    /// The value of a full name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Datum> {
+        self.0.get(name)
     }
 
     fn nested(&self) -> Branch {

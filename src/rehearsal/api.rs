@@ -3,7 +3,9 @@
 mod awards;
 mod entities;
 mod error;
+mod groups;
 mod hooks;
+mod instance;
 mod issues;
 mod json;
 mod labels;
@@ -32,11 +34,14 @@ pub(super) fn router(shared: &Shared) -> Router<Shared> {
     const ISSUE: &str = "/api/v4/projects/{id}/issues/{iid}";
     let at = |rest: &str| format!("{ISSUE}{rest}");
     Router::new()
+        .route("/api/v4/metadata", get(instance::metadata))
         .route("/api/v4/version", get(projects::version))
+        .route("/api/v4/personal_access_tokens/self", get(instance::own_token))
         .route("/api/v4/user", get(users::own))
         .route("/api/v4/users", get(users::search))
         .route("/api/v4/users/{user}", get(users::one))
         .route("/api/v4/users/{user}/keys", get(users::keys))
+        .route("/api/v4/groups/{id}/projects", get(groups::projects))
         .route("/api/v4/groups/{id}/members/all", get(members::of_group))
         .route("/api/v4/groups/{id}/members/all/{user}", get(members::one_of_group))
         .route("/api/v4/projects/{id}", get(projects::one))

@@ -234,6 +234,11 @@ impl Rehearsal {
         }
     }
 
+    /// Ends a token at the beginning of that day (UTC).
+    pub fn end_token(&self, token: &str, day: NaiveDate) {
+        self.shared.lock().world.token_ends.insert(token.to_owned(), day);
+    }
+
     /// Lets a token act as the user with this id.
     pub fn add_token(&self, token: &str, user: u64) {
         self.shared.lock().world.tokens.push((token.to_owned(), user));

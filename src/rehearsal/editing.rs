@@ -307,7 +307,25 @@ impl State {
                 old.moved_to = Some(id);
             }
         }
+        let from = self.reference_from(key, to);
+        let to = self.reference_from(new, key.project);
+        self.system_note(act, new, format!("moved from {from}"));
+        self.system_note(act, key, format!("moved to {to}"));
         self.set_state(act, key, IssueState::Closed);
         Ok(new)
+    }
+
+    /// An issue as GitLab names it in a project: no longer than is clear there.
+    fn reference_from(&self, key: IssueKey, reader: u64) -> String {
+        let path = |id| self.project(id).map_or("", |project| project.path.as_str());
+        let namespace =
+            |path: &str| path.rsplit_once('/').map(|(namespace, _)| namespace.to_owned());
+        let (of, here) = (path(key.project), path(reader));
+        let shown = match (of == here, namespace(of) == namespace(here)) {
+            (true, _) => "",
+            (false, true) => of.rsplit('/').next().unwrap_or_default(),
+            (false, false) => of,
+        };
+        format!("{shown}#{}", key.iid)
     }
 }

@@ -132,6 +132,22 @@ impl HookQueue {
         self.hooks.iter_mut().find(|record| record.id == id)
     }
 
+    /// How a hook fares, as its settings show it: its `alert_status`, and until
+    /// when it is left alone.
+    pub(super) fn alert(
+        &self,
+        record: &HookRecord,
+        now: DateTime<Utc>,
+    ) -> (&'static str, Option<DateTime<Utc>>) {
+        let pause = record.pause_until.filter(|until| *until > now);
+        let ended = self.auto_disable && record.failures >= FAILURES_BEFORE_END;
+        match pause {
+            _ if ended => ("disabled", pause),
+            Some(_) => ("temporarily_disabled", pause),
+            None => ("executable", pause),
+        }
+    }
+
     /// Changes with every delivery sent and answered; zero when all were.
     pub(super) fn pending(&self) -> watch::Receiver<usize> {
         self.pending.subscribe()

@@ -108,6 +108,9 @@ impl State {
 
     pub(super) fn user_of_token(&self, token: &str) -> Option<&User> {
         let (_, id) = self.world.tokens.iter().find(|(known, _)| known == token)?;
+        if self.world.token_ends.get(token).is_some_and(|day| *day <= self.today()) {
+            return None;
+        }
         self.user(*id)
     }
 

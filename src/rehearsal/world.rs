@@ -1,5 +1,7 @@
 //! What a rehearsal starts with: people, groups, projects, hooks, tokens.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 /// A small GitLab as it stands before anybody does anything.
@@ -13,6 +15,8 @@ pub struct World {
     pub(super) projects: Vec<Project>,
     pub(super) hooks: Vec<Hook>,
     pub(super) tokens: Vec<(String, u64)>,
+    /// Tokens are worth nothing from the beginning of that day (UTC) on.
+    pub(super) token_ends: BTreeMap<String, NaiveDate>,
     pub(super) tier: Tier,
     pub(super) disable_all_mention: bool,
 }

@@ -49,8 +49,11 @@ async fn what_is_well_is_told_from_what_is_not() {
         "templates\n  ok       Every template renders.\n",
         "store\n  ok       There is no file at",
         "forge gitlab\n  ok       It knows us as `innkeeper`.\n",
-        "  ok       We are a member of project 7.\n",
-        "  wrong    Could not list changed issues of gitlab:8",
+        "  ok       It is GitLab 19.2.1-ee.\n",
+        "  ok       Our token does not end.\n",
+        "  ok       We are a Developer in project 7 (tpo/tpa/team).\n",
+        "  wrong    There is no project 8, or we may not see it.\n",
+        "  ok       2 people decide as `group:tpo/tpa`.\n",
         "provider libvirt\n  wrong    ",
         "libvirtd",
         "\nWrong: 2; to look at: 0.\n",
@@ -62,7 +65,7 @@ async fn what_is_well_is_told_from_what_is_not() {
 
     let report: Value = serde_json::from_str(&doctor(&house, &["--json"]).stdout).unwrap();
     assert_eq!(report["well"], false);
-    assert_eq!(grades(&report, "forge gitlab"), ["good", "good", "bad"]);
+    assert_eq!(grades(&report, "forge gitlab"), ["good", "good", "good", "good", "bad", "good"]);
     assert_eq!(grades(&report, "store"), ["good"]);
 
     let only = doctor(&house, &["--provider", "libvirt"]);

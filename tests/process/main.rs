@@ -13,6 +13,7 @@ mod house;
 mod libvirtd;
 mod memory;
 mod payloads;
+mod policy;
 mod real_forms;
 mod refusals;
 mod restart;

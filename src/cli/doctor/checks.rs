@@ -1,27 +1,29 @@
 //! What a doctor looks at. Each check ends with findings, whatever happens.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 
 use super::Check;
 use crate::{
-    app::{compose, system::SystemClock},
-    config::{self, Config},
+    app::compose,
+    config::Config,
     cookbook::{Cookbook, Cookbooks, Principal, load},
     identity::{ForgeName, ProviderName},
     notice::render::Renderer,
     ports::{
         PortError,
-        clock::Clock as _,
         finding::{Finding, Grade},
-        forge::{Forge, Standing},
+        forge,
         provider::{Provider, Wanted},
     },
 };
 
 /// A look takes several calls, each with a time limit of its own.
-const CALLS: u32 = 5;
+const CALLS: usize = 5;
+
+/// A project or group takes so many more.
+const CALLS_A_PLACE: usize = 4;
 
 /// How long the store may take; a long audit log is read whole.
 const STORE: Duration = Duration::from_mins(2);
@@ -37,7 +39,7 @@ pub(super) fn all(config: &Arc<Config>, file: &Path) -> Vec<Check> {
     let stored = Arc::clone(config);
     let work = async move { compose::examine_store(&stored).await }.boxed();
     checks.push(Check { title: "store".to_owned(), limit: STORE, work });
-    checks.extend(config.forges.keys().map(|name| forge(config, name)));
+    checks.extend(config.forges.keys().map(|name| forge(config, name, cookbooks.as_ref())));
     checks.extend(config.providers.keys().map(|name| provider(config, name, cookbooks.as_ref())));
     checks
 }
@@ -125,69 +127,38 @@ fn templates(config: &Config) -> Finding {
     }
 }
 
-/// A forge: whether it can be reached, knows us, and lets us work.
-fn forge(config: &Arc<Config>, name: &ForgeName) -> Check {
+/// A forge, by what it says of what the configuration and the cookbooks want.
+fn forge(config: &Arc<Config>, name: &ForgeName, cookbooks: Option<&Cookbooks>) -> Check {
     let (config, name) = (Arc::clone(config), name.clone());
     let title = format!("forge {name}");
-    let projects = config.forges.get(&name).map_or(0, |forge| forge.projects.len());
-    let calls = CALLS + u32::try_from(projects * 2).unwrap_or(CALLS);
-    let limit = config.limits.forge_timeout * calls;
+    let wanted = wanted(&config, &name, cookbooks);
+    let calls = CALLS
+        + CALLS_A_PLACE * wanted.projects.len()
+        + CALLS_A_PLACE * wanted.groups.len()
+        + wanted.deciders.len() * 2;
+    let limit = config.limits.forge_timeout * u32::try_from(calls).unwrap_or(u32::MAX);
     let work = async move {
-        let Some(configured) = config.forges.get(&name) else { return Vec::new() };
         match compose::one_forge(&config, &name) {
-            Ok(forge) => examine_forge(forge.as_ref(), configured, &config.people.sysadmins).await,
+            Ok(forge) => forge.examine(&wanted).await,
             Err(error) => vec![unusable(&error)],
         }
     };
     Check { title, limit, work: work.boxed() }
 }
 
-async fn examine_forge(
-    forge: &dyn Forge,
-    configured: &config::Forge,
-    sysadmins: &[Principal],
-) -> Vec<Finding> {
-    let own = match forge.own_account().await {
-        Ok(own) => own,
-        Err(error) => {
-            let advice = "Check its address, and that its token is valid and has the scope `api`.";
-            return vec![failed(&error, advice)];
-        }
-    };
-    let mut findings = vec![Finding::good(format!("It knows us as `{}`.", own.username))];
-    for project in &configured.projects {
-        let path = project.path.as_ref().map(|path| format!(" ({path})")).unwrap_or_default();
-        let called = format!("project {}{path}", project.id);
-        if let Err(error) = forge.issues_updated_since(project.id, SystemClock.now()).await {
-            let advice = format!("Check its id, and that `{}` is a member of it.", own.username);
-            findings.push(failed(&error, &advice));
-            continue;
-        }
-        // A number stands for a project wherever its path does.
-        let principal = Principal::Project(project.id.to_string());
-        findings.push(match forge.is_among(own.id, &principal, Standing::Member).await {
-            Ok(true) => Finding::good(format!("We are a member of {called}.")),
-            Ok(false) => Finding::bad(
-                format!("We are not a member of {called}."),
-                format!(
-                    "Make `{}` a Reporter or more there: else labels, due dates and confidential issues are out of reach.",
-                    own.username
-                ),
-            ),
-            Err(error) => failed(&error, "Try again."),
-        });
+fn wanted(config: &Config, name: &ForgeName, cookbooks: Option<&Cookbooks>) -> forge::Wanted {
+    let projects = config.forges.get(name).into_iter().flat_map(|forge| &forge.projects);
+    let approvers = cookbooks
+        .into_iter()
+        .flat_map(|cookbooks| &cookbooks.cookbooks)
+        .flat_map(|cookbook| &cookbook.approval.by);
+    let deciders: BTreeSet<&Principal> = config.people.sysadmins.iter().chain(approvers).collect();
+    forge::Wanted {
+        projects: projects.map(|project| project.id).collect(),
+        groups: Vec::new(),
+        deciders: deciders.into_iter().cloned().collect(),
+        confidential: false,
     }
-    for principal in sysadmins {
-        if let Principal::User(name) = principal
-            && let Ok(None) = forge.person_named(name).await
-        {
-            findings.push(Finding::doubtful(
-                format!("There is no active account of the sysadmin `{name}`."),
-                "Correct [people] sysadmins.",
-            ));
-        }
-    }
-    findings
 }
 
 /// A provider, by what it says of itself and the cookbooks that name it.
@@ -206,7 +177,7 @@ pub(super) fn provider(
         })
         .collect();
     let title = format!("provider {name}");
-    let limit = config.limits.provider_timeout * CALLS;
+    let limit = config.limits.provider_timeout * u32::try_from(CALLS).unwrap_or(u32::MAX);
     let (config, name) = (Arc::clone(config), name.clone());
     let work = async move {
         match compose::one_provider(&config, &name) {

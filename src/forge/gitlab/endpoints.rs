@@ -1,116 +1,99 @@
-//! Endpoints the `gitlab` crate lacks, or cannot express.
+//! Endpoints the `gitlab` crate lacks, or cannot express in full.
 
 use std::borrow::Cow;
 
 use gitlab::api::{
     common::path_escaped,
-    endpoint_prelude::{BodyError, Endpoint, Method, Pageable, QueryParams},
+    endpoint_prelude::{BodyError, Endpoint, Method, QueryParams},
 };
 use serde_json::{Map, Value};
 
 use crate::{
-    identity::{IssueRef, NoteId},
+    cookbook::Principal,
+    identity::{IssueRef, NoteId, UserId},
     ports::forge::IssueUpdate,
 };
 
-/// Whether one account is a member of a group, inherited and invited included.
-/// The crate knows this for projects only.
-pub(super) struct AnyGroupMember<'a> {
-    pub(super) group: &'a str,
-    pub(super) user: u64,
+/// A read of what is at this path below `/api/v4/`.
+pub(super) struct Read {
+    path: String,
+    parameters: Vec<(&'static str, &'static str)>,
 }
 
-impl Endpoint for AnyGroupMember<'_> {
+impl Read {
+    pub(super) fn at(path: impl Into<String>) -> Self {
+        Self { path: path.into(), parameters: Vec::new() }
+    }
+
+    fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.parameters.push((name, value));
+        self
+    }
+}
+
+impl Endpoint for Read {
     fn method(&self) -> Method {
         Method::GET
     }
 
     fn endpoint(&self) -> Cow<'static, str> {
-        format!("groups/{}/members/all/{}", path_escaped(self.group), self.user).into()
-    }
-}
-
-/// An account's SSH keys.
-pub(super) struct SshKeys {
-    pub(super) user: u64,
-}
-
-impl Endpoint for SshKeys {
-    fn method(&self) -> Method {
-        Method::GET
-    }
-
-    fn endpoint(&self) -> Cow<'static, str> {
-        format!("users/{}/keys", self.user).into()
-    }
-}
-
-impl Pageable for SshKeys {}
-
-/// The projects of a group and of its subgroups, without those only shared
-/// with it. The crate cannot leave archived ones out of both.
-pub(super) struct GroupProjects<'a> {
-    pub(super) group: &'a str,
-}
-
-impl Endpoint for GroupProjects<'_> {
-    fn method(&self) -> Method {
-        Method::GET
-    }
-
-    fn endpoint(&self) -> Cow<'static, str> {
-        format!("groups/{}/projects", path_escaped(self.group)).into()
+        self.path.clone().into()
     }
 
     fn parameters(&self) -> QueryParams<'_> {
         let mut parameters = QueryParams::default();
-        parameters
-            .push("include_subgroups", true)
-            .push("with_shared", false)
-            .push("archived", false)
-            .push("simple", true);
+        parameters.extend(self.parameters.iter().copied());
         parameters
     }
 }
 
-impl Pageable for GroupProjects<'_> {}
-
-/// What is known about the token in use.
-pub(super) struct OwnToken;
-
-impl Endpoint for OwnToken {
-    fn method(&self) -> Method {
-        Method::GET
+/// Where a group or project stands: a number stands for it as its path does.
+pub(super) fn place(principal: &Principal) -> Option<String> {
+    match principal {
+        Principal::Group(path) => Some(format!("groups/{}", path_escaped(path))),
+        Principal::Project(path) => Some(format!("projects/{}", path_escaped(path))),
+        Principal::User(_) => None,
     }
+}
 
-    fn endpoint(&self) -> Cow<'static, str> {
-        "personal_access_tokens/self".into()
-    }
+/// The project with this path, or the one that had it before it moved.
+pub(super) fn project_at(path: &str) -> Read {
+    Read::at(format!("projects/{}", path_escaped(path)))
+}
+
+/// The members of what is at `place`, inherited and invited ones included.
+pub(super) fn members(place: &str) -> Read {
+    Read::at(format!("{place}/members/all"))
+}
+
+/// One of those members.
+pub(super) fn member(place: &str, user: UserId) -> Read {
+    Read::at(format!("{place}/members/all/{user}"))
+}
+
+/// The projects with issues of a group and of its subgroups, without archived
+/// ones and those only shared with it. In an order that nothing changes, so
+/// that no page boundary hides one.
+pub(super) fn group_projects(group: &str) -> Read {
+    Read::at(format!("groups/{}/projects", path_escaped(group)))
+        .with("include_subgroups", "true")
+        .with("with_shared", "false")
+        .with("archived", "false")
+        .with("with_issues_enabled", "true")
+        .with("simple", "true")
+        .with("order_by", "id")
+        .with("sort", "asc")
 }
 
 /// The emoji on an issue, or on a note of it.
-pub(super) struct Awards<'a> {
-    pub(super) issue: &'a IssueRef,
-    pub(super) note: Option<NoteId>,
+pub(super) fn awards(issue: &IssueRef, note: Option<NoteId>) -> Read {
+    let IssueRef { project, number, .. } = issue;
+    let on = format!("projects/{project}/issues/{number}");
+    Read::at(match note {
+        None => format!("{on}/award_emoji"),
+        Some(note) => format!("{on}/notes/{note}/award_emoji"),
+    })
 }
-
-impl Endpoint for Awards<'_> {
-    fn method(&self) -> Method {
-        Method::GET
-    }
-
-    fn endpoint(&self) -> Cow<'static, str> {
-        let IssueRef { project, number, .. } = self.issue;
-        match self.note {
-            None => format!("projects/{project}/issues/{number}/award_emoji").into(),
-            Some(note) => {
-                format!("projects/{project}/issues/{number}/notes/{note}/award_emoji").into()
-            }
-        }
-    }
-}
-
-impl Pageable for Awards<'_> {}
 
 /// Labels, due date, confidentiality and state in one request; the crate cannot clear a due date.
 pub(super) struct UpdateIssue<'a> {

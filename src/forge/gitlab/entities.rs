@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// GitLab's own accounts that act for nobody.
-const INTERNAL_ACCOUNTS: [&str; 9] = [
+const INTERNAL_ACCOUNTS: [&str; 13] = [
     "ghost",
     "support-bot",
     "alert-bot",
@@ -19,6 +19,10 @@ const INTERNAL_ACCOUNTS: [&str; 9] = [
     "automation-bot",
     "gitlab-security-bot",
     "gitlab-security-policy-bot",
+    "gitlab-admin-bot",
+    "suggested-reviewers-bot",
+    "duo-code-review-bot",
+    "gitlab-llm-bot",
     "gitlabduo",
 ];
 
@@ -48,12 +52,28 @@ impl Account {
     /// Whether a program acts through it: a token's account, a service account,
     /// or one of GitLab's own.
     pub(super) fn is_automated(&self) -> bool {
-        let name = self.username.to_ascii_lowercase();
-        self.bot == Some(true)
-            || is_token_account(&name)
-            || name.starts_with("service_account_")
-            || INTERNAL_ACCOUNTS.contains(&name.as_str())
+        self.bot == Some(true) || is_automated_name(&self.username)
     }
+}
+
+/// Whether only programs have such names.
+fn is_automated_name(username: &str) -> bool {
+    let name = username.to_ascii_lowercase();
+    is_token_account(&name)
+        || name.starts_with("service_account_")
+        || INTERNAL_ACCOUNTS.contains(&name.as_str())
+        || is_numbered_internal(&name)
+}
+
+/// `support-bot1`, where the plain name was taken, and `support-bot_acme`,
+/// where each organization has its own.
+fn is_numbered_internal(name: &str) -> bool {
+    let rest =
+        |internal: &&str| name.strip_prefix(*internal).filter(|_| internal.ends_with("-bot"));
+    INTERNAL_ACCOUNTS
+        .iter()
+        .filter_map(rest)
+        .any(|rest| rest.starts_with('_') || rest.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// `project_12_bot_3f9c…`, `group_12_bot_3f9c…`, and `project_12_bot1` before 15.
@@ -70,6 +90,9 @@ fn is_token_account(name: &str) -> bool {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Issue {
+    /// Unique on the whole GitLab.
+    pub(super) id: u64,
+    /// Its number in the project.
     pub(super) iid: u64,
     title: String,
     description: Option<String>,
@@ -84,7 +107,7 @@ pub(super) struct Issue {
     updated_at: Timestamp,
     #[serde(default)]
     upvotes: u64,
-    /// Set when the issue went to another project; what remains is a stub.
+    /// The `id` it has in another project, if it went there; what remains is a stub.
     pub(super) moved_to_id: Option<u64>,
 }
 
@@ -146,6 +169,11 @@ impl Note {
         discussion
     }
 
+    /// Its text, if GitLab itself wrote it.
+    pub(super) fn as_systems(&self) -> Option<&str> {
+        self.system.then_some(self.body.as_str())
+    }
+
     fn into_port(self) -> forge::Note {
         // GitLab sets both times on creation, a few milliseconds apart.
         let edited = self
@@ -167,17 +195,46 @@ impl Note {
 #[derive(Debug, Deserialize)]
 pub(super) struct Posted {
     pub(super) id: Option<u64>,
+    internal: Option<bool>,
+    /// The name of `internal` before GitLab 15.5, and beside it since.
+    confidential: Option<bool>,
+}
+
+impl Posted {
+    /// Whether only members of the project can read it.
+    pub(super) fn is_internal(&self) -> bool {
+        self.internal.or(self.confidential) == Some(true)
+    }
+}
+
+/// The answer to changing an issue.
+#[derive(Debug, Deserialize)]
+pub(super) struct Changed {
+    pub(super) confidential: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Member {
-    access_level: u64,
+    #[serde(default)]
+    id: u64,
+    #[serde(default)]
+    username: String,
+    pub(super) access_level: u64,
     state: Option<String>,
     membership_state: Option<String>,
-    expires_at: Option<NaiveDate>,
+    pub(super) expires_at: Option<NaiveDate>,
 }
 
 impl Member {
+    pub(super) fn user(&self) -> UserId {
+        UserId(self.id)
+    }
+
+    /// Whether it is not the account of a program, as far as its name tells.
+    pub(super) fn is_person(&self) -> bool {
+        !is_automated_name(&self.username)
+    }
+
     /// Whether the membership holds at `now`, with one of these levels. The
     /// levels are a set, for a higher number does not always mean more rights.
     pub(super) fn counts(&self, levels: &[u64], now: Timestamp) -> bool {
@@ -221,12 +278,16 @@ impl Award {
 pub(super) struct ListedProject {
     pub(super) id: u64,
     pub(super) path_with_namespace: String,
+    #[serde(default)]
+    archived: bool,
+    marked_for_deletion_on: Option<NaiveDate>,
 }
 
-/// What is known about a token.
-#[derive(Debug, Deserialize)]
-pub(super) struct Token {
-    pub(super) expires_at: Option<NaiveDate>,
+impl ListedProject {
+    /// Whether somebody still works there.
+    pub(super) fn is_in_use(&self) -> bool {
+        !self.archived && self.marked_for_deletion_on.is_none()
+    }
 }
 
 #[cfg(test)]
@@ -268,6 +329,8 @@ mod tests {
     fn a_membership_counts_only_while_it_is_active_and_of_a_wanted_level() {
         let now = "2026-11-21T12:00:00Z".parse().unwrap();
         let member = |level, state: &str, expires: Option<&str>| Member {
+            id: 5,
+            username: "alice".to_owned(),
             access_level: level,
             state: Some(state.to_owned()),
             membership_state: None,

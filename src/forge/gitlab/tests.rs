@@ -1,8 +1,13 @@
 //! The adapter against a scripted server: which requests it sends, and what it
 //! makes of every kind of answer.
 
+mod examine;
+mod moved;
+mod notes;
+mod people;
 mod script;
 mod setup;
+mod travel;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,13 +19,12 @@ use url::Url;
 use self::script::{Answer, Script, reply, reply_json, reply_with};
 use super::{DEFAULT_APPROVER_LEVELS, GitLab, GitLabSettings, SettingsError};
 use crate::{
-    cookbook::Principal,
-    identity::{ForgeName, IssueNumber, IssueRef, NoteId, Person, ProjectId, Timestamp, UserId},
+    identity::{ForgeName, IssueNumber, IssueRef, Person, ProjectId, Timestamp, UserId},
     notice::markdown::Markdown,
     ports::{
         PortError, Verdict,
         clock::Clock,
-        forge::{Audience, Forge as _, IssueUpdate, Standing},
+        forge::{Audience, Forge as _, IssueUpdate},
     },
 };
 
@@ -174,159 +178,6 @@ async fn nobody_listening_is_asked_again_later_and_says_what_to_check() {
 }
 
 #[tokio::test]
-async fn reads_follow_redirects_on_the_same_origin_and_nobody_else_sees_the_token() {
-    let (gitlab, script) = scripted([
-        reply_with(301, "Location", "/gitlab/api/v4/projects/8/issues/3", ""),
-        reply_json(200, &issue_json()),
-    ])
-    .await;
-    assert_eq!(gitlab.issue(&issue()).await.unwrap().reference, issue());
-    assert_eq!(
-        script.lines(),
-        ["GET /gitlab/api/v4/projects/7/issues/3", "GET /gitlab/api/v4/projects/8/issues/3"]
-    );
-
-    let (_, stranger) = scripted([reply_json(200, &issue_json())]).await;
-    script.add(reply_with(302, "Location", stranger.url.as_str(), ""));
-    let error = gitlab.issue(&issue()).await.unwrap_err();
-    assert_eq!(error.verdict, Verdict::GiveUp);
-    assert!(error.advice.unwrap().contains("configure the address GitLab itself answers at"));
-    assert_eq!(stranger.lines(), [""; 0]);
-}
-
-#[tokio::test]
-async fn writes_follow_no_redirect_and_circles_end() {
-    let here = "/gitlab/api/v4/projects/8/issues/3/notes";
-    let (gitlab, script) = scripted([reply_with(301, "Location", here, "")]).await;
-    let error = gitlab.post_note(&issue(), &text("Hello"), Audience::Everyone).await.unwrap_err();
-    assert_eq!(error.verdict, Verdict::GiveUp);
-    assert_eq!(script.seen().len(), 1);
-
-    for _ in 0..20 {
-        script.add(reply_with(302, "Location", here, ""));
-    }
-    assert_eq!(gitlab.issue(&issue()).await.unwrap_err().verdict, Verdict::GiveUp);
-    assert_eq!(script.seen().len(), 7);
-}
-
-#[tokio::test]
-async fn a_discussion_is_read_to_the_last_page_even_when_pages_are_short() {
-    let page =
-        |number: &str, notes: &Value| reply_with(200, "X-Next-Page", number, &notes.to_string());
-    let mut edited = note_json(4, "@innkeeper approve 3f9c2a7e", false, (5, "alice"));
-    edited["updated_at"] = json!("2026-11-20T10:00:09.000Z");
-    let mut ageless = note_json(1, "Hello", false, (9, "project_7_bot_1f"));
-    ageless.as_object_mut().unwrap().remove("updated_at");
-    let (gitlab, script) = scripted([
-        page("2", &json!([note_json(3, "changed the description", true, (6, "bob")), ageless])),
-        page("3", &json!([edited, note_json(2, "added ~3 label", true, (8, "dora"))])),
-        page(
-            "",
-            &json!([
-                note_json(5, "marked the checklist item **x** as completed", true, (7, "carol")),
-                note_json(6, "changed the description", true, (6, "bob")),
-                note_json(7, "changed the description", false, (5, "alice")),
-            ]),
-        ),
-    ])
-    .await;
-    let discussion = gitlab.discussion(&issue()).await.unwrap();
-    let notes: Vec<_> = discussion
-        .notes
-        .iter()
-        .map(|note| (note.id.0, note.by_bot, note.edited, note.author.username.as_str()))
-        .collect();
-    assert_eq!(
-        notes,
-        [
-            (1, true, false, "project_7_bot_1f"),
-            (4, false, true, "alice"),
-            (7, false, false, "alice")
-        ]
-    );
-    assert_eq!(discussion.description_editors, [UserId(6), UserId(7)]);
-    let path = "GET /gitlab/api/v4/projects/7/issues/3/notes?sort=asc&per_page=100&page=";
-    assert_eq!(script.lines(), [1, 2, 3].map(|page| format!("{path}{page}")));
-}
-
-#[tokio::test]
-async fn a_page_that_fails_fails_the_whole_discussion() {
-    let (gitlab, script) = scripted([
-        reply_with(200, "X-Next-Page", "2", "[]"),
-        reply_with(429, "Retry-After", "5", "Retry later"),
-    ])
-    .await;
-    let error = gitlab.discussion(&issue()).await.unwrap_err();
-    assert_eq!(error.verdict, Verdict::Retry { after: Some(Duration::from_secs(5)) });
-
-    let foreign = "<http://127.0.0.1:1/notes?page=2>; rel=\"next\"";
-    script.add(reply_with(200, "Link", foreign, "[]"));
-    assert_eq!(gitlab.discussion(&issue()).await.unwrap_err().verdict, Verdict::GiveUp);
-}
-
-#[tokio::test]
-async fn a_poll_asks_again_from_the_last_change_and_counts_pages_only_within_one_moment() {
-    let changed = |iid: u64, time: &str| json!({"iid": iid, "updated_at": time});
-    let more =
-        |next: &str, issues: &Value| reply_with(200, "X-Next-Page", next, &issues.to_string());
-    let (early, late) = ("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z");
-    let (gitlab, script) = scripted([
-        more("2", &json!([changed(1, early), changed(2, late)])),
-        more("2", &json!([changed(2, late), changed(3, late)])),
-        more("", &json!([changed(1, "2026-11-20T12:00:00Z")])),
-    ])
-    .await;
-    let changed = gitlab.issues_updated_since(ProjectId(7), at(early)).await.unwrap();
-    let numbers: Vec<_> = changed.iter().map(|issue| issue.reference.number.0).collect();
-    assert_eq!(numbers, [2, 3, 1], "an issue that changed again is listed once, as last changed");
-    let pages: Vec<_> = script
-        .lines()
-        .iter()
-        .map(|line| (line.contains("updated_after=2026-11-20T11"), line.ends_with("page=2")))
-        .collect();
-    assert_eq!(pages, [(false, false), (true, false), (true, true)]);
-    assert!(script.lines()[0].contains("order_by=updated_at&sort=asc&per_page=100"));
-}
-
-#[tokio::test]
-async fn a_comment_is_posted_edited_and_deleted() {
-    let (gitlab, script) = scripted([
-        reply(201, r#"{"id": 41}"#),
-        reply(200, r#"{"id": 41}"#),
-        reply(204, ""),
-        reply(404, r#"{"message":"404 Note Not Found"}"#),
-        reply(404, r#"{"message":"404 Note Not Found"}"#),
-    ])
-    .await;
-    let note =
-        gitlab.post_note(&issue(), &text("Hello & welcome"), Audience::Everyone).await.unwrap();
-    assert_eq!(note, NoteId(41));
-    gitlab.edit_note(&issue(), note, &text("Bye")).await.unwrap();
-    gitlab.delete_note(&issue(), note).await.unwrap();
-    gitlab.delete_note(&issue(), note).await.unwrap();
-    let error = gitlab.edit_note(&issue(), note, &text("Bye")).await.unwrap_err();
-    assert_eq!(error.verdict, Verdict::Missing);
-    assert_eq!(
-        script.lines()[..3],
-        [
-            "POST /gitlab/api/v4/projects/7/issues/3/notes",
-            "PUT /gitlab/api/v4/projects/7/issues/3/notes/41",
-            "DELETE /gitlab/api/v4/projects/7/issues/3/notes/41"
-        ]
-    );
-    assert_eq!(script.seen()[0].body, "body=Hello+%26+welcome");
-}
-
-#[tokio::test]
-async fn a_text_of_quick_actions_alone_is_an_error_and_not_a_comment() {
-    let eaten = json!({"commands_changes": {"state_event": "close"}, "summary": ["Closed"]});
-    let (gitlab, _script) = scripted([reply_json(202, &eaten)]).await;
-    let error = gitlab.post_note(&issue(), &text("/close"), Audience::Everyone).await.unwrap_err();
-    assert_eq!(error.verdict, Verdict::GiveUp);
-    assert!(error.chain().contains("quick actions"), "{}", error.chain());
-}
-
-#[tokio::test]
 async fn an_update_names_only_what_changes_and_an_empty_one_is_not_sent() {
     let (gitlab, script) = scripted([reply(200, "{}"), reply(200, "{}")]).await;
     gitlab.update_issue(&issue(), &IssueUpdate::default()).await.unwrap();
@@ -357,101 +208,6 @@ async fn an_update_names_only_what_changes_and_an_empty_one_is_not_sent() {
     let comma = IssueUpdate { add_labels: vec!["a,b".to_owned()], ..IssueUpdate::default() };
     assert!(gitlab.update_issue(&issue(), &comma).await.is_err());
     assert_eq!(script.seen().len(), 2);
-}
-
-#[tokio::test]
-async fn only_active_people_are_found() {
-    let alice = json!({"id": 5, "username": "alice", "state": "active", "bot": false});
-    let blocked = json!({"id": 5, "username": "alice", "state": "blocked"});
-    let robot = json!({"id": 5, "username": "alice", "state": "active", "bot": true});
-    let (gitlab, script) = scripted([
-        reply_json(200, &json!([{"id": 5, "username": "alice", "state": "active"}])),
-        reply_json(200, &alice),
-        reply_json(200, &json!([])),
-        reply_json(200, &blocked),
-        reply_json(200, &robot),
-        reply(404, r#"{"message":"404 User Not Found"}"#),
-    ])
-    .await;
-    assert_eq!(gitlab.person_named("Alice&x").await.unwrap(), None, "another name than asked for");
-    script
-        .answers
-        .lock()
-        .unwrap()
-        .push_front(reply_json(200, &json!([{"id": 5, "username": "alice", "state": "active"}])));
-    assert_eq!(gitlab.person_named("Alice").await.unwrap(), Some(person(5, "alice")));
-    assert_eq!(gitlab.person_named("nobody").await.unwrap(), None);
-    for _ in 0..3 {
-        assert_eq!(gitlab.person(UserId(5)).await.unwrap(), None);
-    }
-    assert_eq!(
-        script.lines()[..3],
-        [
-            "GET /gitlab/api/v4/users?username=Alice%26x",
-            "GET /gitlab/api/v4/users?username=Alice",
-            "GET /gitlab/api/v4/users/5"
-        ]
-    );
-}
-
-#[tokio::test]
-async fn membership_is_asked_by_account_id_with_inherited_members() {
-    let member = json!({"id": 5, "username": "alice", "state": "active", "access_level": 40,
-                        "expires_at": "2026-12-31"});
-    let expired = json!({"id": 5, "state": "active", "access_level": 40,
-                         "expires_at": "2026-11-20"});
-    let (gitlab, script) = scripted([
-        reply_json(200, &member),
-        reply_json(200, &expired),
-        reply(404, r#"{"message":"404 Not found"}"#),
-        reply(404, r#"{"message":"404 Group Not Found"}"#),
-        reply(500, "{}"),
-    ])
-    .await;
-    let group = Principal::Group("tpo/tpa".to_owned());
-    let project = Principal::Project("tpo/tpa/team".to_owned());
-    assert!(gitlab.is_among(UserId(5), &group, Standing::Trusted).await.unwrap());
-    assert!(!gitlab.is_among(UserId(5), &project, Standing::Trusted).await.unwrap());
-    assert!(!gitlab.is_among(UserId(5), &project, Standing::Trusted).await.unwrap());
-    assert!(!gitlab.is_among(UserId(5), &group, Standing::Trusted).await.unwrap());
-    assert!(
-        gitlab.is_among(UserId(5), &group, Standing::Trusted).await.is_err(),
-        "an error is never a yes or no"
-    );
-    assert_eq!(
-        script.lines()[..2],
-        [
-            "GET /gitlab/api/v4/groups/tpo%2Ftpa/members/all/5",
-            "GET /gitlab/api/v4/projects/tpo%2Ftpa%2Fteam/members/all/5"
-        ]
-    );
-}
-
-#[tokio::test]
-async fn a_user_principal_means_the_account_that_bears_the_name_now() {
-    let alice = json!({"id": 5, "username": "alice", "state": "active"});
-    let (gitlab, _script) = scripted([
-        reply_json(200, &json!([alice])),
-        reply_json(200, &alice),
-        reply_json(200, &json!([alice])),
-        reply_json(200, &alice),
-    ])
-    .await;
-    let principal = Principal::User("alice".to_owned());
-    assert!(gitlab.is_among(UserId(5), &principal, Standing::Trusted).await.unwrap());
-    assert!(!gitlab.is_among(UserId(6), &principal, Standing::Trusted).await.unwrap());
-}
-
-#[tokio::test]
-async fn keys_that_expired_or_only_sign_are_left_out() {
-    let keys = json!([
-        {"id": 1, "key": "ssh-ed25519 AAAA a", "expires_at": null, "usage_type": "auth_and_signing"},
-        {"id": 2, "key": "ssh-ed25519 BBBB b", "expires_at": "2026-11-20T00:00:00.000Z"},
-        {"id": 3, "key": "ssh-ed25519 CCCC c", "usage_type": "signing"},
-    ]);
-    let (gitlab, script) = scripted([reply_json(200, &keys)]).await;
-    assert_eq!(gitlab.ssh_keys(UserId(5)).await.unwrap(), ["ssh-ed25519 AAAA a"]);
-    assert_eq!(script.lines(), ["GET /gitlab/api/v4/users/5/keys?per_page=100&page=1"]);
 }
 
 #[tokio::test]
@@ -508,5 +264,31 @@ async fn an_issue_is_filed_as_form_data_and_found_again_by_its_author() {
     assert!(lines[1].starts_with("GET /gitlab/api/v4/projects/7/issues?"), "{}", lines[1]);
     for part in ["author_id=5", "scope=all", "sort=asc", "per_page=100"] {
         assert!(lines[1].contains(part), "{part} is not in {}", lines[1]);
+    }
+}
+
+#[tokio::test]
+async fn an_issue_is_hidden_only_if_gitlab_says_that_it_is() {
+    let hide = IssueUpdate { confidential: Some(true), ..IssueUpdate::default() };
+    let (gitlab, script) =
+        scripted([reply(200, r#"{"id": 900, "iid": 3, "confidential": true}"#)]).await;
+    gitlab.update_issue(&issue(), &hide).await.unwrap();
+    assert_eq!(script.seen()[0].body, r#"{"confidential":true}"#);
+    for answer in ["{}", r#"{"confidential": false}"#] {
+        let (gitlab, _script) = scripted([reply(200, answer)]).await;
+        let error = gitlab.update_issue(&issue(), &hide).await.unwrap_err();
+        assert_eq!(error.verdict, Verdict::GiveUp, "{answer}");
+        assert!(error.for_people().contains("Planner role"), "{}", error.for_people());
+    }
+}
+
+#[tokio::test]
+async fn an_issue_filed_by_mail_is_told_from_one_filed_by_a_person() {
+    for (username, by_bot) in [("support-bot", true), ("alice", false), ("project_7_bot_1", true)] {
+        let mut filed = issue_json();
+        filed["author"]["username"] = json!(username);
+        filed["service_desk_reply_to"] = json!("someone@outside.example");
+        let (gitlab, _script) = scripted([reply_json(200, &filed)]).await;
+        assert_eq!(gitlab.issue(&issue()).await.unwrap().by_bot, by_bot, "{username}");
     }
 }

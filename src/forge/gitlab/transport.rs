@@ -196,13 +196,19 @@ fn redirect(
     }
 }
 
-/// `target`, if our token may go there.
+/// `target`, if our token may go there. An address with a name or password in
+/// it would make the client sign in as somebody else.
 pub(super) fn same_origin(
     from: &Url,
     target: Url,
     status: StatusCode,
 ) -> Result<Url, TransportError> {
-    if from.origin() == target.origin() { Ok(target) } else { Err(elsewhere(&target, status)) }
+    let names_somebody = !target.username().is_empty() || target.password().is_some();
+    if from.origin() == target.origin() && !names_somebody {
+        Ok(target)
+    } else {
+        Err(elsewhere(&target, status))
+    }
 }
 
 fn elsewhere(target: &Url, status: StatusCode) -> TransportError {

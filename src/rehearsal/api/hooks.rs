@@ -5,8 +5,10 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::entities::moment;
 use super::error::ApiError;
 use super::json::Json;
 use super::pagination;
@@ -31,7 +33,7 @@ pub(super) async fn list(
     authorize(&state, &place)?;
     let now = state.clock.now();
     let ours = state.hooks.hooks.iter().filter(|record| record.hook.project == place.project);
-    let rows: Vec<Value> = ours.map(|record| record.json(now)).collect();
+    let rows: Vec<Value> = ours.map(|record| record.json(state.hooks.alert(record, now))).collect();
     let address = format!("{}{}", state.base_url, uri.path());
     pagination::page(&rows, &address, uri.query().unwrap_or_default(), &parameters)
 }
@@ -50,7 +52,8 @@ pub(super) async fn create(
     let now = state.clock.now();
     let record = state.hooks.record_mut(id).ok_or(Refused::NotFound("Hook"))?;
     record.subscription = subscription;
-    Ok((StatusCode::CREATED, Json(record.json(now))).into_response())
+    let entity = shown(&state, id, now)?;
+    Ok((StatusCode::CREATED, Json(entity)).into_response())
 }
 
 pub(super) async fn update(
@@ -61,9 +64,10 @@ pub(super) async fn update(
     let mut state = shared.lock();
     authorize(&state, &place)?;
     let now = state.clock.now();
+    let id = place.number("hook")?;
     let record = state
         .hooks
-        .record_mut(place.number("hook")?)
+        .record_mut(id)
         .filter(|record| record.hook.project == place.project)
         .ok_or(Refused::NotFound("Hook"))?;
     let (mut hook, mut subscription) = (record.hook.clone(), record.subscription.clone());
@@ -76,7 +80,13 @@ pub(super) async fn update(
     }
     set(&mut hook, &mut subscription, &parameters)?;
     (record.hook, record.subscription) = (hook, subscription);
-    Ok(Json(record.json(now)))
+    Ok(Json(shown(&state, id, now)?))
+}
+
+fn shown(state: &state::State, id: u64, now: DateTime<Utc>) -> Result<Value, Refused> {
+    let record = state.hooks.hooks.iter().find(|record| record.id == id);
+    let record = record.ok_or(Refused::NotFound("Hook"))?;
+    Ok(record.json(state.hooks.alert(record, now)))
 }
 
 fn authorize(state: &state::State, place: &Place) -> Result<(), Refused> {
@@ -119,8 +129,7 @@ fn set(
 
 impl HookRecord {
     /// `ProjectHook`. Secrets are never in it.
-    fn json(&self, now: chrono::DateTime<chrono::Utc>) -> Value {
-        let until = self.pause_until.filter(|until| *until > now);
+    fn json(&self, (alert_status, until): (&str, Option<DateTime<Utc>>)) -> Value {
         let mut entity = json!({
             "id": self.id,
             "url": self.hook.url,
@@ -130,8 +139,8 @@ impl HookRecord {
             "created_at": "2024-01-01T00:00:00.000Z",
             "repository_update_events": false,
             "enable_ssl_verification": self.subscription.verifies_certificates,
-            "alert_status": if until.is_some() { "temporarily_disabled" } else { "executable" },
-            "disabled_until": until,
+            "alert_status": alert_status,
+            "disabled_until": until.map(moment),
             "url_variables": [],
             "push_events_branch_filter": null,
             "branch_filter_strategy": "wildcard",

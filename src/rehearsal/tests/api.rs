@@ -3,7 +3,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::*;
-use crate::rehearsal::{Account, IssueState, Reason};
+use crate::rehearsal::{Account, Hook, IssueState, Reason};
 
 #[tokio::test]
 async fn a_caller_is_known_by_either_header_and_refused_without() {
@@ -54,6 +54,63 @@ async fn projects_are_found_by_id_and_path_and_redirect_after_a_rename() {
     assert_eq!(to, format!("{}/api/v4/projects/7/issues?state=opened", gitlab.base_url()));
     let body = Some(json!({ "title": "x" }));
     assert_eq!(call(&gitlab, "bot", Method::POST, path, body).await.0, 405);
+}
+
+#[tokio::test]
+async fn a_group_lists_the_projects_below_it_that_the_caller_may_see() {
+    let gitlab = started().await;
+    let paths = async |who: &str, path: &str| {
+        let (status, rows) = get(&gitlab, who, path).await;
+        assert_eq!(status, 200);
+        let rows = rows.as_array().unwrap().clone();
+        rows.iter().map(|row| row["path_with_namespace"].clone()).collect::<Vec<_>>()
+    };
+    let deep = "/groups/tpo/projects?include_subgroups=true&simple=true";
+    assert_eq!(paths("bot", deep).await, ["tpo/tpa/machines"]);
+    assert_eq!(paths("carol", deep).await, ["tpo/tpa/machines", "tpo/secret"]);
+    assert_eq!(paths("carol", "/groups/20/projects").await, ["tpo/secret"]);
+    assert_eq!(get(&gitlab, "bot", "/groups/nowhere/projects").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_token_tells_when_it_ends_and_then_opens_nothing() {
+    let clock = clock();
+    let gitlab = start(world(), clock.clone(), Options::default()).await;
+    let path = "/personal_access_tokens/self";
+    assert_eq!(get(&gitlab, "bot", path).await.1["expires_at"], json!(null));
+    gitlab.end_token("bot-token", "2026-03-03".parse().unwrap());
+    let (_, token) = get(&gitlab, "bot", path).await;
+    assert_eq!((&token["expires_at"], &token["scopes"]), (&json!("2026-03-03"), &json!(["api"])));
+    clock.advance(TimeDelta::days(1));
+    assert_eq!(get(&gitlab, "bot", path).await.0, 401);
+    assert!(get(&gitlab, "alice", "/metadata").await.1["version"].is_string());
+}
+
+#[tokio::test]
+async fn maintainers_see_the_webhooks_and_how_they_fare() {
+    let gitlab = start(
+        world().hook(Hook::new(7, "http://127.0.0.1:9/x").without_confidential_events()),
+        clock(),
+        Options::default(),
+    )
+    .await;
+    assert_eq!(get(&gitlab, "bot", "/projects/7/hooks").await.0, 403);
+    let status = async || get(&gitlab, "carol", "/projects/7/hooks").await.1[0].clone();
+    let hook = status().await;
+    assert_eq!(hook["url"], "http://127.0.0.1:9/x");
+    assert_eq!(
+        (&hook["note_events"], &hook["confidential_note_events"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(hook["alert_status"], "executable");
+    let key = filed(&gitlab);
+    for _ in 0..4 {
+        gitlab.comment("alice", key, "hello").unwrap();
+    }
+    gitlab.settle().await;
+    let hook = status().await;
+    assert_eq!(hook["alert_status"], "temporarily_disabled");
+    assert!(hook["disabled_until"].is_string(), "{hook}");
 }
 
 #[tokio::test]
@@ -355,7 +412,12 @@ async fn a_moved_issue_goes_on_elsewhere() {
     assert_eq!((moved.author.as_str(), moved.comments().count()), ("alice", 1));
     let (_, left) = get(&gitlab, "bot", "/projects/7/issues/1").await;
     assert_eq!(left["state"], "closed");
-    assert!(left["moved_to_id"].is_u64(), "{left}");
+    assert_eq!(left["moved_to_id"], get(&gitlab, "carol", "/projects/8/issues/1").await.1["id"]);
+    let last = |key| gitlab.issue(key).unwrap().notes.last().unwrap().body.clone();
+    assert_eq!(last(new), "moved from tpo/tpa/machines#1");
+    let told: Vec<String> =
+        gitlab.issue(old).unwrap().notes.into_iter().map(|note| note.body).collect();
+    assert!(told.contains(&"moved to tpo/secret#1".to_owned()), "{told:?}");
 }
 
 #[tokio::test]

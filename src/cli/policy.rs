@@ -1,0 +1,36 @@
+//! `innkeeper policy`: for whoever writes cookbooks.
+
+mod explain;
+mod junit;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try the cases beside each cookbook (`NAME.test.toml`)
+    #[command(
+        after_help = "Examples:\n  innkeeper policy test policies\n  innkeeper policy test policies --complete            every rule must be seen both ways\n  innkeeper policy test policies --junit report.xml    for GitLab CI\n\nExit codes: 0 every case is as it should be, 1 some are not, 2 unusable cookbooks or cases"
+    )]
+    Test(test::Arguments),
+    /// Show what every rule says about an issue body, and what it saw
+    #[command(
+        after_help = "Examples:\n  innkeeper policy explain request.md --cookbook sandbox\n  innkeeper policy explain - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
+    )]
+    Explain(explain::Arguments),
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::Test(arguments) => test::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+    }
+}

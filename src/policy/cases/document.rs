@@ -1,0 +1,251 @@
+//! A file of cases, and the issue text that its answers make.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+use toml::{Spanned, Value as Toml};
+
+use super::{Case, Expected, Usage, Word, World};
+use crate::{
+    cookbook::{
+        Cookbook, Field, FieldKind,
+        diagnostic::{Diagnostic, LoadError, nearest},
+    },
+    quantity::Mebibytes,
+    violation::ViolationCode,
+};
+
+/// The day it is in a case that does not say: a Monday.
+const TODAY: (i32, u32, u32) = (2026, 1, 5);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    case: Vec<Spanned<Keys>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    name: String,
+    request: Option<BTreeMap<Spanned<String>, Toml>>,
+    body: Option<String>,
+    author: Option<String>,
+    eligible: Option<bool>,
+    #[serde(default)]
+    unknown: Vec<String>,
+    #[serde(default)]
+    taken: Vec<String>,
+    #[serde(default)]
+    protected: Vec<String>,
+    #[serde(default)]
+    usage: UsageKeys,
+    #[serde(default)]
+    edited_by_others: bool,
+    today: Option<Spanned<Toml>>,
+    verdict: Word,
+    codes: Option<Vec<ViolationCode>>,
+    rules: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct UsageKeys {
+    owner: OwnerKeys,
+    cookbook: CountKeys,
+    provider: CountKeys,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct OwnerKeys {
+    leases: u64,
+    vcpus: u64,
+    memory: Option<Spanned<Toml>>,
+    disk: Option<Spanned<Toml>>,
+    pending: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CountKeys {
+    leases: u64,
+}
+
+/// Reads the cases of a cookbook.
+///
+/// # Errors
+///
+/// Every mistake beyond the first of TOML's own, with its place.
+pub fn read(name: &str, text: &str, cookbook: &Cookbook) -> Result<Vec<Case>, LoadError> {
+    let file: File = toml::from_str(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        LoadError::new(vec![Diagnostic::at(name, text, span, error.message())])
+    })?;
+    let mut reader = Reader { name, text, cookbook, found: Vec::new() };
+    let cases: Vec<Case> = file.case.into_iter().filter_map(|case| reader.case(case)).collect();
+    if reader.found.is_empty() { Ok(cases) } else { Err(LoadError::new(reader.found)) }
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    text: &'a str,
+    cookbook: &'a Cookbook,
+    found: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, at: std::ops::Range<usize>, message: String, help: Option<String>) {
+        self.found.push(Diagnostic::at(self.name, self.text, at, message).help(help));
+    }
+
+    fn case(&mut self, keys: Spanned<Keys>) -> Option<Case> {
+        let span = keys.span();
+        let line = self.text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1;
+        let keys = keys.into_inner();
+        let body = match (keys.body, &keys.request) {
+            (Some(body), None) => body,
+            (None, Some(answers)) => self.body(answers),
+            (None, None) => request_body(self.cookbook, &BTreeMap::new()),
+            (Some(_), Some(_)) => {
+                let help = "keep `request`, or the issue's whole text in `body`".to_owned();
+                self.wrong(span, "both `request` and `body`".to_owned(), Some(help));
+                return None;
+            }
+        };
+        let usage = Usage {
+            owner_leases: keys.usage.owner.leases,
+            owner_vcpus: keys.usage.owner.vcpus,
+            owner_memory: self.amount(keys.usage.owner.memory),
+            owner_disk: self.amount(keys.usage.owner.disk),
+            owner_pending: keys.usage.owner.pending,
+            cookbook_leases: keys.usage.cookbook.leases,
+            provider_leases: keys.usage.provider.leases,
+        };
+        let rules = keys.rules.map(|rules| self.rules(rules));
+        Some(Case {
+            name: keys.name,
+            line,
+            body,
+            world: World {
+                author: keys.author.unwrap_or_else(|| "alice".to_owned()),
+                eligible: keys.eligible.unwrap_or(true),
+                unknown: bare(keys.unknown),
+                taken: keys.taken.into_iter().collect(),
+                protected: keys.protected.into_iter().collect(),
+                usage,
+                edited_by_others: keys.edited_by_others,
+                today: self.day(keys.today)?,
+            },
+            expected: Expected { verdict: keys.verdict, codes: keys.codes, rules },
+        })
+    }
+
+    fn body(&mut self, answers: &BTreeMap<Spanned<String>, Toml>) -> String {
+        let mut written = BTreeMap::new();
+        for (name, value) in answers {
+            if self.cookbook.field(name.get_ref()).is_none() {
+                let known = self.cookbook.fields.iter().map(|field| field.name.as_str());
+                let help = match nearest(name.get_ref(), known.clone()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there is `{}`", known.collect::<Vec<_>>().join("`, `")),
+                };
+                let message = format!("no field is called `{}`", name.get_ref());
+                self.wrong(name.span(), message, Some(help));
+            }
+            written.insert(name.get_ref().clone(), value.clone());
+        }
+        request_body(self.cookbook, &written)
+    }
+
+    /// An amount as people write it, or a number of MiB; in MiB.
+    fn amount(&mut self, written: Option<Spanned<Toml>>) -> u64 {
+        let Some(written) = written else { return 0 };
+        match written.get_ref() {
+            Toml::Integer(mebibytes) if *mebibytes >= 0 => mebibytes.unsigned_abs(),
+            Toml::String(text) => match Mebibytes::parse(text) {
+                Ok(amount) => amount.get(),
+                Err(error) => {
+                    self.wrong(written.span(), error.to_string(), None);
+                    0
+                }
+            },
+            _ => {
+                let help = Some("write it like \"4 GiB\"".to_owned());
+                self.wrong(written.span(), "this is not an amount".to_owned(), help);
+                0
+            }
+        }
+    }
+
+    fn rules(&mut self, rules: Vec<Spanned<String>>) -> Vec<String> {
+        let ids: Vec<&str> = self.cookbook.rules.iter().map(|rule| rule.id.as_str()).collect();
+        let mut named = Vec::new();
+        for rule in rules {
+            if !ids.contains(&rule.get_ref().as_str()) {
+                let help = nearest(rule.get_ref(), ids.iter().copied())
+                    .map(|near| format!("did you mean `{near}`?"));
+                let message = format!("no rule is called `{}`", rule.get_ref());
+                let place = rule.span();
+                self.found.push(Diagnostic::at(self.name, self.text, place, message).help(help));
+            }
+            named.push(rule.into_inner());
+        }
+        named
+    }
+
+    fn day(&mut self, written: Option<Spanned<Toml>>) -> Option<NaiveDate> {
+        let Some(written) = written else {
+            return NaiveDate::from_ymd_opt(TODAY.0, TODAY.1, TODAY.2);
+        };
+        let day = match written.get_ref() {
+            Toml::Datetime(day) => day.to_string().parse().ok(),
+            _ => None,
+        };
+        if day.is_none() {
+            let help = Some("write it like 2026-01-05, without quotes".to_owned());
+            self.wrong(written.span(), "this is not a day".to_owned(), help);
+        }
+        day
+    }
+}
+
+fn bare(names: Vec<String>) -> std::collections::BTreeSet<String> {
+    names.into_iter().map(|name| name.trim_start_matches('@').to_owned()).collect()
+}
+
+/// The issue somebody would file who answers like this: what is not answered
+/// is left empty, lists stand one a line, ticked boxes are ticked.
+#[must_use]
+pub fn request_body(cookbook: &Cookbook, answers: &BTreeMap<String, Toml>) -> String {
+    let mut body = format!("<!-- innkeeper: {} -->\n", cookbook.name);
+    for field in &cookbook.fields {
+        let answer = answers.get(field.name.as_str());
+        let _ = write!(body, "\n### {}\n\n{}\n", field.label, written(field, answer));
+    }
+    body
+}
+
+fn written(field: &Field, answer: Option<&Toml>) -> String {
+    match (&field.kind, answer) {
+        (FieldKind::Acknowledgement, answer) => {
+            let tick = if answer == Some(&Toml::Boolean(true)) { "x" } else { " " };
+            format!("- [{tick}] {}", field.label)
+        }
+        (_, None) => String::new(),
+        (_, Some(Toml::Boolean(truth))) => if *truth { "yes" } else { "no" }.to_owned(),
+        (FieldKind::Choices { .. }, Some(Toml::Array(chosen))) => {
+            let chosen: Vec<String> =
+                chosen.iter().map(|one| format!("- {}", plain(one))).collect();
+            chosen.join("\n")
+        }
+        (_, Some(Toml::Array(values))) => values.iter().map(plain).collect::<Vec<_>>().join("\n"),
+        (_, Some(value)) => plain(value),
+    }
+}
+
+fn plain(value: &Toml) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,99 @@
+use super::*;
+use crate::cookbook::load;
+
+const COOKBOOK: &str = include_str!("../../../policies/sandbox.toml");
+
+fn sandbox() -> Cookbooks {
+    load::files(&[("sandbox.toml".to_owned(), COOKBOOK.to_owned())]).unwrap()
+}
+
+fn try_out(text: &str) -> (Vec<Tried>, Vec<Coverage>) {
+    let cookbooks = sandbox();
+    let cookbook = cookbook_of("sandbox.test.toml", &cookbooks).unwrap();
+    let cases = read("sandbox.test.toml", text, cookbook).unwrap_or_else(|error| panic!("{error}"));
+    run(cookbook, cookbooks.version, &cases)
+}
+
+const FINE: &str = r#"
+[[case]]
+name = "a small one needs nobody"
+request = { purpose = "Try it.", memory = "2 GiB", fallback = "@bob", throw_away = true }
+verdict = "automatic"
+"#;
+
+#[test]
+fn answers_become_an_issue_and_get_their_verdict() {
+    let text = format!(
+        r#"{FINE}
+[[case]]
+name = "one that somebody else edited needs approval"
+request = {{ purpose = "Try it.", fallback = "@bob", throw_away = true }}
+edited_by_others = true
+verdict = "approval"
+
+[[case]]
+name = "the third needs another to go"
+request = {{ purpose = "Try it.", fallback = "@bob", throw_away = true }}
+usage = {{ owner = {{ leases = 2, pending = 1, memory = "4 GiB" }} }}
+verdict = "refused"
+codes = ["rule-refused"]
+rules = ["few-at-a-time"]
+
+[[case]]
+name = "an owner is no fallback, and a fallback must exist"
+request = {{ purpose = "Try it.", fallback = ["@alice", "@nobody"], throw_away = true }}
+unknown = ["@nobody"]
+verdict = "refused"
+codes = ["unknown-user"]
+
+[[case]]
+name = "with nothing filled in, everything that is missing is told"
+verdict = "refused"
+codes = ["missing-field", "missing-field", "not-acknowledged"]
+"#
+    );
+    let (tried, coverage) = try_out(&text);
+    for case in &tried {
+        assert!(case.is_fine(), "{case:#?}");
+    }
+    let both: Vec<_> =
+        coverage.iter().map(|rule| (rule.rule.as_str(), rule.is_complete())).collect();
+    assert_eq!(both, [("unless", true), ("fallback-owner", false), ("few-at-a-time", true)]);
+}
+
+#[test]
+fn what_comes_otherwise_is_shown_side_by_side() {
+    let text =
+        FINE.replace("verdict = \"automatic\"", "verdict = \"refused\"\ncodes = [\"name-taken\"]");
+    let (tried, _) = try_out(&text);
+    let shown: Vec<_> = tried[0]
+        .differences
+        .iter()
+        .map(|it| format!("{}: {} / {}", it.of, it.expected, it.found))
+        .collect();
+    assert_eq!(shown, ["verdict: refused / automatic", "codes: name-taken / none"]);
+}
+
+#[test]
+fn mistakes_in_cases_come_with_their_place_and_what_was_meant() {
+    let cookbooks = sandbox();
+    let cookbook = &cookbooks.cookbooks[0];
+    let mistakes = |text: &str| read("sandbox.test.toml", text, cookbook).unwrap_err().to_string();
+    let several = FINE
+        .replace("memory =", "memmory =")
+        .replace("verdict = \"automatic\"", "verdict = \"refused\"\nrules = [\"few-at-time\"]");
+    let several = mistakes(&several);
+    assert!(several.contains("no field is called `memmory`"), "{several}");
+    assert!(several.contains("did you mean `memory`?"), "{several}");
+    assert!(several.contains("did you mean `few-at-a-time`?"), "{several}");
+    let unknown = mistakes(&FINE.replace("name =", "nam ="));
+    assert!(unknown.contains("sandbox.test.toml:3:1: unknown field `nam`"), "{unknown}");
+    let both = mistakes(&format!("{FINE}body = \"text\"\n"));
+    assert!(both.contains("both `request` and `body`"), "{both}");
+    let word = mistakes(&FINE.replace("automatic", "fine"));
+    assert!(word.contains("unknown variant `fine`"), "{word}");
+    let amount =
+        format!("{FINE}usage = {{ owner = {{ memory = \"4 GX\" }} }}\ntoday = \"tomorrow\"\n");
+    let amount = mistakes(&amount);
+    assert!(amount.contains("4 GX") && amount.contains("this is not a day"), "{amount}");
+}

@@ -34,6 +34,8 @@ pub struct Wanted {
     pub events: Events,
     /// The templates of the cookbooks offered there.
     pub templates: Vec<File>,
+    /// What keeps others of those cookbooks from being offered there.
+    pub without_template: Vec<Obstacle>,
 }
 
 /// A label, as it is made when it is missing. One that is there stays as it is.
@@ -146,8 +148,10 @@ pub struct Account {
     pub role: Option<String>,
     /// Whether that is enough to serve the project.
     pub suffices: bool,
-    /// The least role that is.
+    /// What it has to be made at least, e.g. `a Reporter`.
     pub needed: &'static str,
+    /// Who can do that.
+    pub by: &'static str,
     /// Where members are added.
     pub members_page: String,
 }
@@ -295,6 +299,8 @@ pub fn plan(wanted: &Wanted, present: &Present) -> Vec<Step> {
         Events::Otherwise(how) => vec![Step::ok(About::Webhook, how)],
     });
     steps.push(templates::step(&wanted.templates, present));
+    let missing = wanted.without_template.iter().cloned();
+    steps.extend(missing.map(|obstacle| Step::impossible(About::Templates, obstacle)));
     if present.place.archived {
         for step in steps.iter_mut().filter(|step| step.state == State::ToDo) {
             step.cannot(Obstacle {
@@ -376,7 +382,8 @@ pub(crate) mod tests {
                 username: "innkeeper".to_owned(),
                 role: Some("Maintainer".to_owned()),
                 suffices: true,
-                needed: "Reporter",
+                needed: "a Reporter",
+                by: "A Maintainer or Owner of the project",
                 members_page: "https://git.example/tpo/tpa/team/-/project_members".to_owned(),
             }),
             labels: Ok(Vec::new()),
@@ -406,6 +413,7 @@ pub(crate) mod tests {
             }],
             events: Events::Webhook(webhook()),
             templates: vec![File { path: "templates/vm.md".to_owned(), text: "vm\n".to_owned() }],
+            without_template: Vec::new(),
         }
     }
 
@@ -434,6 +442,12 @@ pub(crate) mod tests {
         let steps = plan(&Wanted { events, ..wanted() }, &fresh());
         assert_eq!((steps[2].about, steps[2].state), (About::Webhook, State::Ok));
         assert_eq!(steps[2].what, "The group's webhook tells of it.");
+    }
+
+    #[test]
+    fn a_cookbook_that_cannot_be_offered_there_is_told() {
+        let steps = plan(&Wanted { without_template: vec![obstacle()], ..wanted() }, &fresh());
+        assert_eq!((steps[4].about, steps[4].state), (About::Templates, State::Cannot));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use secrecy::SecretString;
 use tokio::sync::Notify;
+use url::Url;
 
 use super::{
     App,
@@ -19,9 +20,12 @@ use crate::{
     },
     cookbook::{self, Cookbooks},
     engine::{Engine, Group, Ports, Project, Settings},
-    forge::gitlab::{
-        GitLab, GitLabSettings,
-        webhook::{GitLabHooks, WebhookSecret},
+    forge::{
+        github::{self, GitHub, GitHubSettings},
+        gitlab::{
+            GitLab, GitLabSettings,
+            webhook::{GitLabHooks, WebhookSecret},
+        },
     },
     hooks::{self, Runner},
     identity::{ForgeName, ProviderName},
@@ -138,7 +142,7 @@ pub fn one_setup(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     match configured.kind {
         ForgeKind::GitLab => Ok(Arc::new(gitlab(config, name, &configured, &clock)?)),
-        ForgeKind::GitHub => bail!("[forge.{name}]: GitHub is not served yet"),
+        ForgeKind::GitHub => Ok(Arc::new(github(config, name, &configured, &clock)?)),
     }
 }
 
@@ -196,8 +200,42 @@ fn forge(
 ) -> anyhow::Result<Arc<dyn Forge>> {
     match forge.kind {
         ForgeKind::GitLab => Ok(Arc::new(gitlab(config, name, forge, clock)?)),
-        ForgeKind::GitHub => bail!("[forge.{name}]: GitHub is not served yet"),
+        ForgeKind::GitHub => Ok(Arc::new(github(config, name, forge, clock)?)),
     }
+}
+
+fn github(
+    config: &Config,
+    name: &ForgeName,
+    forge: &config::Forge,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<GitHub> {
+    let credentials = match forge.credentials.clone() {
+        Credentials::Token(token) => github::Credentials::Token(token),
+        Credentials::App { id, private_key } => {
+            github::Credentials::App { id, key_pem: private_key }
+        }
+    };
+    let names =
+        forge.projects.iter().filter_map(|project| Some((project.id, project.path.clone()?)));
+    let settings = GitHubSettings {
+        api: github_api(&forge.url)?,
+        credentials,
+        ca_pem: forge.ca_pem.clone(),
+        repositories: names.collect(),
+        trusted_roles: forge.approver_roles.clone(),
+        timeout: config.limits.forge_timeout,
+    };
+    GitHub::new(name.clone(), settings, Arc::clone(clock))
+        .with_context(|| format!("[forge.{name}] cannot be used"))
+}
+
+/// Where the API is of a GitHub whose users type this address.
+fn github_api(url: &Url) -> anyhow::Result<Url> {
+    if url.host_str() == Some("github.com") {
+        return Ok(Url::parse("https://api.github.com/")?);
+    }
+    Ok(Url::parse(&format!("{}/api/v3/", url.as_str().trim_end_matches('/')))?)
 }
 
 fn gitlab(

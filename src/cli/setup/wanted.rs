@@ -4,11 +4,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::{
-    config::{Forge, Group, Project},
+    config::{Forge, ForgeKind, Group, Project},
     cookbook::{Cookbook, Cookbooks, issue_template},
     engine::Labels,
     identity::ForgeName,
-    setup::{Events, File, Label, Place, Proof, Webhook},
+    setup::{Events, File, Label, Obstacle, Place, Proof, Webhook},
 };
 
 /// How signing tokens begin.
@@ -110,10 +110,18 @@ pub(super) fn labels(states: &Labels, cookbooks: &Cookbooks, project: Listed<'_>
 pub(super) fn events(
     forge: &ForgeName,
     url: Option<&Url>,
-    project: Listed<'_>,
+    (configured, project): (&Forge, Listed<'_>),
     reset_secret: bool,
 ) -> Events {
+    let of_app = configured.app_webhook_secret.as_ref().map(SecretString::expose_secret);
     let secret = match project {
+        Listed::Project(Project { webhook_secret, .. })
+        | Listed::Group(Group { webhook_secret: Some(webhook_secret), .. })
+            if of_app == Some(webhook_secret.expose_secret()) =>
+        {
+            let how = "The App's webhook is to tell of every repository it is installed in.";
+            return Events::Otherwise(how.to_owned());
+        }
         Listed::Project(project) => &project.webhook_secret,
         Listed::Group(Group { path, webhook_secret: Some(_), .. }) => {
             return Events::Otherwise(format!("The webhook of group `{path}` is to tell of it."));
@@ -145,20 +153,56 @@ pub(super) fn gitlab_templates(cookbooks: &Cookbooks, project: Listed<'_>) -> Ve
         .collect()
 }
 
+/// The issue forms, where GitHub looks for them; and why some cookbooks get none.
+pub(super) fn github_forms(
+    cookbooks: &Cookbooks,
+    project: Listed<'_>,
+) -> (Vec<File>, Vec<Obstacle>) {
+    let mut forms = Vec::new();
+    let mut obstacles = Vec::new();
+    for cookbook in project.offered(cookbooks) {
+        let name = &cookbook.name;
+        if cookbook.label.is_some() {
+            forms.push(File {
+                path: format!(".github/ISSUE_TEMPLATE/{name}.yml"),
+                text: issue_template::github(cookbook),
+            });
+        } else {
+            obstacles.push(Obstacle {
+                why: format!(
+                    "Cookbook `{name}` has no `label`: issues from its form would not be recognised, for GitHub's forms leave no other mark."
+                ),
+                by_hand: format!("Give cookbook `{name}` a `label`, and run this again"),
+            });
+        }
+    }
+    (forms, obstacles)
+}
+
 /// The lines that a project needs in the configuration.
-pub(super) fn configuration(forge: &ForgeName, place: &Place) -> String {
+pub(super) fn configuration(kind: ForgeKind, forge: &ForgeName, place: &Place) -> String {
     let Place { id, path, .. } = place;
     let name = path.rsplit('/').next().unwrap_or_default();
+    let secret = match kind {
+        ForgeKind::GitLab => {
+            format!(
+                "signing_token_file = \"{name}.signing-token\"    # before GitLab 19.0: webhook_token_file"
+            )
+        }
+        ForgeKind::GitHub => format!(
+            "webhook_token_file = \"{name}.webhook-token\"    # not if the App's webhook has one"
+        ),
+    };
     // A path holds nothing that TOML would read otherwise.
-    format!(
-        "[[forge.{forge}.project]]\nid = {id}\npath = \"{path}\"\nsigning_token_file = \"{name}.signing-token\"    # before GitLab 19.0: webhook_token_file"
-    )
+    format!("[[forge.{forge}.project]]\nid = {id}\npath = \"{path}\"\n{secret}")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use crate::{cookbook::load::embedded, identity::ProjectId};
+    use crate::{config::Config, cookbook::load::embedded, identity::ProjectId};
 
     fn project(secret: &str, cookbooks: Option<&[&str]>) -> Project {
         Project {
@@ -167,6 +211,39 @@ mod tests {
             webhook_secret: SecretString::from(secret),
             cookbooks: cookbooks.map(|names| names.iter().map(|name| (*name).into()).collect()),
         }
+    }
+
+    fn forge_of(app_secret: Option<&str>) -> Forge {
+        let app = app_secret.map_or(String::new(), |secret| {
+            format!("[forge.g.app]\nid = 1\nprivate_key = \"x\"\nwebhook_token = \"{secret}\"")
+        });
+        let token = if app.is_empty() { "token = \"x\"" } else { "" };
+        let text = format!("[forge.g]\nkind = \"github\"\n{token}\n{app}");
+        let config = Config::parse("test", &text, Path::new(""), &[]).unwrap();
+        config.forges[&ForgeName::from("g")].clone()
+    }
+
+    #[test]
+    fn a_secret_of_the_app_is_no_repositorys() {
+        let forge = forge_of(Some("of the app"));
+        let told = |secret: &str| {
+            let project = project(secret, None);
+            events(&"g".into(), None, (&forge, Listed::Project(&project)), false)
+        };
+        assert!(matches!(told("of the app"), Events::Otherwise(_)));
+        assert!(matches!(told("its own"), Events::Webhook(_)));
+    }
+
+    #[test]
+    fn without_a_label_there_is_no_form_on_github() {
+        let mut cookbooks = embedded();
+        let project = project("x", None);
+        let (forms, obstacles) = github_forms(&cookbooks, Listed::Project(&project));
+        assert_eq!((forms.len(), obstacles.len()), (cookbooks.cookbooks.len(), 0));
+        assert!(forms.iter().any(|form| form.path == ".github/ISSUE_TEMPLATE/vm.yml"));
+        cookbooks.cookbooks[0].label = None;
+        let (forms, obstacles) = github_forms(&cookbooks, Listed::Project(&project));
+        assert_eq!((forms.len(), obstacles.len()), (cookbooks.cookbooks.len() - 1, 1));
     }
 
     #[test]
@@ -208,7 +285,9 @@ mod tests {
             cookbooks: None,
         };
         for (secret, words) in [(Some("x"), "The webhook of group"), (None, "are polled")] {
-            let events = events(&"gitlab".into(), None, Listed::Group(&group(secret)), false);
+            let group = group(secret);
+            let place = (&forge_of(None), Listed::Group(&group));
+            let events = events(&"gitlab".into(), None, place, false);
             let Events::Otherwise(how) = events else { panic!("{events:?}") };
             assert!(how.contains(words), "{how}");
         }
@@ -219,7 +298,7 @@ mod tests {
         let hook = |url: &Url, secret: &str, reset| {
             let project = project(secret, None);
             let forge = ForgeName::from("gitlab");
-            match events(&forge, Some(url), Listed::Project(&project), reset) {
+            match events(&forge, Some(url), (&forge_of(None), Listed::Project(&project)), reset) {
                 Events::Webhook(hook) => hook,
                 Events::Otherwise(how) => panic!("{how}"),
             }

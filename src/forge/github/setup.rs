@@ -178,7 +178,8 @@ impl GitHub {
             username: service.username.clone(),
             role,
             suffices,
-            needed: "member with the role Triage",
+            needed: "a member with the role Triage",
+            by: "An admin of the repository",
             members_page: format!("{}/settings/access", place.page),
         };
         if service.username.ends_with("[bot]") {

@@ -199,7 +199,8 @@ impl GitLab {
             username: service.username.clone(),
             role: (level > 0).then(|| role(level)),
             suffices: TENDS_ISSUES.contains(&level),
-            needed: "Reporter",
+            needed: "a Reporter",
+            by: "A Maintainer or Owner of the project",
             members_page: format!("{}/-/project_members", place.page),
         })
     }

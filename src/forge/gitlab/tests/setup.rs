@@ -42,6 +42,7 @@ fn wanted() -> Wanted {
             reset_secret: false,
         }),
         templates: vec![file()],
+        without_template: Vec::new(),
     }
 }
 

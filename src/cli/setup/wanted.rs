@@ -215,7 +215,7 @@ mod tests {
 
     fn forge_of(app_secret: Option<&str>) -> Forge {
         let app = app_secret.map_or(String::new(), |secret| {
-            format!("[forge.g.app]\nid = 1\nprivate_key = \"x\"\nwebhook_token = \"{secret}\"")
+            format!("[forge.g.app]\nid = 1\nprivate_key = \"-----BEGIN RSA PRIVATE KEY-----\"\nwebhook_token = \"{secret}\"")
         });
         let token = if app.is_empty() { "token = \"x\"" } else { "" };
         let text = format!("[forge.g]\nkind = \"github\"\n{token}\n{app}");

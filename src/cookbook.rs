@@ -50,6 +50,8 @@ pub struct Cookbook {
     /// An issue with this label is read by this cookbook even when the
     /// template's marker is gone.
     pub label: Option<String>,
+    /// What becomes of an issue that is read by it.
+    pub issue: IssueRules,
     /// The form, in the order it is shown.
     pub fields: Vec<Field>,
     /// Conditions over several fields or over usage.
@@ -74,6 +76,16 @@ impl Cookbook {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name.as_str() == name)
     }
+}
+
+/// What becomes of an issue that is read by a cookbook.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IssueRules {
+    /// It is hidden from all but members before anything is said on it, and
+    /// stays hidden.
+    pub confidential: bool,
+    /// Labels it gets when it is first seen. People may take them off.
+    pub labels: Vec<String>,
 }
 
 /// One question of the form.

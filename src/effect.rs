@@ -10,7 +10,7 @@ use crate::{
         Lease,
         lifecycle::{Effect, News, Topic},
     },
-    notice::Reply,
+    notice::{Reply, team::TeamNote},
     request::Request,
 };
 
@@ -22,6 +22,9 @@ pub enum Task {
     Lease(LeaseId, Effect),
     /// An answer on a request's issue.
     Reply(RequestId, Reply),
+    /// A note on a request's issue that only the team can read. Where the
+    /// forge has no such notes, it is left out, and the log has to do.
+    TeamNote(RequestId, TeamNote),
 }
 
 /// A task as it is put into the store.
@@ -68,6 +71,24 @@ impl NewEffect {
             priority: 1,
             task: Task::Reply(request.id, reply),
         }
+    }
+
+    /// A note for the team. One that the forge refuses keeps none of the
+    /// comments for everybody waiting, so it has a lane of its own.
+    #[must_use]
+    pub fn team_note(request: &Request, key: &str, note: TeamNote) -> Self {
+        Self {
+            lane: Self::team_lane(&request.issue),
+            key: format!("request:{}:team:{key}", request.id),
+            priority: 1,
+            task: Task::TeamNote(request.id, note),
+        }
+    }
+
+    /// The notes for the team on an issue.
+    #[must_use]
+    pub fn team_lane(issue: &IssueRef) -> String {
+        format!("team:{issue}")
     }
 
     /// The steps on a lease's machine.

@@ -11,22 +11,27 @@
 //! Nothing here sleeps or spawns: `app.rs` drives it.
 
 pub mod adopt;
+mod by_hand;
 mod command;
+mod comment;
 pub mod credential;
 mod draft;
 mod effects;
 mod grant;
+mod hidden;
 mod hooks;
 mod inspect;
 mod intake;
 mod judge;
 mod look;
+mod moved;
 mod outage;
 mod places;
 mod poll;
 mod rights;
 mod room;
 mod sweep;
+mod trouble;
 mod view;
 
 use std::{
@@ -37,6 +42,7 @@ use std::{
 use chrono::TimeDelta;
 
 pub use self::{
+    hidden::unkept_promises,
     inspect::Inspection,
     outage::{HEARTBEAT, forge_moment},
     sweep::SweepReport,
@@ -44,7 +50,7 @@ pub use self::{
 };
 use crate::{
     calendar::Calendar,
-    cookbook::{Cookbooks, Principal},
+    cookbook::{Cookbook, Cookbooks, Principal},
     identity::{CookbookName, ForgeName, IssueRef, Person, ProjectId, ProviderName, Timestamp},
     notice::render::Renderer,
     ports::{
@@ -124,6 +130,14 @@ pub struct Group {
     pub path: String,
     /// The only cookbooks offered there; `None` for all.
     pub cookbooks: Option<Vec<CookbookName>>,
+}
+
+impl Project {
+    /// Whether requests of this kind may be filed there.
+    #[must_use]
+    pub fn offers(&self, cookbook: &Cookbook) -> bool {
+        self.cookbooks.as_ref().is_none_or(|offered| offered.contains(&cookbook.name))
+    }
 }
 
 /// The engine. Cheap to share: all methods take `&self`.

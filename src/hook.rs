@@ -58,6 +58,15 @@ pub struct Run {
     pub at: Timestamp,
 }
 
+impl Run {
+    /// What it said, as far as everybody may read it: why it failed is the
+    /// team's alone.
+    #[must_use]
+    pub fn said_to_everybody(&self) -> &str {
+        if self.outcome == Outcome::Done { &self.said } else { "" }
+    }
+}
+
 /// How a hook went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

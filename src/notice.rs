@@ -2,8 +2,9 @@
 //!
 //! [`sticky`] is the one comment per issue that is edited in place; [`news`]
 //! are the comments about a lease that should notify; [`Reply`]s answer
-//! commands and edits; [`adoption`] is the one issue we file ourselves. [`render`] turns each into [`markdown::Markdown`], the
-//! only type the forge port takes.
+//! commands and edits; [`team`] is for those who run the service alone;
+//! [`adoption`] is the one issue we file ourselves. [`render`] turns each into
+//! [`markdown::Markdown`], the only type the forge port takes.
 
 pub mod adoption;
 pub mod markdown;
@@ -14,6 +15,7 @@ pub mod render;
 pub mod safe;
 pub mod samples;
 pub mod sticky;
+pub mod team;
 
 use serde::{Deserialize, Serialize};
 
@@ -176,6 +178,8 @@ pub enum Reply {
     },
     /// The description was edited after it had been approved.
     EditedAfterApproval {},
+    /// Somebody showed everybody an issue that has to be hidden.
+    MadePublic {},
     /// One of the operator's hooks failed too often: a person has to do it.
     HookLeft {
         /// The machine.
@@ -186,8 +190,36 @@ pub enum Reply {
         when: String,
         /// How often it was tried.
         tries: u32,
-        /// What it said last.
-        said: String,
+        /// What a sysadmin finds in the log.
+        reference: String,
+    },
+    /// One of the labels that show states was put on or taken off by hand.
+    LabelEdited {
+        /// Which.
+        label: String,
+        /// Whether it was taken off.
+        taken_off: bool,
+        /// What to type to do what it says; none if nothing does.
+        command: Option<String>,
+    },
+    /// Somebody who may approve showed by emoji that they agree.
+    EmojiSeen {
+        /// Who.
+        by: String,
+        /// What to type.
+        digest: String,
+    },
+    /// The issue was moved, and its request with it.
+    Moved {
+        /// Its machines.
+        machines: Vec<MachineEnd>,
+    },
+    /// The issue was moved to where its request cannot follow.
+    MovedAway {
+        /// Its machines.
+        machines: Vec<MachineEnd>,
+        /// Who decides what to do about it.
+        sysadmins: Vec<String>,
     },
     /// Something failed on our side.
     Trouble {
@@ -196,6 +228,15 @@ pub enum Reply {
         /// What a sysadmin finds in the log.
         reference: String,
     },
+}
+
+/// Where the readers of a comment go next; made at the moment of sending.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Links {
+    /// The comment that says how everything stands.
+    pub sticky_url: Option<String>,
+    /// Where another request of the same kind is filed.
+    pub new_url: Option<String>,
 }
 
 /// A line of the help.

@@ -7,6 +7,7 @@ pub mod form;
 pub mod lifecycle;
 #[cfg(test)]
 pub(crate) mod samples;
+mod shown;
 pub mod spec;
 pub mod value;
 
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::shown::Shown;
 use crate::{
     identity::{
         CookbookName, Digest, FieldName, IssueRef, LeaseId, NoteId, Person, RequestId, Timestamp,
@@ -76,6 +78,9 @@ pub struct Request {
     pub reopened_by_us: bool,
     /// The due date shown last: tells somebody's edit from a view that is late.
     pub due_date_shown: Option<chrono::NaiveDate>,
+    /// What else the issue was made to show.
+    #[serde(default)]
+    pub shown: Shown,
 }
 
 impl Request {

@@ -40,6 +40,10 @@ pub enum ViolationCode {
     RuleUnusable,
     /// The issue body is too large to be a request.
     TooLarge,
+    /// The cookbook wants its issues hidden, and the forge cannot hide any.
+    NotHidden,
+    /// An account that is nobody's filed it.
+    FiledByNobody,
 }
 
 /// Where a rule stands, for the sysadmin who wants to look it up.

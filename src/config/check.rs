@@ -218,7 +218,6 @@ impl Checker<'_> {
             rejected,
             withdrawn,
         } = labels;
-        let mut seen = BTreeMap::new();
         for (key, label) in [
             ("incomplete", incomplete),
             ("awaiting", awaiting),
@@ -230,18 +229,12 @@ impl Checker<'_> {
             ("rejected", rejected),
             ("withdrawn", withdrawn),
         ] {
-            if label.trim().is_empty() || label.contains(|c: char| c == ',' || c.is_control()) {
+            let is_blank = label.trim().is_empty() && !label.is_empty();
+            if is_blank || label.contains(|c: char| c == ',' || c.is_control()) {
                 self.wrong(
                     &["labels", key],
                     format!("`{label}` cannot be a label"),
-                    "a label is one line of text without commas",
-                );
-            }
-            if let Some(other) = seen.insert(label.to_lowercase(), key) {
-                self.wrong(
-                    &["labels", key],
-                    format!("`{other}` is shown by the same label"),
-                    "each state needs a label of its own",
+                    "a label is one line of text without commas; an empty one shows nothing",
                 );
             }
         }

@@ -29,9 +29,17 @@ pub fn gitlab(cookbook: &Cookbook) -> String {
         }
         let _ = write!(template, "\n{}", boxes(field));
     }
+    let mut actions = String::new();
     if let Some(label) = &cookbook.label {
         let name = one_line(label).replace('"', "");
-        let _ = write!(template, "\n/label ~\"{name}\"\n");
+        let _ = writeln!(actions, "/label ~\"{name}\"");
+    }
+    if cookbook.issue.confidential {
+        // Hidden from its first moment, where GitLab does it; else we do.
+        actions.push_str("/confidential\n");
+    }
+    if !actions.is_empty() {
+        let _ = write!(template, "\n{actions}");
     }
     template
 }

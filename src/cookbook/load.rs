@@ -7,6 +7,7 @@
 //! | section | keys (with their defaults) |
 //! | --- | --- |
 //! | at the top | `title`, `summary`, `label` (none) |
+//! | `[issue]` | `confidential` (false): hidden before anything is said on it; `labels` (none): put on when it is first seen |
 //! | `[lifetime]` | `default`, `max`, `total` (= `max`), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
 //! | `[[field]]` | `name`, `type`, `label` (the name in words), `aliases`, `required` (true, unless there is a default or it is a boolean or duration), `default`, `min`, `max`, `choices`, `help`, `placeholder` |
 //! | `[[rule]]` | `id`, `require`, `message`, `hint`, `field` |
@@ -211,6 +212,7 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
             top.missing(key, example);
         }
     }
+    let issue = top.table("issue", "[issue]").map(|table| sections::issue(&table));
     let lifetime = top.table("lifetime", "[lifetime]").map(|table| terms::read(&table));
     let fields = fields(&top);
     let mut form = fields.form;
@@ -238,6 +240,7 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
         title: title?.value,
         summary: summary?.value,
         label: label.map(|label| label.value),
+        issue: issue.unwrap_or_default(),
         fields: form,
         rules,
         lifetime: lifetime?,

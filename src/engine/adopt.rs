@@ -130,6 +130,12 @@ impl Engine {
             let why = format!("there is no cookbook `{}`", target.cookbook);
             return Err(PortError::give_up(doing, why));
         };
+        if cookbook.issue.confidential {
+            // An issue is filed for all to see, and could only be hidden after.
+            let why = format!("the issues of cookbook `{}` are confidential", target.cookbook);
+            return Err(PortError::give_up(doing, why)
+                .advice("adopt under a cookbook whose issues are not"));
+        }
         let own = self.own_account(&target.forge).await?;
         self.hold_adoption_lock(&doing).await?;
         let policy_version = cookbooks.version;

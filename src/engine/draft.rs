@@ -1,20 +1,20 @@
 //! A change in the making: a request and its leases, what was decided about
 //! them, and everything that has to be stored together with it.
 
-use super::Engine;
+use super::{Engine, moved::ISSUE_GONE};
 use crate::{
     effect::NewEffect,
-    identity::{Digest, LeaseId, NoteId, Person, Timestamp},
+    identity::{Digest, IssueRef, LeaseId, NoteId, Person, Timestamp},
     lease::{
         Lease,
         lifecycle::{self as lease_life, IllegalEvent},
     },
-    notice::Reply,
+    notice::{Reply, team::TeamNote},
     ports::{
         PortError,
         store::{Actor, AuditNote, Change, ClaimedEffect, CommitError, Versioned},
     },
-    request::{Request, WaitsOn, lifecycle as request_life},
+    request::{Request, Shown, WaitsOn, lifecycle as request_life},
 };
 
 /// A request with its leases, and what is about to change.
@@ -58,6 +58,11 @@ impl<'a> Draft<'a> {
     pub(super) fn request_mut(&mut self) -> &mut Request {
         self.request_touched = true;
         &mut self.request.value
+    }
+
+    /// Whether something of the request is to be stored.
+    pub(super) fn is_request_touched(&self) -> bool {
+        self.request_touched
     }
 
     /// The request was rewritten as it was: there is nothing of it to store.
@@ -128,6 +133,44 @@ impl<'a> Draft<'a> {
         self.request_mut().leases.push(id);
     }
 
+    /// The issue went elsewhere: request and leases follow, and whatever is
+    /// still to be said is said there. What it shows there is not known.
+    pub(super) fn relocate(&mut self, Relocation { to, web_url }: Relocation) {
+        let from = self.request.value.issue.clone();
+        for lane in [NewEffect::issue_lane, NewEffect::team_lane] {
+            self.change.lanes.push((lane(&from), lane(&to)));
+        }
+        let request = self.request_mut();
+        request.issue = to.clone();
+        request.web_url = web_url;
+        request.sticky = None;
+        request.due_date_shown = None;
+        request.shown = Shown {
+            extra_labels: request.shown.extra_labels,
+            agreed: std::mem::take(&mut request.shown.agreed),
+            ..Shown::default()
+        };
+        for lease in &mut self.leases {
+            lease.value.issue = to.clone();
+            if !self.touched.contains(&lease.value.id) {
+                self.touched.push(lease.value.id);
+            }
+        }
+    }
+
+    /// All machines are in this trouble, or no longer.
+    pub(super) fn all_in_trouble(&mut self, trouble: Option<&str>) {
+        let living = |lease: &&Versioned<Lease>| lease.value.state.has_machine();
+        let ids: Vec<LeaseId> = self.leases.iter().filter(living).map(|l| l.value.id).collect();
+        for id in ids {
+            if let Some(lease) = self.lease_mut(id)
+                && (trouble.is_some() || lease.trouble.as_deref() == Some(ISSUE_GONE))
+            {
+                lease.trouble = trouble.map(str::to_owned);
+            }
+        }
+    }
+
     /// Changes a lease in a way that is no event, e.g. its trouble.
     pub(super) fn lease_mut(&mut self, id: LeaseId) -> Option<&mut Lease> {
         let lease = self.leases.iter_mut().find(|lease| lease.value.id == id)?;
@@ -140,6 +183,11 @@ impl<'a> Draft<'a> {
     /// An answer, once per `key`.
     pub(super) fn reply(&mut self, key: &str, reply: Reply) {
         self.change.effects.push(NewEffect::reply(&self.request.value, key, reply));
+    }
+
+    /// A note for the team alone, once per `key`.
+    pub(super) fn tell_team(&mut self, key: &str, note: TeamNote) {
+        self.change.effects.push(NewEffect::team_note(&self.request.value, key, note));
     }
 
     /// A comment was dealt with.
@@ -211,6 +259,13 @@ impl<'a> Draft<'a> {
         }
         Ok(())
     }
+}
+
+/// Where an issue went.
+pub(super) struct Relocation {
+    pub(super) to: IssueRef,
+    /// Its page there.
+    pub(super) web_url: String,
 }
 
 /// What an audit line is about, besides the request.

@@ -2,51 +2,29 @@
 //! before it is performed, and its outcome is stored together with what
 //! follows from it; a crash in between repeats an idempotent call.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 
 use super::{
-    Engine, back_off,
+    Engine,
     draft::{Draft, Of},
     hooks::{When, is_taken, know_machine},
-    look::Desk,
+    trouble::{refusal, team_note},
 };
 use crate::{
     effect::Task,
-    identity::{LeaseId, NoteId, RequestId, Timestamp},
+    identity::{LeaseId, RequestId, Timestamp},
     lease::{
         Lease, State,
-        lifecycle::{self, Effect, Event, News, Topic},
+        lifecycle::{Effect, Event},
     },
     machine::MachineOrder,
-    notice::{Reply, markdown::Markdown, marker::Marker, news::LeaseNews},
     ports::{
         PortError, Verdict,
-        forge::Audience,
         provider::Provider,
         store::{Actor, Change, ClaimedEffect, CommitError, EffectKind},
     },
-    request::{WaitsOn, lifecycle as request_life},
+    request::lifecycle as request_life,
 };
-
-/// How often a step on a provider fails before people are told that it does.
-const QUIET_FAILURES: u32 = 3;
-
-/// How long a comment that the forge refuses is tried again. Shorter would
-/// lose warnings over a token that expired on a Friday.
-const COMMENT_PATIENCE: TimeDelta = TimeDelta::days(7);
-
-/// How long an issue that is not there is looked for before its comments are
-/// left to a person. A token that lost its membership for an hour looks the
-/// same, and would take every warning with it.
-const MISSING_PATIENCE: TimeDelta = TimeDelta::days(1);
-
-/// How long between two tries of something that will not pass by itself.
-const REFUSED_AGAIN: TimeDelta = TimeDelta::minutes(15);
-
-/// How long a machine that found no room waits before it is tried again.
-const FULL_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
 /// How long a step waits when the day's limit is reached.
 const LIMITED_AGAIN: TimeDelta = TimeDelta::minutes(30);
@@ -55,6 +33,7 @@ impl Engine {
     pub(super) async fn perform(&self, effect: &ClaimedEffect) -> Result<(), PortError> {
         let outcome = match &effect.task {
             Task::Reply(request, reply) => self.answer(effect, *request, reply).await,
+            Task::TeamNote(request, note) => self.tell_team(effect, *request, note).await,
             Task::Lease(lease, Effect::Tell(news)) => self.tell(effect, *lease, news).await,
             Task::Lease(lease, step) => self.act(effect, *lease, step).await,
         };
@@ -68,106 +47,6 @@ impl Engine {
             }
             Err(CommitError::Port(error)) => self.failed(effect, &error).await,
         }
-    }
-
-    // --- comments
-
-    async fn answer(
-        &self,
-        effect: &ClaimedEffect,
-        request: RequestId,
-        reply: &Reply,
-    ) -> Result<(), CommitError> {
-        let Some(draft) = self.draft_of(request).await? else {
-            return self.drop_effect(effect).await;
-        };
-        let forge = &draft.request.value.issue.forge;
-        let bot = self.own_account(forge).await?.username;
-        let body = self
-            .renderer
-            .reply(reply, &bot)
-            .map_err(|cause| PortError::give_up("render a reply", cause))?;
-        let marker = Marker::of_effect(&effect.key);
-        self.post_once(effect, &draft, &body, &marker).await?;
-        self.finish(effect, draft).await
-    }
-
-    async fn tell(
-        &self,
-        effect: &ClaimedEffect,
-        lease: LeaseId,
-        news: &News,
-    ) -> Result<(), CommitError> {
-        let Some((mut draft, lease)) = self.draft_of_lease(lease).await? else {
-            return self.drop_effect(effect).await;
-        };
-        let Some(news) = current(news, &lease).filter(|news| !is_said(effect, news, &lease)) else {
-            return self.drop_effect(effect).await;
-        };
-        let bot = self.own_account(&lease.issue.forge).await?.username;
-        let named = self.named_now(&lease).await?;
-        let cookbooks = self.cookbooks();
-        let retire = cookbooks.get(&lease.cookbook).map_or(&[][..], |book| &book.retire);
-        let context = LeaseNews::of(&named, &news, &bot, self.now(), &self.calendar)
-            .with_checklist(&named, &news, retire);
-        let body = self
-            .renderer
-            .news(&news.topic, &context)
-            .map_err(|cause| PortError::give_up("render news", cause))?;
-        // A comment of an earlier try that named another deadline is no proof
-        // that people were told of this one, so the marker covers it.
-        let named = news.announces.map_or(0, |(_, at)| at.timestamp_millis());
-        let marker = Marker::of_effect(&format!("{}:{named}", effect.key));
-        let note = self.post_once(effect, &draft, &body, &marker).await?;
-        if let Some(event) = lifecycle::announcement(&lease, &news, note, draft.now()) {
-            // Not standing any more by the time it is stored: a conflict says so.
-            let _ = draft.lease_event(lease.id, &event);
-            draft.audit(Actor::Clock, "announced", Of { lease: Some(lease.id), ..Of::default() });
-        }
-        self.finish(effect, draft).await
-    }
-
-    /// The lease with its people's usernames of now: who has another by now
-    /// would not hear of it, and somebody else may have the old one. An account
-    /// that is gone keeps its name here, which somebody has to be called by.
-    async fn named_now(&self, lease: &Lease) -> Result<Lease, PortError> {
-        let forge = self.forge(&lease.issue.forge)?;
-        let mut named = lease.clone();
-        for person in std::iter::once(&mut named.owner).chain(&mut named.fallback) {
-            if let Some(now) = forge.person(person.id).await? {
-                *person = now;
-            }
-        }
-        Ok(named)
-    }
-
-    /// Posts a comment unless an earlier try did, whose answer was lost.
-    async fn post_once(
-        &self,
-        effect: &ClaimedEffect,
-        draft: &Draft<'_>,
-        body: &Markdown,
-        marker: &Marker,
-    ) -> Result<NoteId, PortError> {
-        let issue = &draft.request.value.issue;
-        let forge = self.forge(&issue.forge)?;
-        if effect.attempts > 1 {
-            let desk = Desk {
-                discussion: forge.discussion(issue).await?,
-                own: self.own_account(&issue.forge).await?,
-                issue: forge.issue(issue).await?,
-            };
-            let posted = desk
-                .discussion
-                .notes
-                .iter()
-                .find(|note| note.author.id == desk.own.id && marker.is_in(&note.body));
-            if let Some(note) = posted {
-                self.delete_doubles(&desk, note.id, marker).await?;
-                return Ok(note.id);
-            }
-        }
-        forge.post_note(issue, &body.marked(marker), Audience::Everyone).await
     }
 
     // --- machines
@@ -210,8 +89,13 @@ impl Engine {
                 }
                 event
             }
-            Err(error) => match self.refused(provider, &lease, step, &error).await? {
-                Some(event) => event,
+            Err(error) => match self.refused(effect, provider, &lease, step, &error).await? {
+                Some(event) => {
+                    if is_refusal(&event) && error.verdict != Verdict::Full {
+                        team_note(&mut draft, effect, &lease, &error);
+                    }
+                    event
+                }
                 None => return Err(error.into()),
             },
         };
@@ -297,6 +181,7 @@ impl Engine {
     /// What a refusal means for the lease, where it means something.
     async fn refused(
         &self,
+        effect: &ClaimedEffect,
         provider: &dyn Provider,
         lease: &Lease,
         step: &Effect,
@@ -305,16 +190,16 @@ impl Engine {
         match (error.verdict, step) {
             // Waiting for it would hold up whatever else is wanted of the machine.
             (Verdict::Full | Verdict::GiveUp, Effect::Resize(_)) => {
-                Ok(Some(Event::ResizeRefused { reason: refusal(error) }))
+                Ok(Some(Event::ResizeRefused { reason: refusal(effect, error) }))
             }
             (Verdict::Full | Verdict::GiveUp, Effect::Rebuild) => {
                 tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be installed anew");
-                Ok(Some(Event::RebuildRefused { reason: refusal(error) }))
+                Ok(Some(Event::RebuildRefused { reason: refusal(effect, error) }))
             }
             (Verdict::Retry { .. } | Verdict::Underway { .. } | Verdict::Full, _) => Ok(None),
             (_, Effect::Create) => {
                 tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be made");
-                Ok(Some(Event::CreationFailed { reason: refusal(error) }))
+                Ok(Some(Event::CreationFailed { reason: refusal(effect, error) }))
             }
             (
                 Verdict::Missing,
@@ -322,7 +207,7 @@ impl Engine {
             ) => Ok(Some(Event::Vanished)),
             (_, Effect::Adopt(_)) => {
                 tracing::error!(lease = %lease.id, error = %error.chain(), "a machine cannot be adopted");
-                Ok(Some(Event::MarkRefused { reason: error.chain() }))
+                Ok(Some(Event::MarkRefused { reason: refusal(effect, error) }))
             }
             // The undo of a creation that was refused because the name is
             // somebody else's: the provider will not touch their machine, and
@@ -338,140 +223,7 @@ impl Engine {
 
     // --- outcomes
 
-    async fn failed(&self, effect: &ClaimedEffect, error: &PortError) -> Result<(), PortError> {
-        match error.verdict {
-            Verdict::Underway { after } => return self.goes_on(effect, error, after).await,
-            Verdict::Full => return self.waits_for_room(effect, error).await,
-            Verdict::Retry { .. } | Verdict::Missing | Verdict::GiveUp => {}
-        }
-        let chain = error.chain();
-        tracing::warn!(
-            effect = effect.id, key = effect.key, attempts = effect.attempts, error = %chain,
-            "an effect failed"
-        );
-        let now = self.now();
-        let is_comment =
-            !matches!(&effect.task, Task::Lease(_, step) if !matches!(step, Effect::Tell(_)));
-        let hopeless = match error.verdict {
-            Verdict::Missing => is_comment && now - effect.ordered_at >= MISSING_PATIENCE,
-            Verdict::GiveUp => is_comment && now - effect.ordered_at >= COMMENT_PATIENCE,
-            _ => false,
-        };
-        if hopeless {
-            return self.store().bury_effect(effect, now, &chain).await;
-        }
-        let wait = match error.verdict {
-            Verdict::Missing | Verdict::GiveUp => REFUSED_AGAIN,
-            _ => back_off(effect.attempts, error.verdict),
-        };
-        if let Task::Lease(lease, step) = &effect.task {
-            let given_up = !matches!(error.verdict, Verdict::Retry { .. });
-            if !matches!(step, Effect::Tell(_)) && (given_up || effect.attempts >= QUIET_FAILURES) {
-                self.tell_trouble(effect, *lease, error, given_up).await?;
-            }
-        }
-        self.store().postpone_effect(effect, now + wait, &chain).await
-    }
-
-    /// A step that takes long has begun: how far it got is shown, and it goes
-    /// on in a while.
-    async fn goes_on(
-        &self,
-        effect: &ClaimedEffect,
-        error: &PortError,
-        after: Duration,
-    ) -> Result<(), PortError> {
-        let progress = error.cause.to_string();
-        if let Task::Lease(id, _) = &effect.task
-            && let Some((mut draft, lease)) = self.draft_of_lease(*id).await?
-            && lease.progress.as_ref() != Some(&progress)
-        {
-            if let Some(lease) = draft.lease_mut(*id) {
-                lease.progress = Some(progress.clone());
-                lease.trouble = None;
-            }
-            draft.look_again();
-            Self::shown(draft.commit().await)?;
-        }
-        let due = self.now() + TimeDelta::from_std(after).unwrap_or(FULL_AGAIN);
-        self.store().pause_effect(effect, due, &progress).await
-    }
-
-    /// There is no room: the machine waits for it, visibly.
-    async fn waits_for_room(
-        &self,
-        effect: &ClaimedEffect,
-        error: &PortError,
-    ) -> Result<(), PortError> {
-        let why = format!("it waits for room: {}", error.cause);
-        if let Task::Lease(id, _) = &effect.task
-            && let Some((mut draft, _)) = self.draft_of_lease(*id).await?
-        {
-            Self::shown(self.show_trouble(&mut draft, *id, &why, false).await)?;
-        }
-        self.store().postpone_effect(effect, self.now() + FULL_AGAIN, &why).await
-    }
-
-    /// Somebody else changed the lease meanwhile: it is shown the next time.
-    fn shown(outcome: Result<(), CommitError>) -> Result<(), PortError> {
-        match outcome {
-            Ok(()) | Err(CommitError::Conflict) => Ok(()),
-            Err(CommitError::Port(error)) => Err(error),
-        }
-    }
-
-    /// Shows on the issue that a step on a machine keeps failing.
-    async fn tell_trouble(
-        &self,
-        effect: &ClaimedEffect,
-        lease: LeaseId,
-        error: &PortError,
-        given_up: bool,
-    ) -> Result<(), PortError> {
-        let Some((mut draft, _)) = self.draft_of_lease(lease).await? else { return Ok(()) };
-        // What may pass by itself is nobody's to understand; the log has it all.
-        let why = if given_up {
-            error.for_people()
-        } else {
-            error.advice.clone().unwrap_or_else(|| error.to_string())
-        };
-        if given_up {
-            let reply = Reply::Trouble {
-                doing: error.doing.clone(),
-                reference: format!("effect-{}", effect.id),
-            };
-            draft.reply(&format!("trouble:{}", effect.id), reply);
-        }
-        Self::shown(self.show_trouble(&mut draft, lease, &why, given_up).await)
-    }
-
-    async fn show_trouble(
-        &self,
-        draft: &mut Draft<'_>,
-        id: LeaseId,
-        why: &str,
-        person: bool,
-    ) -> Result<(), CommitError> {
-        let now = draft.now();
-        let shown = draft
-            .leases
-            .iter()
-            .any(|lease| lease.value.id == id && lease.value.trouble.as_deref() == Some(why));
-        if shown {
-            return Ok(());
-        }
-        if let Some(lease) = draft.lease_mut(id) {
-            lease.trouble = Some(why.to_owned());
-            if person && lease.waits_on != WaitsOn::Sysadmin {
-                lease.waits_on = WaitsOn::Sysadmin;
-                lease.waits_since = now;
-            }
-        }
-        draft.look_again();
-        draft.commit().await
-    }
-
-    async fn finish(
+    pub(super) async fn finish(
         &self,
         effect: &ClaimedEffect,
         mut draft: Draft<'_>,
@@ -482,7 +234,7 @@ impl Engine {
     }
 
     /// It was overtaken: done without being performed.
-    async fn drop_effect(&self, effect: &ClaimedEffect) -> Result<(), CommitError> {
+    pub(super) async fn drop_effect(&self, effect: &ClaimedEffect) -> Result<(), CommitError> {
         let change = Change { finishes: Some(effect.clone()), at: self.now(), ..Change::default() };
         self.store().commit(&change).await
     }
@@ -504,30 +256,6 @@ impl Engine {
             Some((draft, lease))
         }))
     }
-}
-
-/// The news as they are still true, or `None` if they are not.
-fn current(news: &News, lease: &Lease) -> Option<News> {
-    let deadline = lease.deadline.map(|deadline| (deadline.step, deadline.at));
-    if news.announces == deadline || news.announces.is_none() {
-        return Some(news.clone());
-    }
-    if matches!(news.topic, Topic::Warning { .. }) {
-        return None;
-    }
-    // The deadline moved before this could be said: say what holds now.
-    let same_step = news.announces.map(|(step, _)| step) == deadline.map(|(step, _)| step);
-    same_step.then(|| News { topic: news.topic.clone(), announces: deadline })
-}
-
-/// Whether another warning of the same deadline was delivered since this one
-/// was ordered: several that waited for a forge to come back are one.
-fn is_said(effect: &ClaimedEffect, news: &News, lease: &Lease) -> bool {
-    matches!(news.topic, Topic::Warning { .. })
-        && lease.announcements.iter().any(|said| {
-            news.announces == Some((said.step, said.deadline))
-                && said.delivered_at >= effect.ordered_at
-        })
 }
 
 async fn take_step(
@@ -590,12 +318,15 @@ fn follow_request(draft: &mut Draft<'_>) {
     }
 }
 
-/// What a provider that will not do something says, for people.
-fn refusal(error: &PortError) -> String {
-    match error.verdict {
-        Verdict::Full => format!("there is no room for it: {}", error.cause),
-        _ => error.for_people(),
-    }
+/// Whether the provider will not do what was wanted.
+fn is_refusal(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::CreationFailed { .. }
+            | Event::ResizeRefused { .. }
+            | Event::RebuildRefused { .. }
+            | Event::MarkRefused { .. }
+    )
 }
 
 fn audit_word(event: &Event) -> &'static str {

@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use super::{
     Engine,
     draft::{Draft, Of},
+    trouble::reference,
 };
 use crate::{
     hook::{self, Hook, Outcome, Point, Run},
@@ -18,7 +19,7 @@ use crate::{
         Lease, State,
         lifecycle::{Effect, Event},
     },
-    notice::Reply,
+    notice::{Reply, team::TeamNote},
     ports::{
         PortError,
         hooks::Input,
@@ -157,7 +158,7 @@ impl Engine {
                 tries,
                 at: draft.now(),
             };
-            tell_outcome(&mut draft, effect, &lease, &run);
+            tell_outcome(&mut draft, effect, &lease, &run, answer.as_ref().err());
             if let Some(lease) = draft.lease_mut(id) {
                 hook::record(&mut lease.hooks, run);
             }
@@ -217,7 +218,13 @@ impl Engine {
 
 /// What ended one way or the other goes into the audit log; what was given up
 /// is said, since nobody is notified of a view that changes.
-fn tell_outcome(draft: &mut Draft<'_>, effect: &ClaimedEffect, lease: &Lease, run: &Run) {
+fn tell_outcome(
+    draft: &mut Draft<'_>,
+    effect: &ClaimedEffect,
+    lease: &Lease,
+    run: &Run,
+    error: Option<&PortError>,
+) {
     let word = match run.outcome {
         Outcome::Failing => return,
         Outcome::Done => "done",
@@ -231,9 +238,20 @@ fn tell_outcome(draft: &mut Draft<'_>, effect: &ClaimedEffect, lease: &Lease, ru
             title: run.title.clone(),
             when: run.point.in_words().to_owned(),
             tries: run.tries,
-            said: run.said.clone(),
+            reference: reference(effect),
         };
-        draft.reply(&format!("hook:{}:{}:{}", effect.id, run.point.word(), run.hook), reply);
+        let key = format!("hook:{}:{}:{}", effect.id, run.point.word(), run.hook);
+        draft.reply(&key, reply);
+        let note = TeamNote::HookLeft {
+            machine: lease.order.key.name.to_string(),
+            hook: run.hook.clone(),
+            when: run.point.in_words().to_owned(),
+            tries: run.tries,
+            chain: error.map_or_else(|| run.said.clone(), PortError::chain),
+            advice: error.and_then(|error| error.advice.clone()),
+            reference: reference(effect),
+        };
+        draft.tell_team(&key, note);
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
         store::{Actor, CommitError},
     },
     request::{self, Reading, Request, form, lifecycle::Event, value::Value},
+    violation::{Violation, ViolationCode},
 };
 
 impl Engine {
@@ -36,11 +37,43 @@ impl Engine {
             );
             return Ok(());
         };
+        if let Some(obstacle) = self.obstacle(desk, cookbook)? {
+            // Not even read: what cannot be kept to ourselves is not repeated.
+            let author = desk.issue.author.clone();
+            let verdict = Verdict {
+                violations: vec![obstacle],
+                ..Verdict::unjudged(cookbook.name.clone(), cookbooks.version, author)
+            };
+            let reading = Reading::default();
+            return self
+                .take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict)
+                .await;
+        }
         let today = self.calendar.today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
         let facts = self.facts(desk, draft, cookbook, &reading).await?;
         let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
         self.take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict).await
+    }
+
+    /// What keeps an issue from being a request, whatever it says.
+    fn obstacle(&self, desk: &Desk, cookbook: &Cookbook) -> Result<Option<Violation>, PortError> {
+        if desk.issue.by_bot {
+            let message = "This issue was filed by an account that is nobody's, so nobody would answer for a machine.";
+            let hint = format!(
+                "A person has to file it: sign in, open a new issue from the template `{}`, and copy the answers.",
+                cookbook.name
+            );
+            return Ok(Some(Violation::new(ViolationCode::FiledByNobody, message).hint(hint)));
+        }
+        if self.can_keep_hidden(&desk.issue.reference.forge, cookbook)? {
+            return Ok(None);
+        }
+        let message = "Requests of this kind are confidential, and issues cannot be hidden here.";
+        Ok(Some(
+            Violation::new(ViolationCode::NotHidden, message)
+                .hint("Take out what is not meant for everybody, and ask the sysadmins."),
+        ))
     }
 
     async fn take_verdict(
@@ -53,7 +86,7 @@ impl Engine {
         verdict: Verdict,
     ) -> Result<(), CommitError> {
         let before = draft.request.value.clone();
-        let first = draft.request.version == 0;
+        let (first, touched) = (draft.request.version == 0, draft.is_request_touched());
         let digest = verdict.digest();
         {
             let request = draft.request_mut();
@@ -78,7 +111,7 @@ impl Engine {
         }
         let event = if digest.is_some() { Event::Acceptable } else { Event::Refused };
         draft.request_event(event).map_err(PortError::bug("judge a request"))?;
-        if draft.request.value == before && !first {
+        if draft.request.value == before && !first && !touched {
             // Nothing moved: nothing to store.
             draft.request_unchanged();
         } else if first {

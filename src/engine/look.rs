@@ -4,7 +4,7 @@
 //! it (a webhook, a poll, an effect that finished), it reads what is there now
 //! and does what is missing, so events may be lost, doubled or reordered.
 
-use super::{Engine, back_off, draft::Draft};
+use super::{Engine, back_off, draft::Draft, moved::Whereabouts};
 use crate::{
     cookbook::{Cookbook, Cookbooks},
     identity::{Digest, IssueRef, Person, RequestId},
@@ -16,7 +16,7 @@ use crate::{
         forge::{Discussion, Issue, Note},
         store::{Actor, CommitError, Look, Versioned},
     },
-    request::{Request, document, lifecycle::Event},
+    request::{Request, Shown, document, lifecycle::Event},
 };
 
 /// How often a look is begun anew because somebody else changed the same
@@ -26,6 +26,16 @@ const RACES: usize = 4;
 /// How often an issue that a webhook named may be missing before that is
 /// believed: the forge sends webhooks before the issue can be read everywhere.
 const EARLY_MISSES: u32 = 4;
+
+/// What a look finds.
+enum Sight {
+    /// The issue.
+    Issue(Desk),
+    /// What remains of an issue that went where its request cannot follow.
+    Remains(Desk),
+    /// Nothing, and there is nothing to be done about it here.
+    Nothing,
+}
 
 /// An issue on the desk: everything that was read about it.
 pub(super) struct Desk {
@@ -54,8 +64,13 @@ impl Engine {
         for _ in 0..RACES {
             // Read anew each time: what was posted before the race was lost is
             // on the issue now.
-            let Some(desk) = self.read(look).await? else { return Ok(()) };
-            match self.reconcile(&desk).await {
+            let outcome = match self.read(look).await {
+                Ok(Sight::Issue(desk)) => self.reconcile(look, desk).await,
+                Ok(Sight::Remains(desk)) => self.reconcile_remains(&desk).await,
+                Ok(Sight::Nothing) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match outcome {
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::Port(error)) => return Err(error),
                 Ok(()) => return Ok(()),
@@ -64,47 +79,153 @@ impl Engine {
         Err(PortError::retry(format!("settle {}", look.issue), CommitError::Conflict))
     }
 
-    /// Reads the issue; `None` if it is gone and nothing can be done about it.
-    async fn read(&self, look: &Look) -> Result<Option<Desk>, PortError> {
+    /// Reads the issue. One that is not there is looked for.
+    async fn read(&self, look: &Look) -> Result<Sight, CommitError> {
         let forge = self.forge(&look.issue.forge)?;
         let own = self.own_account(&look.issue.forge).await?;
-        let issue = match forge.issue(&look.issue).await {
-            Ok(issue) => issue,
-            Err(error) if error.verdict == ports::Verdict::Missing => {
-                if look.failures < EARLY_MISSES {
-                    return Err(PortError {
-                        verdict: ports::Verdict::Retry { after: None },
-                        ..error
-                    });
-                }
-                tracing::warn!(issue = %look.issue, "the issue is gone, moved or hidden from us");
-                return Ok(None);
+        let missing = match forge.issue(&look.issue).await {
+            Ok(issue) => {
+                let discussion = forge.discussion(&look.issue).await?;
+                return Ok(Sight::Issue(Desk { issue, discussion, own }));
             }
-            Err(error) => return Err(error),
+            Err(error) if error.verdict == ports::Verdict::Missing => error,
+            Err(error) => return Err(error.into()),
         };
-        let discussion = forge.discussion(&look.issue).await?;
-        Ok(Some(Desk { issue, discussion, own }))
+        let request = self.store().request_on(&look.issue).await?;
+        if let Some(request) = &request {
+            match self.whereabouts(look, request.clone(), &own).await? {
+                Whereabouts::Followed => return Ok(Sight::Nothing),
+                Whereabouts::Remains(desk) => return Ok(Sight::Remains(desk)),
+                Whereabouts::Gone => {}
+            }
+        }
+        if look.failures < EARLY_MISSES {
+            let verdict = ports::Verdict::Retry { after: None };
+            return Err(PortError { verdict, ..missing }.into());
+        }
+        match request {
+            Some(request) => self.mourn(request).await?,
+            None => {
+                tracing::info!(issue = %look.issue, "the issue is gone, moved or hidden from us")
+            }
+        }
+        Ok(Sight::Nothing)
     }
 
-    async fn reconcile(&self, desk: &Desk) -> Result<(), CommitError> {
+    async fn reconcile(&self, look: &Look, desk: Desk) -> Result<(), CommitError> {
         let cookbooks = self.cookbooks();
-        let Some(mut draft) = self.draft_for(desk, &cookbooks).await? else { return Ok(()) };
-        self.notice_closing(desk, &mut draft);
-        if draft.request.value.state.is_open() {
-            self.judge(desk, &mut draft, &cookbooks).await?;
+        let Some(mut draft) = self.draft_for(&desk, &cookbooks).await? else { return Ok(()) };
+        let desk = if draft.request.version == 0 {
+            match self.take_in(look, &desk, &cookbooks).await? {
+                Some((taken, desk)) => {
+                    draft = taken;
+                    desk
+                }
+                None => return Ok(()),
+            }
         } else {
-            notice_late_edit(desk, &mut draft);
-        }
-        draft.commit().await?;
+            Self::is_back(&mut draft);
+            self.judge_anew(&desk, &mut draft, &cookbooks).await?;
+            desk
+        };
+        self.read_notes(&desk, &mut draft, &cookbooks).await?;
+        self.show(&desk, &mut draft, &cookbooks).await
+    }
 
-        let seen = self.store().seen_notes(&desk.issue.reference).await?;
+    /// What remains of an issue that was moved away is read, and its first
+    /// comment kept up to date; its fields are left as they are.
+    async fn reconcile_remains(&self, desk: &Desk) -> Result<(), CommitError> {
+        let cookbooks = self.cookbooks();
+        let Some(request) = self.store().request_on(desk.reference()).await? else {
+            return Ok(());
+        };
+        let mut draft = Draft::of(self, request).await?;
+        Self::is_back(&mut draft);
+        self.notice_leaving(&mut draft);
+        draft.commit().await?;
+        self.read_notes(desk, &mut draft, &cookbooks).await?;
+        let cookbook = cookbooks.get(&draft.request.value.cookbook);
+        self.show_sticky(desk, &mut draft, cookbook).await?;
+        draft.commit().await
+    }
+
+    /// An issue that has no request yet gets one, unless it turns out to be
+    /// where another one went: then nothing is returned.
+    ///
+    /// Under a lock and read anew, because an issue that is just being moved is
+    /// there twice: see [`super::moved`].
+    async fn take_in<'a>(
+        &'a self,
+        look: &Look,
+        desk: &Desk,
+        cookbooks: &Cookbooks,
+    ) -> Result<Option<(Draft<'a>, Desk)>, CommitError> {
+        let name = format!("filing:{}:{}", look.issue.forge, desk.issue.author.id);
+        // Looks at one issue exclude each other by their claims.
+        let holder = look.issue.to_string();
+        let now = self.now();
+        if !self.store().lock(&name, &holder, now, now + self.settings.claim).await? {
+            let why = "another new issue of the same account is being looked at";
+            return Err(PortError::retry(format!("look at {}", look.issue), why).into());
+        }
+        let taken = self.take_in_alone(look, cookbooks).await;
+        self.store().unlock(&name, &holder).await?;
+        taken
+    }
+
+    async fn take_in_alone<'a>(
+        &'a self,
+        look: &Look,
+        cookbooks: &Cookbooks,
+    ) -> Result<Option<(Draft<'a>, Desk)>, CommitError> {
+        // Gone meanwhile, or somebody was faster: the next look finds out.
+        let Sight::Issue(desk) = self.read(look).await? else { return Ok(None) };
+        let Some(mut draft) = self.draft_for(&desk, cookbooks).await? else { return Ok(None) };
+        if draft.request.version > 0 || self.came_from_elsewhere(look, &desk).await? {
+            return Err(CommitError::Conflict);
+        }
+        // A copy of an issue of ours, made on purpose: what people said to that
+        // one is not said to this.
+        if desk.discussion.notes.iter().any(|note| note.author.id == desk.own.id) {
+            for note in desk.discussion.notes.iter().filter(|note| note.author.id != desk.own.id) {
+                draft.saw(note.id);
+            }
+        }
+        self.judge_anew(&desk, &mut draft, cookbooks).await?;
+        Ok(Some((draft, desk)))
+    }
+
+    async fn judge_anew(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbooks: &Cookbooks,
+    ) -> Result<(), CommitError> {
+        self.hide(desk, draft, cookbooks).await?;
+        self.notice_closing(desk, draft);
+        if draft.request.value.state.is_open() {
+            self.judge(desk, draft, cookbooks).await?;
+        } else {
+            notice_late_edit(desk, draft);
+        }
+        draft.commit().await
+    }
+
+    /// Deals with all comments nobody has dealt with yet.
+    async fn read_notes(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbooks: &Cookbooks,
+    ) -> Result<(), CommitError> {
+        let seen = self.store().seen_notes(desk.reference()).await?;
         for note in &desk.discussion.notes {
             if !seen.contains(&note.id) && note.author.id != desk.own.id {
-                self.read_note(desk, &mut draft, &cookbooks, note).await?;
+                self.read_note(desk, draft, cookbooks, note).await?;
                 draft.commit().await?;
             }
         }
-        self.show(desk, &mut draft, &cookbooks).await
+        Ok(())
     }
 
     /// The issue's request with its leases; a new one if the issue uses a
@@ -176,6 +297,7 @@ impl Engine {
             closing_answered: false,
             reopened_by_us: false,
             due_date_shown: None,
+            shown: Shown::default(),
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError};
 
 use super::{Engine, Group, Project};
 use crate::{
-    cookbook::Cookbook,
     identity::{ForgeName, ProjectId},
     ports::PortError,
 };
@@ -62,12 +61,5 @@ impl Engine {
             cookbooks: group.cookbooks.clone(),
         };
         Ok(listed.into_iter().map(|listed| project(listed.id)).collect())
-    }
-}
-
-impl Project {
-    /// Whether requests by this cookbook are taken there.
-    pub(super) fn offers(&self, cookbook: &Cookbook) -> bool {
-        self.cookbooks.as_ref().is_none_or(|offered| offered.contains(&cookbook.name))
     }
 }

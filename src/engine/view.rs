@@ -9,11 +9,10 @@ use super::{Engine, draft::Draft, judge::approvers, look::Desk};
 use crate::{
     cookbook::{Cookbook, Cookbooks},
     hook,
-    identity::NoteId,
     lease::{Lease, State, Step},
     machine::Power,
     notice::{
-        MachineEnd, Reply,
+        MachineEnd,
         markdown::Markdown,
         marker::Marker,
         sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
@@ -28,7 +27,9 @@ use crate::{
     violation::Violation,
 };
 
-/// The labels that show states. All different; the bot owns these and no others.
+/// The labels that show states, e.g. the columns of a team's board. Several
+/// states may share one, and a state may have none (an empty text). The bot owns
+/// these and no others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Labels {
@@ -70,8 +71,14 @@ impl Default for Labels {
 }
 
 impl Labels {
-    fn all(&self) -> [&str; 9] {
-        [
+    /// Whether this label shows a state.
+    pub(super) fn has(&self, label: &str) -> bool {
+        self.all().any(|ours| ours == label)
+    }
+
+    /// All of them, those that are shared more than once.
+    fn all(&self) -> impl Iterator<Item = &str> {
+        let labels = [
             &self.incomplete,
             &self.awaiting,
             &self.making,
@@ -81,7 +88,8 @@ impl Labels {
             &self.ended,
             &self.rejected,
             &self.withdrawn,
-        ]
+        ];
+        labels.into_iter().map(String::as_str).filter(|label| !label.is_empty())
     }
 }
 
@@ -97,19 +105,23 @@ impl Engine {
             return Ok(());
         }
         self.answer_due_date(desk, draft);
-        self.show_sticky(desk, draft, cookbooks).await?;
-        self.show_fields(desk, draft).await?;
+        self.answer_labels(desk, draft);
+        let cookbook = cookbooks.get(&draft.request.value.cookbook);
+        self.answer_emoji(desk, draft, cookbook).await?;
+        self.show_sticky(desk, draft, cookbook).await?;
+        self.show_fields(desk, draft, cookbook).await?;
         draft.commit().await
     }
 
-    async fn show_sticky(
+    pub(super) async fn show_sticky(
         &self,
         desk: &Desk,
         draft: &mut Draft<'_>,
-        cookbooks: &Cookbooks,
+        cookbook: Option<&Cookbook>,
     ) -> Result<(), CommitError> {
         let forge = self.forge(&desk.reference().forge)?;
-        let sticky = self.sticky(desk, draft, cookbooks.get(&draft.request.value.cookbook));
+        let new_url = self.links(&draft.request.value)?.new_url;
+        let sticky = self.sticky(desk, draft, cookbook, new_url);
         let body = self
             .renderer
             .sticky(&sticky)
@@ -131,56 +143,70 @@ impl Engine {
                 }
                 Err(error) => return Err(error.into()),
             },
-            None => forge.post_note(desk.reference(), &body, Audience::Everyone).await?,
+            None => {
+                let note = forge.post_note(desk.reference(), &body, Audience::Everyone).await?;
+                // Known to us only if it went along, should the issue have been
+                // moved since it was read: see `moved`.
+                forge.issue(desk.reference()).await?;
+                note
+            }
         };
-        self.delete_doubles(desk, note, &Marker::Sticky).await?;
+        self.delete_doubles(draft, &desk.discussion, desk.own.id, (note, &Marker::Sticky)).await?;
         if draft.request.value.sticky != Some(note) {
             draft.request_mut().sticky = Some(note);
         }
         Ok(())
     }
 
-    /// A note posted twice because an answer was lost: the one that is kept stays.
-    pub(super) async fn delete_doubles(
+    async fn show_fields(
         &self,
         desk: &Desk,
-        keep: NoteId,
-        marker: &Marker,
-    ) -> Result<(), PortError> {
-        let forge = self.forge(&desk.reference().forge)?;
-        for note in &desk.discussion.notes {
-            if note.id != keep && note.author.id == desk.own.id && marker.is_in(&note.body) {
-                forge.delete_note(desk.reference(), note.id).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn show_fields(&self, desk: &Desk, draft: &mut Draft<'_>) -> Result<(), PortError> {
-        let wanted = self.label(draft);
+        draft: &mut Draft<'_>,
+        cookbook: Option<&Cookbook>,
+    ) -> Result<(), CommitError> {
+        let wanted = self.label(draft).to_owned();
         let has = |label: &str| desk.issue.labels.iter().any(|other| other == label);
         let mut update = IssueUpdate::default();
-        if !has(wanted) {
-            update.add_labels.push(wanted.to_owned());
+        if !wanted.is_empty() && !has(&wanted) {
+            update.add_labels.push(wanted.clone());
         }
         update.remove_labels = self
             .settings
             .labels
             .all()
-            .into_iter()
-            .filter(|label| *label != wanted && has(label))
+            .filter(|label| *label != wanted.as_str() && has(label))
             .map(str::to_owned)
             .collect();
+        update.remove_labels.sort();
+        update.remove_labels.dedup();
+        let extra_labels = !draft.request.value.shown.extra_labels;
+        if extra_labels {
+            let extra = cookbook.map_or(&[][..], |cookbook| &cookbook.issue.labels);
+            update.add_labels.extend(extra.iter().filter(|label| !has(label)).cloned());
+        }
         let abilities = self.forge(&desk.reference().forge)?.abilities();
         if abilities.due_dates && !draft.leases.is_empty() {
-            let due = Self::next_end(draft).map(|(_, at)| self.calendar.due_date(at));
+            let due = next_end(draft).map(|(_, at)| self.calendar.due_date(at));
             if due != desk.issue.due_date {
                 update.due_date = Some(due);
             }
         }
         update.open = wanted_open(desk, draft);
+        let shown = &draft.request.value.shown.labels;
+        if shown.last() != Some(&wanted) {
+            // Before it is shown: see `by_hand`.
+            let before = shown.last().cloned().unwrap_or_default();
+            draft.request_mut().shown.labels = vec![before, wanted.clone()];
+            draft.commit().await?;
+        }
         if !update.is_empty() {
             self.forge(&desk.reference().forge)?.update_issue(desk.reference(), &update).await?;
+        }
+        if draft.request.value.shown.labels.len() > 1 {
+            draft.request_mut().shown.labels = vec![wanted];
+        }
+        if extra_labels {
+            draft.request_mut().shown.extra_labels = true;
         }
         if let Some(open) = update.open {
             let request = draft.request_mut();
@@ -191,37 +217,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The due date was changed by hand: it is set back, and that is explained once.
-    fn answer_due_date(&self, desk: &Desk, draft: &mut Draft<'_>) {
-        let Some((machine, at)) = Self::next_end(draft) else { return };
-        let (shown, wanted) = (desk.issue.due_date, self.calendar.due_date(at));
-        let request = &draft.request.value;
-        // What we showed last is not somebody's edit but a view that is late.
-        let by_hand = shown.is_some_and(|day| day != wanted && request.due_date_shown != Some(day))
-            && request.due_date_shown == Some(wanted);
-        if by_hand {
-            let until = self.calendar.describe(at, self.now());
-            let key = format!("due:{}", shown.unwrap_or(wanted));
-            draft.reply(&key, Reply::DueDateEdited { machine, until });
-        }
-        if request_due_differs(draft, wanted) {
-            draft.request_mut().due_date_shown = Some(wanted);
-        }
-    }
-
-    /// The machine that ends next, and when.
-    fn next_end(draft: &Draft<'_>) -> Option<(String, crate::identity::Timestamp)> {
-        draft
-            .leases
-            .iter()
-            .filter_map(|lease| {
-                let deadline = lease.value.deadline.filter(|d| d.step != Step::DropBackups)?;
-                Some((lease.value.order.key.name.to_string(), deadline.at))
-            })
-            .min_by_key(|(_, at)| *at)
-    }
-
-    fn label(&self, draft: &Draft<'_>) -> &str {
+    pub(super) fn label(&self, draft: &Draft<'_>) -> &str {
         let labels = &self.settings.labels;
         match draft.request.value.state {
             RequestState::Incomplete => &labels.incomplete,
@@ -244,7 +240,13 @@ impl Engine {
         }
     }
 
-    fn sticky(&self, desk: &Desk, draft: &Draft<'_>, cookbook: Option<&Cookbook>) -> Sticky {
+    fn sticky(
+        &self,
+        desk: &Desk,
+        draft: &Draft<'_>,
+        cookbook: Option<&Cookbook>,
+        new_url: Option<String>,
+    ) -> Sticky {
         let request = &draft.request.value;
         let verdict = &request.verdict;
         let problems: Vec<Problem> =
@@ -282,6 +284,9 @@ impl Engine {
                 .map(|lease| self.machine_end(&lease.value))
                 .collect(),
             edit_url: request.web_url.clone(),
+            over: request.state == RequestState::Fulfilled
+                && !draft.leases.iter().any(|lease| lease.value.state.has_machine()),
+            new_url,
             policy: request.policy_version.short(),
         }
     }
@@ -308,6 +313,13 @@ impl Engine {
         }
     }
 
+    /// All machines that may exist, and when they end.
+    pub(super) fn machine_ends(&self, draft: &Draft<'_>) -> Vec<MachineEnd> {
+        let leases = draft.leases.iter().map(|lease| &lease.value);
+        let living = leases.filter(|lease| lease.state.has_machine());
+        living.map(|lease| self.machine_end(lease)).collect()
+    }
+
     /// A machine and when it ends, for people.
     pub(super) fn machine_end(&self, lease: &Lease) -> MachineEnd {
         MachineEnd {
@@ -320,8 +332,16 @@ impl Engine {
     }
 }
 
-fn request_due_differs(draft: &Draft<'_>, wanted: chrono::NaiveDate) -> bool {
-    draft.request.value.due_date_shown != Some(wanted)
+/// The machine that ends next, and when.
+pub(super) fn next_end(draft: &Draft<'_>) -> Option<(String, crate::identity::Timestamp)> {
+    draft
+        .leases
+        .iter()
+        .filter_map(|lease| {
+            let deadline = lease.value.deadline.filter(|d| d.step != Step::DropBackups)?;
+            Some((lease.value.order.key.name.to_string(), deadline.at))
+        })
+        .min_by_key(|(_, at)| *at)
 }
 
 /// Open or close the issue? Once for each reason: afterwards people may do as they like.
@@ -371,7 +391,7 @@ fn hook_line(run: &hook::Run) -> HookLine {
         when: run.point.in_words().to_owned(),
         done: run.outcome == hook::Outcome::Done,
         by_hand: run.outcome == hook::Outcome::LeftToPeople,
-        said: run.said.clone(),
+        said: run.said_to_everybody().to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::Links;
 use crate::{
     calendar::Calendar,
     cookbook::PowerCommand,
@@ -51,6 +52,21 @@ pub struct LeaseNews {
     pub found: bool,
     /// What was done, and is left to be done, about a machine that is gone.
     pub checklist: Option<Checklist>,
+    /// The owner is not there any more, and somebody has to take over.
+    pub takeover: Option<Takeover>,
+    /// Where the reader goes next.
+    #[serde(flatten)]
+    pub links: Links,
+}
+
+/// The owner's account is gone, and others are asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Takeover {
+    /// The name the owner had last.
+    pub gone: String,
+    /// Who decides, e.g. `group:tpo/tpa`, when nobody who stands in is left
+    /// either; else empty.
+    pub sysadmins: Vec<String>,
 }
 
 /// What was done, and is left to be done, about a machine that is gone.
@@ -77,7 +93,7 @@ pub struct CheckItem {
     pub when: Option<String>,
     /// Whether a hook has done it.
     pub done: bool,
-    /// What the hook said. Foreign text.
+    /// What the hook said when it was done. Foreign text.
     pub said: String,
 }
 
@@ -135,6 +151,8 @@ impl LeaseNews {
             reason,
             found: lease.state == State::Adopted,
             checklist: None,
+            takeover: None,
+            links: Links::default(),
         }
     }
 
@@ -149,7 +167,7 @@ impl LeaseNews {
                 title: run.title.clone(),
                 when: Some(run.point.in_words().to_owned()),
                 done: run.outcome == Outcome::Done,
-                said: run.said.clone(),
+                said: run.said_to_everybody().to_owned(),
             });
         let of_people = retire.iter().map(|title| CheckItem {
             title: title.clone(),

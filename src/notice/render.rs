@@ -14,15 +14,16 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{
-    Reply,
+    Links, Reply,
     adoption::Adoption,
     markdown::Markdown,
     news::{self, LeaseNews},
     prose::prose,
     safe, samples,
     sticky::Sticky,
+    team::TeamNote,
 };
-use crate::lease::lifecycle::Topic;
+use crate::{cookbook::Principal, lease::lifecycle::Topic};
 
 macro_rules! embedded {
     ($($name:literal)*) => {
@@ -38,11 +39,13 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
     "reply/rejected" "reply/extend-beyond-budget" "reply/confirm-release" "reply/confirm-rebuild"
     "reply/transfer-asked" "reply/done" "reply/closed" "reply/due-date-edited"
-    "reply/edited-after-approval" "reply/hook-left" "reply/trouble"
+    "reply/edited-after-approval" "reply/made-public" "reply/label-edited"
+    "reply/emoji-seen" "reply/moved" "reply/moved-away" "reply/hook-left" "reply/trouble"
     "news/handed-over" "news/warning" "news/extended" "news/stopped" "news/stopped-again"
     "news/restored" "news/switched-on" "news/switched-off" "news/rebooted" "news/destroyed"
     "news/creation-failed" "news/undone" "news/vanished" "news/transferred" "news/resized"
     "news/resize-refused" "news/rebuilt" "news/rebuild-refused" "news/confirmed" "news/not-confirmed" "news/let-go"
+    "team/failure" "team/hook-left"
 );
 
 /// Renders notices.
@@ -109,6 +112,7 @@ impl Renderer {
         registry.register_helper("code", Box::new(helper(safe::inline)));
         registry.register_helper("block", Box::new(helper(safe::block)));
         registry.register_helper("mention", Box::new(helper(safe::mention)));
+        registry.register_helper("summon", Box::new(helper(summon)));
         registry.register_helper("word", Box::new(helper(word)));
         registry.register_helper("link", Box::new(link));
         let renderer = Self { registry };
@@ -148,7 +152,12 @@ impl Renderer {
             self.adoption(&adoption).map_err(fails("adoption"))?;
         }
         for reply in samples::replies() {
-            self.reply(&reply, "innkeeper").map_err(fails(&reply_template(&reply)))?;
+            for links in samples::links() {
+                self.reply(&reply, "innkeeper", &links).map_err(fails(&reply_template(&reply)))?;
+            }
+        }
+        for note in samples::team_notes() {
+            self.team(&note, "innkeeper").map_err(fails(&team_template(&note)))?;
         }
         for (topic, context) in samples::news() {
             self.news(&topic, &context).map_err(fails(news::template(&topic)))?;
@@ -179,14 +188,31 @@ impl Renderer {
     /// # Errors
     ///
     /// As [`Renderer::sticky`].
-    pub fn reply(&self, reply: &Reply, bot: &str) -> Result<Markdown, RenderError> {
+    pub fn reply(&self, reply: &Reply, bot: &str, links: &Links) -> Result<Markdown, RenderError> {
         #[derive(Serialize)]
         struct Addressed<'a> {
             bot: &'a str,
             #[serde(flatten)]
+            links: &'a Links,
+            #[serde(flatten)]
             reply: &'a Reply,
         }
-        self.render(&reply_template(reply), &Addressed { bot, reply })
+        self.render(&reply_template(reply), &Addressed { bot, links, reply })
+    }
+
+    /// A note for the team alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Renderer::sticky`].
+    pub fn team(&self, note: &TeamNote, bot: &str) -> Result<Markdown, RenderError> {
+        #[derive(Serialize)]
+        struct Addressed<'a> {
+            bot: &'a str,
+            #[serde(flatten)]
+            note: &'a TeamNote,
+        }
+        self.render(&team_template(note), &Addressed { bot, note })
     }
 
     /// A comment about a lease.
@@ -206,11 +232,26 @@ impl Renderer {
 
 /// The template of a reply: its serde tag is the file's name.
 fn reply_template(reply: &Reply) -> String {
-    let tag = serde_json::to_value(reply)
-        .ok()
-        .and_then(|value| value.get("template")?.as_str().map(str::to_owned))
-        .unwrap_or_default();
-    format!("reply/{tag}")
+    format!("reply/{}", tag(reply))
+}
+
+/// The template of a note for the team, likewise.
+fn team_template(note: &TeamNote) -> String {
+    format!("team/{}", tag(note))
+}
+
+fn tag(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).ok();
+    value.and_then(|value| value.get("template")?.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Mentions those meant by `group:PATH` or `user:NAME`; others are shown.
+fn summon(principal: &str) -> String {
+    match Principal::try_from(principal.to_owned()) {
+        Ok(Principal::User(name)) => safe::mention(&name),
+        Ok(Principal::Group(path)) => safe::mention_group(&path),
+        _ => safe::inline(principal),
+    }
 }
 
 /// A word of ours inside a code span or fence of the template: only letters,
@@ -285,11 +326,14 @@ mod tests {
     fn everything() -> Vec<Markdown> {
         let renderer = Renderer::new(None).unwrap();
         let stickies = samples::stickies().into_iter().map(|s| renderer.sticky(&s).unwrap());
-        let replies =
-            samples::replies().into_iter().map(|r| renderer.reply(&r, "innkeeper").unwrap());
+        let [links, _] = samples::links();
+        let replies = samples::replies();
+        let replies = replies.iter().map(|r| renderer.reply(r, "innkeeper", &links).unwrap());
         let news = samples::news().into_iter().map(|(t, n)| renderer.news(&t, &n).unwrap());
         let adoptions = samples::adoptions().into_iter().map(|a| renderer.adoption(&a).unwrap());
-        stickies.chain(replies).chain(news).chain(adoptions).collect()
+        let team =
+            samples::team_notes().into_iter().map(|n| renderer.team(&n, "innkeeper").unwrap());
+        stickies.chain(replies).chain(news).chain(adoptions).chain(team).collect()
     }
 
     #[test]
@@ -304,7 +348,8 @@ mod tests {
 
     #[test]
     fn every_embedded_template_has_a_sample() {
-        let tags: Vec<String> = samples::replies().iter().map(super::reply_template).collect();
+        let mut tags: Vec<String> = samples::replies().iter().map(super::reply_template).collect();
+        tags.extend(samples::team_notes().iter().map(super::team_template));
         for (name, _) in EMBEDDED {
             let sampled = ["sticky", "adoption"].contains(name)
                 || tags.iter().any(|tag| tag == name)
@@ -357,7 +402,7 @@ mod tests {
         - `sandbox-7`: the provider does not answer
         - Around `sandbox-7`:
           - DNS record (before hand-over): done
-          - LDAP entry (before hand-over): failed, is tried again: `` exit code 1: no route to `ldap1` ``
+          - LDAP entry (before hand-over): failed, is tried again
           - Monitoring (before hand-over): **left to a sysadmin**
 
         Need it longer? `@innkeeper extend 2w because ...`. Done with it? `@innkeeper release`. More: `@innkeeper help`.
@@ -374,12 +419,12 @@ mod tests {
             .collect();
         assert!(!of_destroyed[0].contains("Checklist"), "{}", of_destroyed[0]);
         insta::assert_snapshot!(of_destroyed[1], @r"
-        `sandbox-7` and its disks were destroyed. Backups, if any, are kept until **Tue 2027-01-05 10:00 CET (in 13 days)**; ask the sysadmins if you need something from them.
+        `sandbox-7` and its disks were destroyed. Backups, if any, are kept until **Tue 2027-01-05 10:00 CET (in 13 days)**; ask the sysadmins if you need something from them. Need another machine? [File another request](https://gitlab.example/tpo/tpa/team/-/issues/new?issuable_template=sandbox).
 
         **Checklist** for `sandbox-7`, owned by alice, of cookbook `sandbox`, on provider `libvirt` as `8d3c5f0e-7d2b-4a7c-9a64-0f4f6f9b1c2d`, at `192.0.2.7`:
 
         - [x] Monitoring (before the stop): `2 hosts removed`
-        - [ ] DNS record (after destruction): `exit code 1: refused`
+        - [ ] DNS record (after destruction)
         - [ ] Remove it from the inventory
         ");
         assert!(of_destroyed[2].contains("on provider `libvirt`:"), "{}", of_destroyed[2]);

@@ -104,6 +104,15 @@ pub fn mention(username: &str) -> String {
     if is_name && !is_everybody { format!("@{username}") } else { inline(username) }
 }
 
+/// Mentions all members of a group on purpose, by its full path: those the
+/// operator has named.
+#[must_use]
+pub fn mention_group(path: &str) -> String {
+    let parts: Vec<String> = path.split('/').map(mention).collect();
+    let are_names = parts.iter().all(|part| part.starts_with('@'));
+    if are_names { format!("@{path}") } else { inline(path) }
+}
+
 /// A link to a web page, for addresses made by us or given by the forge.
 /// Anything but `http` and `https`, and addresses with a password, are only
 /// shown: as `text`, without the address.

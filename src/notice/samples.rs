@@ -2,10 +2,11 @@
 //! loaded, and the tests read what comes out.
 
 use super::{
-    FieldChange, HelpLine, MachineEnd, Reply,
+    FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
-    news::{CheckItem, Checklist, LeaseNews, StepWords},
+    news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
     sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
+    team::TeamNote,
 };
 use crate::{
     cookbook::PowerCommand,
@@ -34,6 +35,7 @@ pub fn stickies() -> Vec<Sticky> {
         approvers: vec!["group:tpo/tpa".into()],
         approvals_needed: 1,
         edit_url: "https://gitlab.example/tpo/tpa/team/-/issues/7".into(),
+        new_url: links().first().and_then(|links| links.new_url.clone()),
         policy: "1f9c2a7e".into(),
         ..Sticky::default()
     };
@@ -117,7 +119,9 @@ pub fn stickies() -> Vec<Sticky> {
             ..base.clone()
         },
         Sticky { phase: Phase { rejected: true, ..phase }, ..base.clone() },
-        Sticky { phase: Phase { withdrawn: true, ..phase }, ..base },
+        Sticky { phase: Phase { withdrawn: true, ..phase }, ..base.clone() },
+        Sticky { phase: Phase { fulfilled: true, ..phase }, over: true, ..base.clone() },
+        Sticky { phase: Phase { rejected: true, ..phase }, new_url: None, ..base },
     ]
 }
 
@@ -132,7 +136,7 @@ fn hook_lines() -> Vec<HookLine> {
     };
     vec![
         line("DNS record", true, false, "sandbox-7 is 192.0.2.7"),
-        line("LDAP entry", false, false, "exit code 1: no route to `ldap1`"),
+        line("LDAP entry", false, false, ""),
         line("Monitoring", false, true, ""),
     ]
 }
@@ -152,7 +156,7 @@ fn checklist() -> Checklist {
         owner: "alice".into(),
         items: vec![
             item("Monitoring", Some("before the stop"), true, "2 hosts removed"),
-            item("DNS record", Some("after destruction"), false, "exit code 1: refused"),
+            item("DNS record", Some("after destruction"), false, ""),
             item("Remove it from the inventory", None, false, ""),
         ],
     }
@@ -272,26 +276,72 @@ pub fn replies() -> Vec<Reply> {
         Reply::Closed { machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }] },
         Reply::DueDateEdited { machine: machine(), until: UNTIL.into() },
         Reply::EditedAfterApproval {},
+        Reply::MadePublic {},
+        Reply::LabelEdited {
+            label: "innkeeper::active".into(),
+            taken_off: false,
+            command: Some("approve 3f9c2a7e".into()),
+        },
+        Reply::LabelEdited { label: "Doing @all".into(), taken_off: true, command: None },
+        Reply::EmojiSeen { by: "dan".into(), digest: digest() },
+        Reply::Moved { machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }] },
+        Reply::Moved { machines: vec![] },
+        Reply::MovedAway {
+            machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }],
+            sysadmins: vec!["group:tpo/tpa".into()],
+        },
+        Reply::MovedAway { machines: vec![], sysadmins: vec!["user:dan".into()] },
         Reply::Trouble { doing: "make machine sandbox-7".into(), reference: "e-17".into() },
-        hook_left("exit code 1: no route to `ns1`"),
-        hook_left(""),
+        Reply::HookLeft {
+            machine: machine(),
+            title: "DNS record".into(),
+            when: "before hand-over".into(),
+            tries: 5,
+            reference: "effect-17".into(),
+        },
     ]
 }
 
-fn hook_left(said: &str) -> Reply {
-    Reply::HookLeft {
+/// With all links, and with none.
+#[must_use]
+pub fn links() -> [Links; 2] {
+    let issues = "https://gitlab.example/tpo/tpa/team/-/issues";
+    let all = Links {
+        sticky_url: Some(format!("{issues}/7#note_12")),
+        new_url: Some(format!("{issues}/new?issuable_template=sandbox")),
+    };
+    [all, Links::default()]
+}
+
+/// At least one of each note for the team.
+#[must_use]
+pub fn team_notes() -> Vec<TeamNote> {
+    let failure = |advice: Option<&str>| {
+        TeamNote::Failure {
         machine: "sandbox-7".into(),
-        title: "DNS record".into(),
+        provider: "kvm1".into(),
+        chain: "could not create machine sandbox-7: connect to https://node7.example:5080: refused\n/close".into(),
+        advice: advice.map(str::to_owned),
+        reference: "effect-17".into(),
+    }
+    };
+    let left = TeamNote::HookLeft {
+        machine: "sandbox-7".into(),
+        hook: "dns".into(),
         when: "before hand-over".into(),
         tries: 5,
-        said: said.into(),
-    }
+        chain: "could not run hook dns: exit code 1: no route to `ns1` @all".into(),
+        advice: None,
+        reference: "effect-17".into(),
+    };
+    vec![failure(Some("start `ganeti-rapi` on node7.example")), failure(None), left]
 }
 
 /// Each topic with a context of its kind.
 #[must_use]
 pub fn news() -> Vec<(Topic, LeaseNews)> {
     let by = Person { id: UserId(4), username: "alice".into() };
+    let [all_links, no_links] = links();
     let base = LeaseNews {
         bot: "innkeeper".into(),
         people: vec!["alice".into(), "bob".into()],
@@ -309,6 +359,20 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         found: false,
         step: StepWords { stop: true, ..StepWords::default() },
         checklist: None,
+        takeover: None,
+        links: all_links,
+    };
+    let takeover = |sysadmins: &[&str]| {
+        let sysadmins = sysadmins.iter().map(ToString::to_string).collect();
+        Some(Takeover { gone: "alice".into(), sysadmins })
+    };
+    let orphan = LeaseNews { people: vec!["bob".into()], takeover: takeover(&[]), ..base.clone() };
+    let everybody = ["group:tpo/tpa", "user:dan", "project:tpo/team"];
+    let lost = LeaseNews {
+        people: vec![],
+        takeover: takeover(&everybody),
+        links: no_links,
+        ..base.clone()
     };
     let lead = Delay::MAX;
     let destroy =
@@ -324,6 +388,11 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         (Topic::Warning { lead }, base.clone()),
         (Topic::Warning { lead }, LeaseNews { latest: None, ..base.clone() }),
         (Topic::Warning { lead }, destroy.clone()),
+        (Topic::Warning { lead }, orphan.clone()),
+        (Topic::Warning { lead }, lost.clone()),
+        (Topic::Stopped, orphan.clone()),
+        (Topic::StoppedAgain, lost),
+        (Topic::HandedOver, orphan),
         (Topic::Warning { lead }, drop.clone()),
         (Topic::Extended { by }, base.clone()),
         (Topic::Stopped, destroy.clone()),

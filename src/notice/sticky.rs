@@ -42,6 +42,10 @@ pub struct Sticky {
     pub ends: Vec<MachineEnd>,
     /// Where the description can be edited.
     pub edit_url: String,
+    /// Whether there were machines, and none is left.
+    pub over: bool,
+    /// Where another request of this kind is filed.
+    pub new_url: Option<String>,
     /// The policy version judged under.
     pub policy: String,
 }
@@ -130,6 +134,6 @@ pub struct HookLine {
     pub done: bool,
     /// Whether a person has to do it.
     pub by_hand: bool,
-    /// What it said last.
+    /// What it said when it was done.
     pub said: String,
 }

@@ -64,6 +64,13 @@ pub trait Store: Send + Sync {
     /// The request with this id.
     async fn request(&self, id: RequestId) -> Result<Option<Versioned<Request>>, PortError>;
 
+    /// All requests on this forge that this account filed, by id.
+    async fn requests_by(
+        &self,
+        forge: &ForgeName,
+        author: UserId,
+    ) -> Result<Vec<Versioned<Request>>, PortError>;
+
     /// Requests that are not rejected, withdrawn or fulfilled, by id.
     async fn open_requests(&self) -> Result<Vec<Versioned<Request>>, PortError>;
 
@@ -246,6 +253,9 @@ pub struct Change {
     pub leases: Vec<Versioned<Lease>>,
     /// Tasks that follow from it.
     pub effects: Vec<NewEffect>,
+    /// Unfinished tasks of the first lane, buried ones included, go on in the
+    /// second: their issue went elsewhere.
+    pub lanes: Vec<(String, String)>,
     /// The effect this is the outcome of: finished with it.
     pub finishes: Option<ClaimedEffect>,
     /// Comments that were dealt with.

@@ -1,7 +1,7 @@
 //! Cookbooks for tests.
 
 use crate::{
-    cookbook::{Approval, Cookbook, Field, FieldKind, Placement, Terms},
+    cookbook::{Approval, Cookbook, Field, FieldKind, IssueRules, Placement, Terms},
     machine::{Bandwidth, Firmware, Shape},
     quantity::{Delay, Lifetime, Mebibytes, Vcpus},
     request::value::Value,
@@ -14,6 +14,7 @@ pub(crate) fn cookbook(fields: Vec<Field>) -> Cookbook {
         title: "Sandbox".to_owned(),
         summary: "A throw-away machine to try something out.".to_owned(),
         label: Some("vm::sandbox".to_owned()),
+        issue: IssueRules::default(),
         fields,
         rules: Vec::new(),
         lifetime: Terms {

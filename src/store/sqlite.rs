@@ -25,7 +25,7 @@ use sqlx::{SqliteConnection, SqlitePool, Transaction};
 
 use self::failure::{Doing, is_taken};
 use crate::{
-    identity::{IssueRef, LeaseId, NoteId, RequestId, Timestamp},
+    identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::Lease,
     ports::{
         PortError,
@@ -107,7 +107,7 @@ impl Sqlite {
 /// Stores everything in a change; `false` as soon as something of it was
 /// overtaken, and then the transaction must not be committed.
 async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx::Result<bool> {
-    let Change { request, leases, effects, finishes, seen, looks, audit, at } = change;
+    let Change { request, leases, effects, lanes, finishes, seen, looks, audit, at } = change;
     if let Some(effect) = finishes
         && !effects::finish(&mut *database, effect, *at).await?
     {
@@ -125,6 +125,9 @@ async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx:
     }
     for effect in effects {
         effects::order(&mut *database, effect, *at).await?;
+    }
+    for (from, to) in lanes {
+        effects::change_lane(&mut *database, from, to).await?;
     }
     for (issue, note) in seen {
         state::see_note(&mut *database, issue, *note).await?;
@@ -175,6 +178,15 @@ impl Store for Sqlite {
 
     async fn request(&self, id: RequestId) -> Result<Option<Versioned<Request>>, PortError> {
         state::request(&self.readers, id).await.doing("read a request")
+    }
+
+    async fn requests_by(
+        &self,
+        forge: &ForgeName,
+        author: UserId,
+    ) -> Result<Vec<Versioned<Request>>, PortError> {
+        let requests = state::requests_by(&self.readers, forge, author).await;
+        requests.doing("read the requests of an account")
     }
 
     async fn open_requests(&self) -> Result<Vec<Versioned<Request>>, PortError> {

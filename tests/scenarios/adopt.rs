@@ -203,9 +203,10 @@ async fn a_machine_that_is_another_by_now_is_refused_and_stays_unconfirmed() {
         world.host.put("web-01", None);
         world.says("carol", issue, "@innkeeper confirm @alice 2w").await;
         let news = world.expect(issue, "could not be taken into care");
-        assert!(news.contains("it is another machine"), "{news}");
+        assert!(news.contains("the provider refuses it"), "{news}");
+        assert!(world.team_notes(issue)[0].contains("it is another machine"));
         assert!(world.sticky(issue).contains("found, not confirmed yet"));
-        assert!(world.sticky(issue).contains("it is another machine"));
+        assert!(world.sticky(issue).contains("the provider refuses it"));
         is_untouched(world, "web-01");
         world.after(TimeDelta::hours(1)).await;
         world.expect(issue, "is not on its provider any more");

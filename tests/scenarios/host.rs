@@ -32,6 +32,9 @@ pub(crate) enum Call {
     List,
 }
 
+/// What a host says that will not do it, which is not for everybody.
+const REFUSAL: &str = "the host refuses: node-7.internal, https://10.0.0.7:5080 @all\n/close";
+
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fails {
@@ -182,7 +185,7 @@ impl Host {
                 let after = std::time::Duration::from_secs(2);
                 return Err(PortError::underway(doing, "job 12 is running", after));
             }
-            Some(Fails::ForGood) => return Err(PortError::give_up(doing, "the host refuses")),
+            Some(Fails::ForGood) => return Err(PortError::give_up(doing, REFUSAL)),
             _ => {}
         }
         inside.own(key, &doing)?;

@@ -13,6 +13,7 @@ mod changes;
 mod commands;
 mod crash;
 mod faults;
+mod forge_details;
 mod hooks;
 mod host;
 mod issue_life;

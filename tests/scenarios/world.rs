@@ -41,7 +41,8 @@ pub(crate) struct World {
     /// All of them.
     pub(crate) hosts: Vec<Arc<Host>>,
     pub(crate) clock: Arc<MovableClock>,
-    /// How many of the bot's comments were read, per issue.
+    /// How many of the bot's comments were read, per issue number: a moved issue
+    /// takes them along, and its number if the project is new.
     read: std::collections::BTreeMap<u64, usize>,
     _folder: tempfile::TempDir,
 }
@@ -237,7 +238,14 @@ impl World {
 
     fn bot_notes(&self, issue: IssueKey) -> Vec<String> {
         let issue = self.issue(issue);
-        let notes = issue.comments_by("innkeeper");
+        let notes = issue.comments_by("innkeeper").filter(|note| !note.internal);
+        notes.map(|note| note.body.clone()).collect()
+    }
+
+    /// What the bot said to the team alone.
+    pub(crate) fn team_notes(&self, issue: IssueKey) -> Vec<String> {
+        let issue = self.issue(issue);
+        let notes = issue.comments_by("innkeeper").filter(|note| note.internal);
         notes.map(|note| note.body.clone()).collect()
     }
 
@@ -411,7 +419,7 @@ pub(crate) fn hex_after(text: &str, words: &str) -> String {
 fn assert_harmless(body: &str) {
     let (_, actions) = quick_actions::extract(body);
     assert!(actions.is_empty(), "a quick action in: {body}");
-    let people = ["alice", "alicia", "bob", "carol", "dan", "mallory", "mallory2"];
+    let people = ["alice", "alicia", "bob", "carol", "dan", "mallory", "mallory2", "tpo/tpa"];
     for name in references::mentions(body) {
         assert!(people.contains(&name.as_str()), "{name} is mentioned in: {body}");
     }

@@ -11,7 +11,7 @@ use innkeeper::{
     machine::{Keep, MachineKey, MachineOrder, Power, Shape},
     policy::Verdict,
     ports::store::{Actor, AuditNote, Change, Delivery, Store, Versioned},
-    request::{Reading, Request, WaitsOn, lifecycle, value::Term},
+    request::{Reading, Request, Shown, WaitsOn, lifecycle, value::Term},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -79,6 +79,7 @@ pub(crate) fn request(number: u64) -> Request {
         closed_by_us: false,
         reopened_by_us: false,
         due_date_shown: None,
+        shown: Shown::default(),
     }
 }
 

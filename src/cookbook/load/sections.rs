@@ -2,7 +2,9 @@
 
 use super::reader::{At, Table};
 use crate::{
-    cookbook::{Approval, MachineCommand, PowerCommand, Principal, Rule, diagnostic::nearest},
+    cookbook::{
+        Approval, IssueRules, MachineCommand, PowerCommand, Principal, Rule, diagnostic::nearest,
+    },
     identity::FieldName,
     policy::expression::Schema,
 };
@@ -56,6 +58,36 @@ pub(super) fn is_slug(text: &str) -> bool {
     text.bytes().next().is_some_and(plain)
         && text.bytes().all(|byte| plain(byte) || byte == b'-')
         && text.len() <= 63
+}
+
+/// The longest label GitLab takes, in characters.
+const LONGEST_LABEL: usize = 255;
+
+/// `[issue]`: what becomes of the issue.
+pub(super) fn issue(table: &Table<'_>) -> IssueRules {
+    let confidential = table.boolean("confidential");
+    let labels = table.read_all("labels", |text| match text {
+        _ if text.contains(|c: char| c == ',' || c.is_control()) => {
+            Err("a label is one line of text without commas".to_owned())
+        }
+        _ if text.chars().count() > LONGEST_LABEL => {
+            Err(format!("a label has {LONGEST_LABEL} characters at most"))
+        }
+        _ => Ok(text.to_owned()),
+    });
+    table.finish();
+    let mut rules = IssueRules {
+        confidential: confidential.is_some_and(|confidential| confidential.value),
+        labels: Vec::new(),
+    };
+    for label in labels.map(|labels| labels.value).unwrap_or_default() {
+        if rules.labels.contains(&label.value) {
+            table.file.report(&label.span, format!("`{}` is listed twice", label.value));
+        } else {
+            rules.labels.push(label.value);
+        }
+    }
+    rules
 }
 
 /// `[eligible]`: who may ask. Left out, anyone who can file an issue may.

@@ -123,6 +123,18 @@ fn what_is_left_out_gets_its_documented_default() {
 }
 
 #[test]
+fn what_becomes_of_the_issue_is_read() {
+    let section = "[issue]\nconfidential = true\nlabels = [\"TPA\", \"kind::vm\"]\n[lifetime]";
+    let cookbooks = files(&one("small.toml", &SMALL.replace("[lifetime]", section))).unwrap();
+    let issue = &cookbooks.cookbooks[0].issue;
+    assert_eq!((issue.confidential, issue.labels.join(" ")), (true, "TPA kind::vm".to_owned()));
+    let template = crate::cookbook::issue_template::gitlab(&cookbooks.cookbooks[0]);
+    assert!(template.ends_with("\n\n/confidential\n"), "{template}");
+    let plain = &files(&one("small.toml", SMALL)).unwrap().cookbooks[0].issue;
+    assert!(!plain.confidential && plain.labels.is_empty());
+}
+
+#[test]
 fn a_placement_is_read_whole() {
     let placement = r#"[placement]
 provider = ["kvm1", "kvm2"]

@@ -142,6 +142,22 @@ pub(super) async fn bury(
     .map(drop)
 }
 
+/// What is not done of a lane goes on in another one.
+pub(super) async fn change_lane(
+    database: &mut SqliteConnection,
+    from: &str,
+    to: &str,
+) -> sqlx::Result<()> {
+    // In two steps, so that each finds its partial index.
+    for statement in [
+        "UPDATE effects SET lane = $2 WHERE lane = $1 AND state IN ('pending', 'running')",
+        "UPDATE effects SET lane = $2 WHERE lane = $1 AND state = 'buried'",
+    ] {
+        sqlx::query(statement).bind(from).bind(to).execute(&mut *database).await?;
+    }
+    Ok(())
+}
+
 /// Makes due what waits in these lanes. A running task keeps running.
 pub(super) async fn revive(
     database: &mut SqliteConnection,

@@ -6,7 +6,7 @@ use sqlx::SqliteExecutor;
 
 use super::column::{from_issue, from_limit, from_time, from_value, to_count, to_value};
 use crate::{
-    identity::{IssueRef, LeaseId, NoteId, RequestId, Timestamp},
+    identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::{Lease, warning},
     ports::store::Versioned,
     request::Request,
@@ -53,6 +53,24 @@ pub(super) async fn request(
         .await?
         .map(to_request)
         .transpose()
+}
+
+/// Asked rarely, of a table that stays small: no column repeats the author.
+pub(super) async fn requests_by(
+    database: impl SqliteExecutor<'_>,
+    forge: &ForgeName,
+    author: UserId,
+) -> sqlx::Result<Vec<Versioned<Request>>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, version, document FROM requests
+         WHERE forge = $1 AND json_extract(document, '$.author.id') = $2
+         ORDER BY id",
+    )
+    .bind(forge.as_str())
+    .bind(author.0.cast_signed())
+    .fetch_all(database)
+    .await?;
+    rows.into_iter().map(to_request).collect()
 }
 
 pub(super) async fn open_requests(

@@ -1,20 +1,27 @@
 //! The poll: finds what webhooks lost. A forge disables a hook that failed a
 //! few times and tells nobody, so the poll alone must be enough.
 
+use std::cmp::Reverse;
+
 use chrono::TimeDelta;
 
 use super::{Engine, Project};
 use crate::{
     identity::{ForgeName, IssueRef, ProjectId, Timestamp},
     ports::PortError,
+    request::lifecycle::State,
 };
 
 /// Polls overlap by this much: a change may become visible a little after the
-/// time it bears, and clocks differ. A look that finds nothing new is cheap.
+/// time it bears. A look that finds nothing new is cheap.
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
 
 /// How far back the very first poll goes.
 const FIRST: TimeDelta = TimeDelta::days(1);
+
+/// How many requests of a project each poll looks at for emoji, those that wait
+/// shortest. More would use up what a forge allows; webhooks tell of all of them.
+const MOST_FOR_EMOJI: usize = 20;
 
 impl Engine {
     /// Asks every project for issues that changed since the last poll. A forge
@@ -53,26 +60,78 @@ impl Engine {
     ) -> Result<usize, PortError> {
         let name = format!("poll:{forge}:{project}");
         let began = self.now();
-        let since = self.store().moment(&name).await?.unwrap_or(began - FIRST);
-        let seen: Option<Timestamp> = self.store().moment(&format!("{name}:newest")).await?;
-        // By the forge's own clock where we know it: one that is behind ours
-        // gives its changes times that we have asked about already.
-        let from = (since - OVERLAP).min(seen.unwrap_or(since));
-        let issues = self.forge(forge)?.issues_updated_since(project, from).await?;
-        // What the last poll reported with the same time stamp was looked at then.
-        let wanted: Vec<IssueRef> = issues
+        let polled = self.store().moment(&name).await?;
+        let first = || polled.map_or(began - FIRST, |polled| polled - OVERLAP);
+        let newest_known = format!("{name}:newest");
+        let mark = self.store().moment(&newest_known).await?.unwrap_or_else(first);
+        let issues = self.forge(forge)?.issues_updated_since(project, mark).await?;
+        let mut wanted: Vec<IssueRef> = issues
             .iter()
-            .filter(|issue| seen.is_none_or(|seen| issue.updated_at > seen))
+            .filter(|issue| issue.updated_at > mark)
             .map(|issue| issue.reference.clone())
             .collect();
+        wanted.extend(self.may_bear_emoji(forge, project).await?);
         self.store().want_looks(&wanted, began).await?;
-        if let Some(newest) = issues.iter().map(|issue| issue.updated_at).max() {
-            // An issue that changes while it bears this very time stamp is
-            // found because the mark stays a moment behind.
-            let mark = newest.min(began - OVERLAP);
-            self.store().set_moment(&format!("{name}:newest"), mark).await?;
-        }
+        let newest = issues.iter().map(|issue| issue.updated_at).max();
+        self.store().set_moment(&newest_known, next_mark(mark, newest, began)).await?;
         self.store().set_moment(&name, began).await?;
         Ok(wanted.len())
+    }
+
+    /// Requests whose approvers may have shown by emoji that they agree: forges
+    /// do not count that as a change.
+    async fn may_bear_emoji(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+    ) -> Result<Vec<IssueRef>, PortError> {
+        let open = self.store().open_requests().await?.into_iter().map(|request| request.value);
+        let mut waiting: Vec<_> = open
+            .filter(|request| request.state == State::AwaitingApproval)
+            .filter(|request| request.issue.forge == *forge && request.issue.project == project)
+            .collect();
+        waiting.sort_by_key(|request| Reverse(request.waits_since));
+        Ok(waiting.into_iter().take(MOST_FOR_EMOJI).map(|request| request.issue).collect())
+    }
+}
+
+/// The time stamp after which the next poll wants issues, all of it by the
+/// forge's own clock: `newest` is the last stamp this poll saw.
+fn next_mark(mark: Timestamp, newest: Option<Timestamp>, began: Timestamp) -> Timestamp {
+    // Nothing was ever seen: who knows what time it is there.
+    let Some(newest) = newest else { return mark };
+    // What bears this stamp or an earlier one may become visible late. It is
+    // looked for once more, and not for ever.
+    let seen_again = newest == mark || newest == mark + OVERLAP;
+    let next = if seen_again { newest } else { newest - OVERLAP };
+    // A forge ahead of us may be set right, and then stamps changes with times
+    // it has used before.
+    next.min(began - OVERLAP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_stays_behind_until_its_stamp_was_seen_twice_and_never_passes_our_own_time() {
+        let at = |minute: i64| {
+            let day: Timestamp = "2026-11-30T08:00:00Z".parse().unwrap();
+            day + TimeDelta::minutes(minute)
+        };
+        // (mark, newest stamp, our time) -> next mark
+        for (mark, newest, began, next) in [
+            (0, None, 60, 0),
+            (0, Some(50), 60, 48),
+            (48, Some(50), 65, 50),
+            (50, Some(50), 70, 50),
+            (50, Some(70), 75, 68),
+            // Changed just now, or by a clock that is ahead.
+            (50, Some(75), 75, 73),
+            (50, Some(135), 75, 73),
+        ] {
+            let newest_at = newest.map(at);
+            assert_eq!(next_mark(at(mark), newest_at, at(began)), at(next), "{mark} {newest:?}");
+        }
     }
 }

@@ -84,7 +84,7 @@ impl Engine {
 
     /// The forge or provider a task is for.
     async fn side(&self, task: &Task) -> Result<String, PortError> {
-        Ok(match task {
+        let side = match task {
             Task::Reply(request, _) | Task::TeamNote(request, _) => {
                 let request = self.store().request(*request).await?;
                 request.map(|request| request.value.issue.forge.to_string())
@@ -93,8 +93,8 @@ impl Engine {
                 Effect::Tell(_) => lease.value.issue.forge.to_string(),
                 _ => lease.value.provider.to_string(),
             }),
-        }
-        .unwrap_or_default())
+        };
+        Ok(side.unwrap_or_default())
     }
 
     /// A step that takes long has begun: how far it got is shown, and it goes

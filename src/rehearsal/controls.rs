@@ -4,7 +4,7 @@
 //! People are named by username here. What they may not do is [`Refused`], as
 //! in the browser.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::Rehearsal;
 use super::editing::IssueUpdate;
@@ -288,6 +288,21 @@ impl Rehearsal {
     /// Lets a token act as the user with this id.
     pub fn add_token(&self, token: &str, user: u64) {
         self.shared.lock().world.tokens.push((token.to_owned(), user));
+    }
+
+    /// Moves the instance's own clock ahead of everybody else's, or back.
+    pub fn shift_clock(&self, by: TimeDelta) {
+        self.shared.lock().shift_clock(by);
+    }
+
+    /// Gives every issue the time stamp of the last change, as if one statement
+    /// had changed them all.
+    pub fn touch_all_issues(&self) {
+        let mut state = self.shared.lock();
+        let at = state.tick();
+        for issue in &mut state.issues {
+            issue.updated_at = at;
+        }
     }
 
     /// Makes a token worthless: 401 from now on.

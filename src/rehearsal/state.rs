@@ -37,6 +37,18 @@ pub(super) struct Act {
     pub(super) chain: Option<String>,
 }
 
+/// A clock that is ahead of another one, or behind.
+struct Shifted {
+    clock: Arc<dyn Clock>,
+    by: TimeDelta,
+}
+
+impl Clock for Shifted {
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now() + self.by
+    }
+}
+
 pub(super) struct State {
     pub(super) world: World,
     pub(super) dialect: Dialect,
@@ -109,6 +121,12 @@ impl State {
     pub(super) fn tick(&mut self) -> DateTime<Utc> {
         self.last_tick = self.clock.now().max(self.last_tick + TimeDelta::milliseconds(1));
         self.last_tick
+    }
+
+    /// Moves the instance's own clock against everybody else's.
+    pub(super) fn shift_clock(&mut self, by: TimeDelta) {
+        self.clock = Arc::new(Shifted { clock: Arc::clone(&self.clock), by });
+        self.last_tick = DateTime::UNIX_EPOCH;
     }
 
     pub(super) fn today(&self) -> NaiveDate {

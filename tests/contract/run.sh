@@ -28,6 +28,6 @@ if [ -z "$record" ]; then
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
   record=$folder/exchanges.jsonl
-  INNKEEPER_RECORD=$record ${CARGO:-cargo} test --locked --test scenarios
+  INNKEEPER_RECORD=$record ${CARGO:-cargo} test --locked --test scenarios --test scenarios_github
 fi
 node tests/contract/check.mjs "$prism" "$spec" "$record"

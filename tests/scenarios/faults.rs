@@ -10,10 +10,9 @@ use innkeeper::{
 };
 use tracing::Level;
 
+use super::{log::logged, matrix::troubles};
 use crate::{
     host::Call,
-    log::logged,
-    matrix::troubles,
     world::{NOTES, ONE_NOTE, World, brief},
 };
 

@@ -15,10 +15,10 @@ use innkeeper::{
 };
 use tracing::Level;
 
+use super::log::logged;
 use crate::{
     host::Call,
-    log::logged,
-    world::{Scene, World},
+    world::{ONE_NOTE, Scene, World},
 };
 
 /// How many lives are lived at once: some only wait for an answer.
@@ -33,11 +33,9 @@ struct Kind {
 
 impl Kind {
     fn of(request: &Received) -> Self {
-        let comment = ["/notes/", "/issues/comments/"]
-            .iter()
-            .find_map(|folder| request.path.split_once(folder).map(|(head, _)| (head, folder)));
-        let path = match comment {
-            Some((head, folder)) => format!("{head}{folder}*"),
+        let notes = ONE_NOTE.trim_matches('*');
+        let path = match request.path.split_once(notes) {
+            Some((head, _)) => format!("{head}{notes}*"),
             None => request.path.clone(),
         };
         Self { method: request.method.to_string(), path }

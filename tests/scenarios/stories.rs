@@ -11,8 +11,9 @@ mod hooks;
 pub(crate) mod host;
 mod issue_life;
 mod life;
-pub(crate) mod log;
-pub(crate) mod matrix;
+mod log;
+mod matrix;
+mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;
 mod provider_faults;

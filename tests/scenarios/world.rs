@@ -162,7 +162,7 @@ impl World {
             cookbooks: scene.cookbooks,
             folder: folder.path().to_owned(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-            // For checks of what was said: tests/contract/run.sh.
+            // Recorded for checks of what was said: tests/contract/run.sh.
             options: Options { dialect: FORGE, record: recording(), ..Options::default() },
             adjust: scene.adjust,
         })

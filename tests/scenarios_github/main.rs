@@ -24,4 +24,4 @@ macro_rules! only_on_gitlab {
 
 #[path = "../scenarios/stories.rs"]
 mod stories;
-use stories::{host, log, matrix, provider_contract, world};
+use stories::{host, provider_contract, world};

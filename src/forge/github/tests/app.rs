@@ -5,7 +5,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use super::*;
 use crate::{
     cookbook::Principal,
-    ports::forge::{Audience, Standing},
+    ports::forge::{Audience, Standing, Wanted},
 };
 
 /// Made for these tests; it opens nothing.
@@ -134,6 +134,57 @@ async fn an_app_that_is_not_let_in_says_what_to_do() {
     let error = github.issue(&issue()).await.unwrap_err();
     assert_eq!(error.verdict, Verdict::Retry { after: None }, "installed anew, perhaps");
     assert_eq!(github.issue(&issue()).await.unwrap_err().verdict, Verdict::GiveUp);
+}
+
+#[tokio::test]
+async fn people_are_found_although_one_repository_dropped_the_app() {
+    let (github, script, _clock) = app([
+        reply(404, "{}"),
+        reply_json(200, &json!([{"id": 66, "account": {"login": "umbrella"}}])),
+        minted("ghs_one", "2026-11-21T13:00:00Z"),
+        reply_json(200, &user(5, "alice")),
+    ])
+    .await;
+    assert_eq!(github.person_named("alice").await.unwrap(), Some(person(5, "alice")));
+    assert_eq!(script.lines()[1], "GET /api/v3/app/installations?per_page=100");
+}
+
+#[tokio::test]
+async fn what_an_installation_may_do_is_examined() {
+    let installation = |fields: Value| {
+        let mut found = json!({"id": 55, "account": {"login": "acme"}});
+        for (name, value) in fields.as_object().unwrap() {
+            found[name] = value.clone();
+        }
+        reply_json(200, &found)
+    };
+    let writes = json!({"issues": "write", "members": "read"});
+    let table = [
+        (json!({"permissions": writes}), "issues of `acme/infra` can be read and changed"),
+        (json!({"permissions": {"issues": "read"}}), "the App may not change issues"),
+        (json!({"permissions": {"issues": "write"}}), "the App may not see who is in"),
+        (
+            json!({"permissions": writes, "suspended_at": "2026-11-20T10:00:00Z"}),
+            "the App is suspended for `acme/infra`",
+        ),
+    ];
+    for (fields, expected) in table {
+        let (github, script, _clock) = app([
+            reply_json(200, &json!({"id": 1234, "slug": "innkeeper"})),
+            installed(),
+            minted("ghs_one", "2026-11-21T13:00:00Z"),
+            installation(fields),
+        ])
+        .await;
+        script.stand("GET /api/v3/users/innkeeper%5Bbot%5D", user(9, "innkeeper[bot]"));
+        let wanted = Wanted {
+            projects: vec![ProjectId(7)],
+            deciders: vec![Principal::Group("a/b/c".to_owned())],
+            ..Wanted::default()
+        };
+        let findings = github.examine(&wanted).await;
+        assert!(findings[1].what.contains(expected), "{expected}: {findings:?}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ const EARLY: &str = "2026-11-20T10:00:00Z";
 const LATE: &str = "2026-11-20T11:00:00Z";
 
 fn query(since: &str) -> String {
-    let since = since.replace(':', "%3A");
+    let before = at(since) - TimeDelta::seconds(1);
+    let since = before.format("%Y-%m-%dT%H%%3A%M%%3A%SZ");
     format!("GET {INFRA}/issues?state=all&since={since}&sort=updated&direction=asc&per_page=100")
 }
 
@@ -25,7 +26,8 @@ async fn a_poll_asks_again_from_the_last_change_and_counts_pages_only_within_one
     let mut request = changed(9, LATE);
     request["pull_request"] = json!({});
     let next = Some("repositories/7/issues?page=2");
-    script.add(page(&script, next, &json!([changed(1, EARLY), changed(2, LATE), request])));
+    let before = changed(8, "2026-11-20T09:59:59Z");
+    script.add(page(&script, next, &json!([before, changed(1, EARLY), changed(2, LATE), request])));
     script.add(page(&script, next, &json!([changed(2, LATE), changed(3, LATE)])));
     script.add(page(&script, None, &json!([changed(1, "2026-11-20T12:00:00Z")])));
     let found = numbers(&github, "2026-11-20T10:00:00.700Z").await;

@@ -141,6 +141,14 @@ impl Project {
     }
 }
 
+impl Group {
+    /// Whether requests of this kind may be filed in its projects.
+    #[must_use]
+    pub fn offers(&self, cookbook: &Cookbook) -> bool {
+        self.cookbooks.as_ref().is_none_or(|offered| offered.contains(&cookbook.name))
+    }
+}
+
 /// The engine. Cheap to share: all methods take `&self`.
 pub struct Engine {
     ports: Ports,

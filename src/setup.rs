@@ -31,9 +31,11 @@ pub struct Wanted {
     /// The labels the service uses.
     pub labels: Vec<Label>,
     /// How the forge is to tell of events.
-    pub webhook: Webhook,
+    pub events: Events,
     /// The templates of the cookbooks offered there.
     pub templates: Vec<File>,
+    /// What keeps others of those cookbooks from being offered there.
+    pub without_template: Vec<Obstacle>,
 }
 
 /// A label, as it is made when it is missing. One that is there stays as it is.
@@ -48,6 +50,15 @@ pub struct Label {
 }
 
 /// How the forge is to tell of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// By a webhook of the project's own.
+    Webhook(Webhook),
+    /// In another way, or not at all, as this sentence says.
+    Otherwise(String),
+}
+
+/// A webhook of a project's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
     /// How its address ends, e.g. `/webhooks/gitlab`. Without an address, a
@@ -137,8 +148,10 @@ pub struct Account {
     pub role: Option<String>,
     /// Whether that is enough to serve the project.
     pub suffices: bool,
-    /// The least role that is.
+    /// What it has to be made at least, e.g. `a Reporter`.
     pub needed: &'static str,
+    /// Who can do that.
+    pub by: &'static str,
     /// Where members are added.
     pub members_page: String,
 }
@@ -281,8 +294,13 @@ pub struct Outcome {
 pub fn plan(wanted: &Wanted, present: &Present) -> Vec<Step> {
     let mut steps = vec![account::step(&present.account)];
     steps.extend(labels::steps(&wanted.labels, present));
-    steps.extend(webhook::steps(&wanted.webhook, &present.webhooks));
+    steps.extend(match &wanted.events {
+        Events::Webhook(webhook) => webhook::steps(webhook, &present.webhooks),
+        Events::Otherwise(how) => vec![Step::ok(About::Webhook, how)],
+    });
     steps.push(templates::step(&wanted.templates, present));
+    let missing = wanted.without_template.iter().cloned();
+    steps.extend(missing.map(|obstacle| Step::impossible(About::Templates, obstacle)));
     if present.place.archived {
         for step in steps.iter_mut().filter(|step| step.state == State::ToDo) {
             step.cannot(Obstacle {
@@ -364,7 +382,8 @@ pub(crate) mod tests {
                 username: "innkeeper".to_owned(),
                 role: Some("Maintainer".to_owned()),
                 suffices: true,
-                needed: "Reporter",
+                needed: "a Reporter",
+                by: "A Maintainer or Owner of the project",
                 members_page: "https://git.example/tpo/tpa/team/-/project_members".to_owned(),
             }),
             labels: Ok(Vec::new()),
@@ -376,6 +395,15 @@ pub(crate) mod tests {
         }
     }
 
+    pub(crate) fn webhook() -> Webhook {
+        Webhook {
+            path: "/webhooks/gitlab".to_owned(),
+            url: Some("https://innkeeper.example/webhooks/gitlab".to_owned()),
+            proof: Proof::Token,
+            reset_secret: false,
+        }
+    }
+
     pub(crate) fn wanted() -> Wanted {
         Wanted {
             labels: vec![Label {
@@ -383,13 +411,9 @@ pub(crate) mod tests {
                 colour: "#009966",
                 description: "Machines are in use".to_owned(),
             }],
-            webhook: Webhook {
-                path: "/webhooks/gitlab".to_owned(),
-                url: Some("https://innkeeper.example/webhooks/gitlab".to_owned()),
-                proof: Proof::Token,
-                reset_secret: false,
-            },
+            events: Events::Webhook(webhook()),
             templates: vec![File { path: "templates/vm.md".to_owned(), text: "vm\n".to_owned() }],
+            without_template: Vec::new(),
         }
     }
 
@@ -410,6 +434,20 @@ pub(crate) mod tests {
             ]
         );
         assert!(steps.iter().all(|step| step.deed.is_some() == (step.state == State::ToDo)));
+    }
+
+    #[test]
+    fn where_events_come_in_another_way_no_webhook_is_made() {
+        let events = Events::Otherwise("The group's webhook tells of it.".to_owned());
+        let steps = plan(&Wanted { events, ..wanted() }, &fresh());
+        assert_eq!((steps[2].about, steps[2].state), (About::Webhook, State::Ok));
+        assert_eq!(steps[2].what, "The group's webhook tells of it.");
+    }
+
+    #[test]
+    fn a_cookbook_that_cannot_be_offered_there_is_told() {
+        let steps = plan(&Wanted { without_template: vec![obstacle()], ..wanted() }, &fresh());
+        assert_eq!((steps[4].about, steps[4].state), (About::Templates, State::Cannot));
     }
 
     #[test]

@@ -1,39 +1,32 @@
 //! Puts an [`App`] together from the configuration: the one place that names
 //! every concrete adapter.
 
+mod forges;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
-use secrecy::SecretString;
 use tokio::sync::Notify;
 
+pub use self::forges::{one_forge, one_setup};
 use super::{
     App,
     system::{SystemClock, SystemEntropy},
     watch::Watch,
 };
 use crate::{
-    config::{
-        self, Config, Credentials, ForgeKind, HookAction, ProviderKind, RapiCertificate, RapiUser,
-    },
+    config::{self, Config, HookAction, ProviderKind, RapiCertificate, RapiUser},
     cookbook::{self, Cookbooks},
-    engine::{Engine, Group, Ports, Project, Settings},
-    forge::gitlab::{
-        GitLab, GitLabSettings,
-        webhook::{GitLabHooks, WebhookSecret},
-    },
+    engine::{Engine, Group, Ports, Project, Settings, unkept_promises},
     hooks::{self, Runner},
-    identity::{ForgeName, ProviderName},
+    identity::ProviderName,
     notice::render::Renderer,
     ports::{
         clock::{Clock, Entropy as _},
         finding::Finding,
-        forge::Forge,
         hooks::HookRunner,
-        intake::Hooks,
         provider::Provider,
-        setup::Setup,
         store::Store,
     },
     store::sqlite::Sqlite,
@@ -54,19 +47,24 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
     let ports = Ports {
         hooks: hook_runner(config, &cookbooks)?,
         store: open_store(config).await?,
-        forges: forges(config, &clock)?,
+        forges: forges::forges(config, &clock)?,
         providers,
         clock: Arc::clone(&clock),
         entropy: Arc::new(SystemEntropy),
     };
+    let settings = settings(config)?;
+    let unkept = unkept_promises(&settings, &ports.forges, &cookbooks);
+    if !unkept.is_empty() {
+        bail!("{}", unkept.join("\n"));
+    }
     let renderer = Renderer::new(config.templates.folder.as_deref())?;
     let calendar = config.calendar.clone();
-    let engine = Arc::new(Engine::new(ports, settings(config)?, calendar, renderer, cookbooks));
+    let engine = Arc::new(Engine::new(ports, settings, calendar, renderer, cookbooks));
     let gap = config.schedule.sweep.longest_gap(clock.now(), 50);
     let watch = Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: gap * 2 });
     Ok(App {
         web: WebState {
-            hooks: webhooks(config)?,
+            hooks: forges::webhooks(config)?,
             intake: engine.clone(),
             wake: Arc::new(Notify::new()),
             clock,
@@ -108,40 +106,6 @@ pub fn one_provider(config: &Config, name: &ProviderName) -> anyhow::Result<Arc<
     provider(name, &configured.kind, config.limits.provider_timeout)
 }
 
-/// One forge as configured.
-///
-/// # Errors
-///
-/// When it is not in the configuration, or cannot be used as it is there.
-pub fn one_forge(config: &Config, name: &ForgeName) -> anyhow::Result<Arc<dyn Forge>> {
-    let configured = config.forges.get(name).context("it is not in the configuration")?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    forge(config, name, configured, &clock)
-}
-
-/// One forge as configured, for setting up a project there; with `token`, as
-/// whoever that belongs to.
-///
-/// # Errors
-///
-/// When it is not in the configuration, or cannot be used as it is there.
-pub fn one_setup(
-    config: &Config,
-    name: &ForgeName,
-    token: Option<SecretString>,
-) -> anyhow::Result<Arc<dyn Setup>> {
-    let configured = config.forges.get(name).context("it is not in the configuration")?;
-    let mut configured = configured.clone();
-    if let Some(token) = token {
-        configured.credentials = Credentials::Token(token);
-    }
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    match configured.kind {
-        ForgeKind::GitLab => Ok(Arc::new(gitlab(config, name, &configured, &clock)?)),
-        ForgeKind::GitHub => bail!("[forge.{name}]: GitHub is not served yet"),
-    }
-}
-
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     let projects = config
         .forges
@@ -175,75 +139,6 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         claim: TimeDelta::from_std(config.limits.claim).context("claim_seconds is too long")?,
         holder: SystemEntropy.uuid().to_string(),
     })
-}
-
-fn forges(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Forge>>> {
-    let mut forges: BTreeMap<ForgeName, Arc<dyn Forge>> = BTreeMap::new();
-    for (name, configured) in &config.forges {
-        forges.insert(name.clone(), forge(config, name, configured, clock)?);
-    }
-    Ok(forges)
-}
-
-fn forge(
-    config: &Config,
-    name: &ForgeName,
-    forge: &config::Forge,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Arc<dyn Forge>> {
-    match forge.kind {
-        ForgeKind::GitLab => Ok(Arc::new(gitlab(config, name, forge, clock)?)),
-        ForgeKind::GitHub => bail!("[forge.{name}]: GitHub is not served yet"),
-    }
-}
-
-fn gitlab(
-    config: &Config,
-    name: &ForgeName,
-    forge: &config::Forge,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<GitLab> {
-    let Credentials::Token(token) = &forge.credentials else {
-        bail!("[forge.{name}] is a GitLab and needs a token")
-    };
-    let settings = GitLabSettings {
-        url: forge.url.clone(),
-        token: token.clone(),
-        ca_pem: forge.ca_pem.clone(),
-        approver_levels: forge.approver_levels.clone(),
-        timeout: config.limits.forge_timeout,
-    };
-    GitLab::new(name.clone(), settings, Arc::clone(clock))
-        .with_context(|| format!("[forge.{name}] cannot be used"))
-}
-
-fn webhooks(config: &Config) -> anyhow::Result<BTreeMap<ForgeName, Arc<dyn Hooks>>> {
-    let mut hooks: BTreeMap<ForgeName, Arc<dyn Hooks>> = BTreeMap::new();
-    for (name, forge) in &config.forges {
-        hooks.insert(name.clone(), gitlab_hooks(forge)?);
-    }
-    Ok(hooks)
-}
-
-fn gitlab_hooks(forge: &config::Forge) -> anyhow::Result<Arc<dyn Hooks>> {
-    let parse = |secret, whose: &dyn std::fmt::Display| {
-        WebhookSecret::parse(secret)
-            .with_context(|| format!("the webhook secret of {whose} is unusable"))
-    };
-    let mut projects = BTreeMap::new();
-    for project in &forge.projects {
-        projects.insert(project.id, parse(&project.webhook_secret, &project.id)?);
-    }
-    let mut groups = Vec::new();
-    for group in &forge.groups {
-        if let Some(secret) = &group.webhook_secret {
-            groups.push((group.path.clone(), parse(secret, &group.path)?));
-        }
-    }
-    Ok(Arc::new(GitLabHooks::new(projects).with_groups(groups)))
 }
 
 /// The operator's hooks. One for a cookbook that is not there would silently

@@ -11,13 +11,14 @@ use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use url::Url;
 
+use self::wanted::Listed;
 use super::{
     output::{self, Progress},
     runtime::runtime,
 };
 use crate::{
     app::compose,
-    config::{self, Config, ForgeKind, Project},
+    config::{self, Config, ForgeKind},
     cookbook::{Cookbooks, diagnostic::nearest, load},
     identity::ForgeName,
     ports::{PortError, Verdict, setup::Setup},
@@ -37,6 +38,11 @@ enum Kind {
         after_help = "Examples:\n  innkeeper setup gitlab --config innkeeper.toml --project tpo/tpa/team --url https://innkeeper.example.org    only show what would be done\n  innkeeper setup gitlab --config innkeeper.toml --project tpo/tpa/team --url https://innkeeper.example.org --apply\n  innkeeper setup gitlab --config innkeeper.toml --project tpo/tpa/team --apply --token-file ~/maintainer.token\n\nMaking webhooks takes a Maintainer. The service itself needs no more than a Reporter: with `--token-file`, this is done with the token of somebody else.\nNothing is deleted, and no label or template of others is changed. Running it again completes what is missing.\n\nExit codes: 0 done, nothing to do, or shown; 1 something cannot be done; 2 unusable arguments or configuration"
     )]
     Gitlab(Options),
+    /// Make a GitHub repository ready: labels, webhook, issue forms
+    #[command(
+        after_help = "Examples:\n  innkeeper setup github --config innkeeper.toml --project example/machines --url https://innkeeper.example.org    only show what would be done\n  innkeeper setup github --config innkeeper.toml --project example/machines --url https://innkeeper.example.org --apply --token-file ~/admin.token\n\nMaking webhooks takes an admin of the repository. The service itself needs less: with `--token-file`, this is done with the token of somebody else.\nNothing is deleted, and no label or form of others is changed. Running it again completes what is missing.\n\nExit codes: 0 done, nothing to do, or shown; 1 something cannot be done; 2 unusable arguments or configuration"
+    )]
+    Github(Options),
 }
 
 #[derive(Debug, Args)]
@@ -44,8 +50,8 @@ struct Options {
     /// The configuration file of the service
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The project, by path or id
-    #[arg(long, value_name = "GROUP/PROJECT")]
+    /// The project or repository, by path or id
+    #[arg(long, value_name = "PATH")]
     project: String,
     /// The forge's name in the configuration, if there are several of that kind
     #[arg(long, value_name = "NAME")]
@@ -96,6 +102,7 @@ impl From<anyhow::Error> for Stopped {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (kind, options) = match &arguments.forge {
         Kind::Gitlab(options) => (ForgeKind::GitLab, options),
+        Kind::Github(options) => (ForgeKind::GitHub, options),
     };
     let config = Config::load(&options.config, &config::environment())?;
     let cookbooks = load::folder(&config.policies.folder)?;
@@ -104,7 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let token = options.token_file.as_ref().map(token).transpose()?;
     let progress = Progress::new();
     let done = runtime()?.block_on(async {
-        let target = Target { config: &config, cookbooks: &cookbooks, forge: &name, options };
+        let target = Target { config: &config, kind, cookbooks: &cookbooks, forge: &name, options };
         let setup = compose::one_setup(&config, &name, token)?;
         target.set_up(setup.as_ref(), url.as_ref(), &progress).await
     });
@@ -136,6 +143,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// What is to be set up.
 struct Target<'a> {
     config: &'a Config,
+    kind: ForgeKind,
     cookbooks: &'a Cookbooks,
     forge: &'a ForgeName,
     options: &'a Options,
@@ -150,48 +158,61 @@ impl Target<'_> {
     ) -> Result<Done, Stopped> {
         progress.show("looking at the project");
         let service = compose::one_forge(self.config, self.forge)?.own_account().await?;
-        let (place, project) = self.project(setup).await?;
-        let hook = wanted::webhook(self.forge, url, project, self.options.reset_secret);
+        let configured = self.config.forges.get(self.forge).context("there is no such forge")?;
+        let (place, project) = self.project(configured, setup).await?;
+        let (templates, without_template) = match self.kind {
+            ForgeKind::GitLab => (wanted::gitlab_templates(self.cookbooks, project), Vec::new()),
+            ForgeKind::GitHub => wanted::github_forms(self.cookbooks, project),
+        };
+        let reset_secret = self.options.reset_secret;
         let wanted = Wanted {
             labels: wanted::labels(&self.config.labels, self.cookbooks, project),
-            webhook: hook,
-            templates: wanted::gitlab_templates(self.cookbooks, project),
+            events: wanted::events(self.forge, url, (configured, project), reset_secret),
+            templates,
+            without_template,
         };
         let present = setup.survey(&place, &wanted, &service).await;
         let mut steps = setup::plan(&wanted, &present);
         if self.options.apply {
-            apply(setup, &place, &project.webhook_secret, &mut steps, progress).await;
+            let none = SecretString::default();
+            let secret = project.secret().unwrap_or(&none);
+            apply(setup, &place, secret, &mut steps, progress).await;
         }
         Ok(Done { place, steps })
     }
 
     /// The project, there and in the configuration.
-    async fn project(&self, setup: &dyn Setup) -> Result<(Place, &Project), Stopped> {
+    async fn project<'a>(
+        &self,
+        configured: &'a config::Forge,
+        setup: &dyn Setup,
+    ) -> Result<(Place, Listed<'a>), Stopped> {
         let named = &self.options.project;
-        let projects = self.config.forges.get(self.forge).map_or(&[][..], |forge| &forge.projects);
-        let by_name = projects.iter().find(|project| {
-            project.path.as_ref() == Some(named) || project.id.to_string() == *named
+        let by_name = configured.projects.iter().find(|project| {
+            project.path.as_ref().is_some_and(|path| path.eq_ignore_ascii_case(named))
+                || project.id.to_string() == *named
         });
-        if let Some(project) = by_name {
-            let place = setup.place(&project.id.to_string()).await?;
-            if let Some(path) = project.path.as_ref().filter(|path| **path != place.path) {
-                let (forge, id) = (self.forge, project.id);
-                return Err(Stopped::Unusable(anyhow::anyhow!(
-                    "project {id} is `{}` on {forge}, but `{path}` in the configuration: correct its `id` or its `path`",
-                    output::printable(&place.path)
-                )));
-            }
-            return Ok((place, project));
-        }
-        let place = setup.place(named).await?;
-        match projects.iter().find(|project| project.id == place.id) {
-            Some(project) => Ok((place, project)),
-            None => Err(Stopped::Unusable(self.not_configured(&place))),
+        let Some(project) = by_name else {
+            let place = setup.place(named).await?;
+            return match Listed::find(configured, &place) {
+                Some(listed) => Ok((place, listed)),
+                None => Err(Stopped::Unusable(self.not_configured(&place))),
+            };
+        };
+        let place = setup.place(&project.id.to_string()).await?;
+        match project.path.as_ref().filter(|path| !path.eq_ignore_ascii_case(&place.path)) {
+            None => Ok((place, Listed::Project(project))),
+            Some(path) => Err(Stopped::Unusable(anyhow::anyhow!(
+                "project {} is `{}` on {}, but `{path}` in the configuration: correct its `id` or its `path`",
+                project.id,
+                output::printable(&place.path),
+                self.forge
+            ))),
         }
     }
 
     fn not_configured(&self, place: &Place) -> anyhow::Error {
-        let lines = wanted::configuration(self.forge, place);
+        let lines = wanted::configuration(self.kind, self.forge, place);
         anyhow::anyhow!(
             "project `{}` is not in the configuration: add these lines to {}, and run this again\n\n{lines}",
             output::printable(&place.path),

@@ -22,13 +22,18 @@ pub fn unkept_promises(
 ) -> Vec<String> {
     let mut unkept = Vec::new();
     for cookbook in &cookbooks.cookbooks {
-        let offered = settings.projects.iter().filter(|project| project.offers(cookbook));
-        for project in offered.filter(|_| cookbook.issue.confidential) {
-            let hides = |forge: &Arc<dyn Forge>| forge.abilities().confidential_issues;
-            if !forges.get(&project.forge).is_none_or(hides) {
+        for (place, name) in places(settings, cookbook) {
+            let Some(has) = forges.get(name).map(|forge| forge.abilities()) else { continue };
+            if cookbook.issue.confidential && !has.confidential_issues {
                 unkept.push(format!(
-                    "The issues of cookbook `{}` are confidential, but those of project {} cannot be hidden, because forge `{}` has no such issues: offer it elsewhere only.",
-                    cookbook.name, project.id, project.forge
+                    "The issues of cookbook `{}` are confidential, but those of {place} cannot be hidden, because forge `{name}` has no such issues: offer it elsewhere only.",
+                    cookbook.name
+                ));
+            }
+            if cookbook.label.is_none() && !has.marked_templates {
+                unkept.push(format!(
+                    "Cookbook `{}` has no `label`, by which alone its requests in {place} would be known, because the issue forms of forge `{name}` bear no mark: give it one, or offer it elsewhere only.",
+                    cookbook.name
                 ));
             }
         }
@@ -41,6 +46,18 @@ pub fn unkept_promises(
         }
     }
     unkept
+}
+
+/// Where the cookbook is offered, for people, and on which forge.
+fn places<'a>(
+    settings: &'a Settings,
+    cookbook: &Cookbook,
+) -> impl Iterator<Item = (String, &'a ForgeName)> {
+    let projects = settings.projects.iter().filter(|project| project.offers(cookbook));
+    let groups = settings.groups.iter().filter(|group| group.offers(cookbook));
+    projects
+        .map(|project| (format!("project {}", project.id), &project.forge))
+        .chain(groups.map(|group| (format!("group {}", group.path), &group.forge)))
 }
 
 impl Engine {

@@ -17,6 +17,9 @@ mod names;
 mod pages;
 mod pages_of_people;
 mod poll;
+mod setup;
+#[cfg(test)]
+mod tests;
 mod transport;
 pub mod webhook;
 
@@ -209,7 +212,12 @@ fn token_ends(headers: &HeaderMap) -> Option<NaiveDate> {
 #[async_trait]
 impl Forge for GitHub {
     fn abilities(&self) -> Abilities {
-        Abilities { due_dates: false, confidential_issues: false, team_notes: false }
+        Abilities {
+            due_dates: false,
+            confidential_issues: false,
+            team_notes: false,
+            marked_templates: false,
+        }
     }
 
     fn note_page(&self, issue_page: &str, note: NoteId) -> String {

@@ -147,7 +147,12 @@ fn found<T>(result: Result<T, PortError>) -> Result<Option<T>, PortError> {
 #[async_trait]
 impl Forge for GitLab {
     fn abilities(&self) -> Abilities {
-        Abilities { due_dates: true, confidential_issues: true, team_notes: true }
+        Abilities {
+            due_dates: true,
+            confidential_issues: true,
+            team_notes: true,
+            marked_templates: true,
+        }
     }
 
     fn note_page(&self, issue_page: &str, note: NoteId) -> String {

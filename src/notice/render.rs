@@ -2,7 +2,12 @@
 //!
 //! `{{x}}` writes a value as inert text; the helpers below write it in another
 //! safe way. There is no unescaped form: `{{{x}}}` and `{{&x}}` are refused when
-//! templates are loaded, the operator's own included.
+//! templates are loaded, the operator's own included. Those are also tried on
+//! hostile text (`trial.rs`), for what stands around a value may undo its escaping.
+
+#[cfg(test)]
+mod hostile;
+mod trial;
 
 use std::{fs, io, path::Path};
 
@@ -11,6 +16,7 @@ use handlebars::{
     RenderErrorReason,
 };
 use serde::Serialize;
+use serde_json::Value;
 use thiserror::Error;
 
 use super::{
@@ -77,13 +83,21 @@ pub enum TemplateError {
     },
     /// It writes something unescaped.
     #[error(
-        "template {name}, line {line}: `{{{{{{` and `{{{{&` write text unescaped and are refused; use {{{{x}}}} or a helper"
+        "template {name}, line {line}: `{{{{{{`, `{{{{&` and their like write text unescaped and are refused; use {{{{x}}}} or a helper"
     )]
     Unescaped {
         /// Which.
         name: String,
         /// Where.
         line: usize,
+    },
+    /// It would let text of others act.
+    #[error("template {name} is refused: {danger}")]
+    Dangerous {
+        /// Which.
+        name: String,
+        /// What it does.
+        danger: &'static str,
     },
     /// It fails on a sample, e.g. for a misspelt name.
     #[error("template {name} fails on a sample")]
@@ -120,16 +134,19 @@ impl Renderer {
     }
 
     fn with_templates(mut self, overrides: Option<&Path>) -> Result<Self, TemplateError> {
+        let mut own = Vec::new();
         for (name, embedded) in EMBEDDED {
             let text = match overrides.map(|folder| folder.join(format!("{name}.hbs"))) {
-                Some(path) if path.exists() => fs::read_to_string(&path).map_err(|cause| {
-                    TemplateError::Unreadable { name: path.display().to_string(), cause }
-                })?,
+                Some(path) if path.exists() => {
+                    own.push(*name);
+                    fs::read_to_string(&path).map_err(|cause| TemplateError::Unreadable {
+                        name: path.display().to_string(),
+                        cause,
+                    })?
+                }
                 _ => (*embedded).to_owned(),
             };
-            if let Some(line) =
-                text.lines().position(|line| line.contains("{{{") || line.contains("{{&"))
-            {
+            if let Some(line) = text.lines().position(writes_unescaped) {
                 return Err(TemplateError::Unescaped { name: (*name).to_owned(), line: line + 1 });
             }
             self.registry.register_template_string(name, text).map_err(|cause| {
@@ -137,7 +154,23 @@ impl Renderer {
             })?;
         }
         self.try_samples()?;
+        for name in own {
+            self.try_hostile_text(name)?;
+        }
         Ok(self)
+    }
+
+    /// For an operator's own template; those embedded are tried by the tests.
+    fn try_hostile_text(&self, name: &str) -> Result<(), TemplateError> {
+        let render =
+            |context: &Value| self.render(name, context).map(|text| text.as_str().to_owned());
+        match trial::danger_in(name, render) {
+            Ok(None) => Ok(()),
+            Ok(Some(danger)) => Err(TemplateError::Dangerous { name: name.to_owned(), danger }),
+            Err(cause) => {
+                Err(TemplateError::Sample { name: name.to_owned(), cause: Box::new(cause) })
+            }
+        }
     }
 
     fn try_samples(&self) -> Result<(), TemplateError> {
@@ -228,6 +261,14 @@ impl Renderer {
         let text = self.registry.render(name, context)?;
         Ok(Markdown::rendered(fold_blank_lines(text.trim())))
     }
+}
+
+/// Whether a line holds `{{{x}}}`, `{{&x}}` or either with blanks or `~` in it.
+fn writes_unescaped(line: &str) -> bool {
+    line.match_indices("{{").any(|(at, braces)| {
+        let inside = line.get(at + braces.len()..).unwrap_or_default();
+        inside.trim_start_matches([' ', '\t', '~']).starts_with(['{', '&'])
+    })
 }
 
 /// The template of a reply: its serde tag is the file's name.

@@ -92,7 +92,7 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Mentions somebody on purpose: they are notified. Names that address a group
-/// of people, or are no usernames, are only shown.
+/// of people or refer to an issue, or are no usernames, are only shown.
 #[must_use]
 pub fn mention(username: &str) -> String {
     let is_name = username.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -101,7 +101,8 @@ pub fn mention(username: &str) -> String {
         && username.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     let is_everybody =
         ["all", "here", "channel"].iter().any(|name| username.eq_ignore_ascii_case(name));
-    if is_name && !is_everybody { format!("@{username}") } else { inline(username) }
+    let is_ticket = names_a_ticket(&username.chars().collect::<Vec<_>>());
+    if is_name && !is_everybody && !is_ticket { format!("@{username}") } else { inline(username) }
 }
 
 /// Mentions all members of a group on purpose, by its full path: those the
@@ -224,12 +225,17 @@ fn looks_like_a_commit(word: &str) -> bool {
     (7..=40).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// `ABC-123`, which an issue tracker connected to the forge takes for its own.
+/// `ABC-123`, which an issue tracker connected to the forge takes for its own,
+/// or `gl-123`, which GitLab does.
 fn names_a_ticket(chars: &[char]) -> bool {
     chars.windows(2).enumerate().any(|(index, pair)| {
         let is_joint = matches!(pair, ['-', digit] if digit.is_ascii_digit());
         let key = chars.get(..index).unwrap_or_default().iter().rev();
         let is_key = |c: &&char| c.is_ascii_uppercase() || c.is_ascii_digit() || **c == '_';
-        is_joint && key.take_while(is_key).any(char::is_ascii_uppercase)
+        let mut word = key.clone().take_while(|c| c.is_alphanumeric() || **c == '_');
+        let own = [word.next(), word.next(), word.next()].map(|c| c.map(char::to_ascii_lowercase));
+        is_joint
+            && (own == [Some('l'), Some('g'), None]
+                || key.take_while(is_key).any(char::is_ascii_uppercase))
     })
 }

@@ -148,6 +148,9 @@ pub struct Abilities {
     pub confidential_issues: bool,
     /// Comments can be hidden from all but members.
     pub team_notes: bool,
+    /// Issues from a template bear the template's hidden mark. Elsewhere only a
+    /// label tells what an issue asks for.
+    pub marked_templates: bool,
 }
 
 /// Who can read a comment.

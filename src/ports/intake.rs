@@ -45,6 +45,9 @@ pub enum About {
     Issue(IssueNumber),
     /// Nothing that concerns us, and why.
     Nothing(String),
+    /// Nothing on an issue, but something the operator should know, as a
+    /// clause: a token is about to end.
+    Notice(String),
     /// It should concern us, but cannot be read; what is wrong, and where.
     Unreadable(String),
 }

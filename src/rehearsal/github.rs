@@ -22,6 +22,7 @@ mod place;
 mod reactions;
 mod repositories;
 mod repository_entity;
+mod token_end;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -45,6 +46,7 @@ pub(super) fn router(shared: &Shared) -> Router<Shared> {
         .route("/api/v3/orgs/{org}/teams/{team}/memberships/{username}", get(people::membership))
         .route("/api/v3/orgs/{org}/repos", get(repositories::of_organisation))
         .route("/api/graphql", post(graphql::answer))
+        .route("/api/v3/installation/repositories", get(repositories::of_installation))
         .route("/api/v3/app", get(app::own))
         .route("/api/v3/app/installations", get(app::installations))
         .route("/api/v3/app/installations/{id}/access_tokens", post(app::token));
@@ -78,5 +80,6 @@ pub(super) fn router(shared: &Shared) -> Router<Shared> {
     router
         .route("/api/{*rest}", get(error::unknown).fallback(error::unknown))
         .layer(from_fn(entity_tag::answer_once))
+        .layer(from_fn_with_state(shared.clone(), token_end::tell))
         .layer(from_fn_with_state(shared.clone(), faults::stand_between))
 }

@@ -15,9 +15,9 @@ pub struct World {
     pub(super) projects: Vec<Project>,
     pub(super) hooks: Vec<Hook>,
     pub(super) tokens: Vec<(String, u64)>,
-    pub(super) app: Option<App>,
     /// Tokens are worth nothing from the beginning of that day (UTC) on.
     pub(super) token_ends: BTreeMap<String, NaiveDate>,
+    pub(super) app: Option<App>,
     pub(super) tier: Tier,
     pub(super) disable_all_mention: bool,
 }

@@ -7,10 +7,8 @@ pub(super) fn step(account: &Seen<Account>) -> Step {
         Ok(account) => account,
         Err(obstacle) => return Step::impossible(About::Account, obstacle.clone()),
     };
-    let Account { username, needed, members_page, .. } = account;
-    let by_hand = format!(
-        "A Maintainer or Owner of the project makes `{username}` a {needed} or more: {members_page}"
-    );
+    let Account { username, needed, by, members_page, .. } = account;
+    let by_hand = format!("{by} makes `{username}` {needed} or more: {members_page}");
     match &account.role {
         Some(role) if account.suffices => {
             Step::ok(About::Account, format!("The service is `{username}`, a {role} here."))

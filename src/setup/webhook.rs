@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use crate::setup::{
         Proof, State,
-        tests::{obstacle, wanted},
+        tests::{obstacle, webhook},
     };
 
     fn hook(id: u64, host: &str) -> FoundWebhook {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn steps_for(hooks: &[FoundWebhook], change: impl FnOnce(&mut Webhook)) -> Vec<Step> {
-        let mut wanted = wanted().webhook;
+        let mut wanted = webhook();
         change(&mut wanted);
         steps(&wanted, &Ok(hooks.to_vec()))
     }
@@ -178,6 +178,6 @@ mod tests {
         let flawed = FoundWebhook { flaws: vec!["x".to_owned()], ..stopped };
         let mended = steps_for(&[flawed], |_| {});
         assert_eq!((mended[0].state, mended[0].by_hand.is_some()), (State::ToDo, true));
-        assert_eq!(super::steps(&wanted().webhook, &Err(obstacle()))[0].state, State::Cannot);
+        assert_eq!(super::steps(&webhook(), &Err(obstacle()))[0].state, State::Cannot);
     }
 }

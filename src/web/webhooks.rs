@@ -38,6 +38,10 @@ pub(super) async fn receive(
                     tracing::debug!(%forge, %project, event, why, "ignored a webhook delivery");
                     return answer(&shared, forge, Outcome::Ignored);
                 }
+                About::Notice(what) => {
+                    tracing::warn!(%forge, %project, what, "the forge has something to tell");
+                    return answer(&shared, forge, Outcome::Ignored);
+                }
                 About::Issue(issue) => (Some(issue), Outcome::Accepted),
                 About::Unreadable(why) => {
                     tracing::warn!(%forge, %project, event, why, "cannot read a webhook delivery");

@@ -19,6 +19,7 @@ mod refusals;
 mod restart;
 mod serve;
 mod setup;
+mod setup_github;
 #[path = "../store/builders.rs"]
 #[expect(dead_code, reason = "made for the store's tests; few are needed here")]
 mod state;

@@ -14,10 +14,12 @@ use crate::{
     house::{House, SEVEN, Service},
 };
 
-/// A body and the header it came with.
+/// A body and the headers it came with.
 struct Payload {
     name: String,
     event: String,
+    /// Where they were recorded; else the event alone is known.
+    headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
@@ -47,9 +49,17 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 fn payload(folder: &Path, path: &Path) -> Payload {
     let about = fs::read(path.with_extension("meta.json")).unwrap_or_default();
     let about: Value = serde_json::from_slice(&about).unwrap_or_default();
+    let recorded = about["request_headers"].as_object().into_iter().flatten();
+    let headers = recorded
+        .filter(|(name, _)| {
+            !["content-type", "content-length"].contains(&name.to_lowercase().as_str())
+        })
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect();
     Payload {
         name: path.strip_prefix(folder).unwrap().display().to_string(),
         event: about["x_gitlab_event"].as_str().unwrap_or("Issue Hook").to_owned(),
+        headers,
         body: fs::read(path).unwrap(),
     }
 }
@@ -94,12 +104,17 @@ async fn send(payloads: &[Payload]) -> (Vec<String>, Service) {
     for payload in payloads {
         // An event of no project may come with the secret of any.
         let secret = secret(project_of(payload).unwrap_or(7));
-        let request = service
+        let mut request = service
             .http
             .post(format!("{}/webhooks/gitlab", service.url))
             .header("content-type", "application/json")
-            .header("x-gitlab-event", &payload.event)
             .header("x-gitlab-token", secret);
+        if payload.headers.is_empty() {
+            request = request.header("x-gitlab-event", &payload.event);
+        }
+        for (name, value) in &payload.headers {
+            request = request.header(name, value);
+        }
         let response = request.body(payload.body.clone()).send().await.unwrap();
         let status = response.status().as_u16();
         answers.push(format!("{status} {}", response.text().await.unwrap().trim()));
@@ -130,6 +145,8 @@ async fn every_kind_of_event_is_taken_or_ignored_but_never_refused() {
     work_item_issue.json: 202 accepted
     work_item_task.json: 200 ignored
     ");
+    let told = "the access token `innkeeper` of project ops/machines ends: 2026-11-28";
+    service.logged(told).await;
     service.is_unharmed();
 }
 

@@ -81,7 +81,7 @@ async fn a_resize_the_host_refuses_leaves_the_machine_as_it_was() {
         let answer = world.answer("alice", issue, "@innkeeper resize memory 4 GiB").await;
         assert!(answer.contains("`sandbox-1` keeps 1 vCPU, 2 GiB of memory"), "{answer}");
         assert!(answer.contains("the provider refuses it, see `effect-"), "{answer}");
-        assert!(world.team_notes(issue)[0].contains("the host refuses"));
+        world.expect_for_team(issue, "the host refuses");
         assert_eq!(memory(world).await, 2048);
     })
     .await;

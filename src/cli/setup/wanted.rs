@@ -1,14 +1,14 @@
 //! What configuration and cookbooks want of a project.
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::{
-    config::Project,
+    config::{Forge, ForgeKind, Group, Project},
     cookbook::{Cookbook, Cookbooks, issue_template},
     engine::Labels,
     identity::ForgeName,
-    setup::{File, Label, Place, Proof, Webhook},
+    setup::{Events, File, Label, Obstacle, Place, Proof, Webhook},
 };
 
 /// How signing tokens begin.
@@ -20,19 +20,50 @@ const COOKBOOK_COLOUR: &str = "#330066";
 /// GitHub takes no more, and nobody reads more.
 const LONGEST_DESCRIPTION: usize = 100;
 
-/// The cookbooks offered in a project.
-fn offered<'a>(
-    cookbooks: &'a Cookbooks,
-    project: &'a Project,
-) -> impl Iterator<Item = &'a Cookbook> {
-    let is_offered = |cookbook: &&Cookbook| {
-        project.cookbooks.as_ref().is_none_or(|names| names.contains(&cookbook.name))
-    };
-    cookbooks.cookbooks.iter().filter(is_offered)
+/// How the configuration has a project.
+#[derive(Clone, Copy)]
+pub(super) enum Listed<'a> {
+    /// By itself.
+    Project(&'a Project),
+    /// As one of a group.
+    Group(&'a Group),
+}
+
+impl<'a> Listed<'a> {
+    /// In `forge`, the project at this place.
+    pub(super) fn find(forge: &'a Forge, place: &Place) -> Option<Self> {
+        let by_id = forge.projects.iter().find(|project| project.id == place.id);
+        let is_below = |group: &&Group| {
+            let path = place.path.to_lowercase();
+            path.strip_prefix(&group.path.to_lowercase()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        // Groups may be listed with groups of theirs: the nearest one counts.
+        let nearest = || forge.groups.iter().filter(is_below).max_by_key(|group| group.path.len());
+        by_id.map(Self::Project).or_else(|| nearest().map(Self::Group))
+    }
+
+    /// The secret of a webhook of its own.
+    pub(super) fn secret(self) -> Option<&'a SecretString> {
+        match self {
+            Self::Project(project) => Some(&project.webhook_secret),
+            Self::Group(_) => None,
+        }
+    }
+
+    /// The cookbooks offered there.
+    fn offered(self, cookbooks: &'a Cookbooks) -> impl Iterator<Item = &'a Cookbook> {
+        let names = match self {
+            Self::Project(project) => project.cookbooks.as_ref(),
+            Self::Group(group) => group.cookbooks.as_ref(),
+        };
+        let is_offered =
+            move |cookbook: &&Cookbook| names.is_none_or(|names| names.contains(&cookbook.name));
+        cookbooks.cookbooks.iter().filter(is_offered)
+    }
 }
 
 /// The labels that show states, and those of the cookbooks.
-pub(super) fn labels(states: &Labels, cookbooks: &Cookbooks, project: &Project) -> Vec<Label> {
+pub(super) fn labels(states: &Labels, cookbooks: &Cookbooks, project: Listed<'_>) -> Vec<Label> {
     let Labels {
         incomplete,
         awaiting,
@@ -61,7 +92,7 @@ pub(super) fn labels(states: &Labels, cookbooks: &Cookbooks, project: &Project) 
         description: description.to_owned(),
     })
     .into();
-    for cookbook in offered(cookbooks, project) {
+    for cookbook in project.offered(cookbooks) {
         let Some(name) = &cookbook.label else { continue };
         if labels.iter().all(|label| label.name != *name) {
             let description = format!("Asks for: {}", cookbook.title);
@@ -76,25 +107,45 @@ pub(super) fn labels(states: &Labels, cookbooks: &Cookbooks, project: &Project) 
 }
 
 /// The webhook, which is sent to where `src/web.rs` listens.
-pub(super) fn webhook(
+pub(super) fn events(
     forge: &ForgeName,
     url: Option<&Url>,
-    project: &Project,
+    (configured, project): (&Forge, Listed<'_>),
     reset_secret: bool,
-) -> Webhook {
+) -> Events {
+    let of_app = configured.app_webhook_secret.as_ref().map(SecretString::expose_secret);
+    let secret = match project {
+        Listed::Project(Project { webhook_secret, .. })
+        | Listed::Group(Group { webhook_secret: Some(webhook_secret), .. })
+            if of_app == Some(webhook_secret.expose_secret()) =>
+        {
+            let how = "The App's webhook is to tell of every repository it is installed in.";
+            return Events::Otherwise(how.to_owned());
+        }
+        Listed::Project(project) => &project.webhook_secret,
+        Listed::Group(Group { path, webhook_secret: Some(_), .. }) => {
+            return Events::Otherwise(format!("The webhook of group `{path}` is to tell of it."));
+        }
+        Listed::Group(Group { path, .. }) => {
+            return Events::Otherwise(format!(
+                "Group `{path}` is configured without one: its projects are polled."
+            ));
+        }
+    };
     let path = format!("/webhooks/{forge}");
-    let signs = project.webhook_secret.expose_secret().starts_with(SIGNING_PREFIX);
-    Webhook {
+    let signs = secret.expose_secret().starts_with(SIGNING_PREFIX);
+    Events::Webhook(Webhook {
         url: url.map(|url| format!("{}{path}", url.as_str().trim_end_matches('/'))),
         path,
         proof: if signs { Proof::Signature } else { Proof::Token },
         reset_secret,
-    }
+    })
 }
 
 /// The issue templates, where GitLab looks for them.
-pub(super) fn gitlab_templates(cookbooks: &Cookbooks, project: &Project) -> Vec<File> {
-    offered(cookbooks, project)
+pub(super) fn gitlab_templates(cookbooks: &Cookbooks, project: Listed<'_>) -> Vec<File> {
+    project
+        .offered(cookbooks)
         .map(|cookbook| File {
             path: format!(".gitlab/issue_templates/{}.md", cookbook.name),
             text: issue_template::gitlab(cookbook),
@@ -102,22 +153,56 @@ pub(super) fn gitlab_templates(cookbooks: &Cookbooks, project: &Project) -> Vec<
         .collect()
 }
 
+/// The issue forms, where GitHub looks for them; and why some cookbooks get none.
+pub(super) fn github_forms(
+    cookbooks: &Cookbooks,
+    project: Listed<'_>,
+) -> (Vec<File>, Vec<Obstacle>) {
+    let mut forms = Vec::new();
+    let mut obstacles = Vec::new();
+    for cookbook in project.offered(cookbooks) {
+        let name = &cookbook.name;
+        if cookbook.label.is_some() {
+            forms.push(File {
+                path: format!(".github/ISSUE_TEMPLATE/{name}.yml"),
+                text: issue_template::github(cookbook),
+            });
+        } else {
+            obstacles.push(Obstacle {
+                why: format!(
+                    "Cookbook `{name}` has no `label`: issues from its form would not be recognised, for GitHub's forms leave no other mark."
+                ),
+                by_hand: format!("Give cookbook `{name}` a `label`, and run this again"),
+            });
+        }
+    }
+    (forms, obstacles)
+}
+
 /// The lines that a project needs in the configuration.
-pub(super) fn configuration(forge: &ForgeName, place: &Place) -> String {
+pub(super) fn configuration(kind: ForgeKind, forge: &ForgeName, place: &Place) -> String {
     let Place { id, path, .. } = place;
     let name = path.rsplit('/').next().unwrap_or_default();
+    let secret = match kind {
+        ForgeKind::GitLab => {
+            format!(
+                "signing_token_file = \"{name}.signing-token\"    # before GitLab 19.0: webhook_token_file"
+            )
+        }
+        ForgeKind::GitHub => format!(
+            "webhook_token_file = \"{name}.webhook-token\"    # not if the App's webhook has one"
+        ),
+    };
     // A path holds nothing that TOML would read otherwise.
-    format!(
-        "[[forge.{forge}.project]]\nid = {id}\npath = \"{path}\"\nsigning_token_file = \"{name}.signing-token\"    # before GitLab 19.0: webhook_token_file"
-    )
+    format!("[[forge.{forge}.project]]\nid = {id}\npath = \"{path}\"\n{secret}")
 }
 
 #[cfg(test)]
 mod tests {
-    use secrecy::SecretString;
+    use std::path::Path;
 
     use super::*;
-    use crate::{cookbook::load::embedded, identity::ProjectId};
+    use crate::{config::Config, cookbook::load::embedded, identity::ProjectId};
 
     fn project(secret: &str, cookbooks: Option<&[&str]>) -> Project {
         Project {
@@ -128,18 +213,52 @@ mod tests {
         }
     }
 
+    fn forge_of(app_secret: Option<&str>) -> Forge {
+        let app = app_secret.map_or(String::new(), |secret| {
+            format!("[forge.g.app]\nid = 1\nprivate_key = \"-----BEGIN RSA PRIVATE KEY-----\"\nwebhook_token = \"{secret}\"")
+        });
+        let token = if app.is_empty() { "token = \"x\"" } else { "" };
+        let text = format!("[forge.g]\nkind = \"github\"\n{token}\n{app}");
+        let config = Config::parse("test", &text, Path::new(""), &[]).unwrap();
+        config.forges[&ForgeName::from("g")].clone()
+    }
+
+    #[test]
+    fn a_secret_of_the_app_is_no_repositorys() {
+        let forge = forge_of(Some("of the app"));
+        let told = |secret: &str| {
+            let project = project(secret, None);
+            events(&"g".into(), None, (&forge, Listed::Project(&project)), false)
+        };
+        assert!(matches!(told("of the app"), Events::Otherwise(_)));
+        assert!(matches!(told("its own"), Events::Webhook(_)));
+    }
+
+    #[test]
+    fn without_a_label_there_is_no_form_on_github() {
+        let mut cookbooks = embedded();
+        let project = project("x", None);
+        let (forms, obstacles) = github_forms(&cookbooks, Listed::Project(&project));
+        assert_eq!((forms.len(), obstacles.len()), (cookbooks.cookbooks.len(), 0));
+        assert!(forms.iter().any(|form| form.path == ".github/ISSUE_TEMPLATE/vm.yml"));
+        cookbooks.cookbooks[0].label = None;
+        let (forms, obstacles) = github_forms(&cookbooks, Listed::Project(&project));
+        assert_eq!((forms.len(), obstacles.len()), (cookbooks.cookbooks.len() - 1, 1));
+    }
+
     #[test]
     fn only_the_cookbooks_offered_there_count() {
         let cookbooks = embedded();
         let some = project("x", Some(&["vm"]));
         let paths = |project: &Project| {
-            let files = gitlab_templates(&cookbooks, project);
+            let files = gitlab_templates(&cookbooks, Listed::Project(project));
             files.into_iter().map(|file| file.path).collect::<Vec<_>>()
         };
         assert_eq!(paths(&some), [".gitlab/issue_templates/vm.md"]);
         assert_eq!(paths(&project("x", None)).len(), cookbooks.cookbooks.len());
         assert_eq!(paths(&project("x", Some(&[]))), [""; 0]);
-        let none = labels(&Labels::default(), &cookbooks, &project("x", Some(&[])));
+        let none =
+            labels(&Labels::default(), &cookbooks, Listed::Project(&project("x", Some(&[]))));
         assert_eq!(none.len(), 9);
     }
 
@@ -150,7 +269,7 @@ mod tests {
             cookbook.label = Some("machine".to_owned());
             cookbook.title = "é".repeat(200);
         }
-        let labels = labels(&Labels::default(), &cookbooks, &project("x", None));
+        let labels = labels(&Labels::default(), &cookbooks, Listed::Project(&project("x", None)));
         assert_eq!(labels.len(), 10);
         for label in &labels {
             assert!(label.colour.len() == 7 && label.colour.starts_with('#'), "{label:?}");
@@ -159,16 +278,39 @@ mod tests {
     }
 
     #[test]
+    fn a_project_of_a_group_has_no_webhook_of_its_own() {
+        let group = |secret: Option<&str>| Group {
+            path: "tpo".to_owned(),
+            webhook_secret: secret.map(SecretString::from),
+            cookbooks: None,
+        };
+        for (secret, words) in [(Some("x"), "The webhook of group"), (None, "are polled")] {
+            let group = group(secret);
+            let place = (&forge_of(None), Listed::Group(&group));
+            let events = events(&"gitlab".into(), None, place, false);
+            let Events::Otherwise(how) = events else { panic!("{events:?}") };
+            assert!(how.contains(words), "{how}");
+        }
+    }
+
+    #[test]
     fn the_webhooks_address_is_the_services_and_its_proof_the_secrets() {
-        let forge = ForgeName::from("gitlab");
+        let hook = |url: &Url, secret: &str, reset| {
+            let project = project(secret, None);
+            let forge = ForgeName::from("gitlab");
+            match events(&forge, Some(url), (&forge_of(None), Listed::Project(&project)), reset) {
+                Events::Webhook(hook) => hook,
+                Events::Otherwise(how) => panic!("{how}"),
+            }
+        };
         for written in ["https://innkeeper.example", "https://innkeeper.example/"] {
             let url = Url::parse(written).unwrap();
-            let hook = webhook(&forge, Some(&url), &project("whsec_x", None), false);
+            let hook = hook(&url, "whsec_x", false);
             assert_eq!(hook.url.unwrap(), "https://innkeeper.example/webhooks/gitlab");
             assert_eq!(hook.proof, Proof::Signature);
         }
         let below = Url::parse("https://example.org/inn/").unwrap();
-        let hook = webhook(&forge, Some(&below), &project("x", None), true);
+        let hook = hook(&below, "x", true);
         assert_eq!(hook.url.unwrap(), "https://example.org/inn/webhooks/gitlab");
         assert_eq!((hook.proof, hook.reset_secret), (Proof::Token, true));
     }

@@ -147,10 +147,13 @@ impl App {
     }
 
     async fn any(&self, client: &Client) -> Result<u64, TransportError> {
-        match client.names().any() {
-            Some(name) => self.installed_for(client, &name).await,
-            None => self.installed_by(client, "").await,
+        if let Some(name) = client.names().any() {
+            match self.installed_for(client, &name).await {
+                Err(TransportError::NotInstalled(_)) => {}
+                found => return found,
+            }
         }
+        self.installed_by(client, "").await
     }
 
     async fn installed_for(&self, client: &Client, name: &str) -> Result<u64, TransportError> {

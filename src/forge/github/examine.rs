@@ -15,7 +15,7 @@ use crate::{
     cookbook::Principal,
     identity::{Person, ProjectId},
     ports::{
-        PortError,
+        PortError, Verdict,
         finding::Finding,
         forge::{Forge as _, Wanted},
     },
@@ -60,7 +60,12 @@ pub(super) async fn examine(github: &GitHub, wanted: &Wanted) -> Vec<Finding> {
 
 fn bad(error: PortError) -> Finding {
     let what = error.chain();
-    Finding::bad(what, error.advice.unwrap_or_else(|| "try again later".to_owned()))
+    let advice = match error.verdict {
+        Verdict::Missing => "check its name, and what the token or App has access to",
+        Verdict::GiveUp => "change what GitHub names as wrong",
+        Verdict::Retry { .. } | Verdict::Underway { .. } | Verdict::Full => "try again later",
+    };
+    Finding::bad(what, error.advice.unwrap_or_else(|| advice.to_owned()))
 }
 
 /// What is looked at, and as whom.

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use chrono::SubsecRound as _;
+use chrono::{SubsecRound as _, TimeDelta};
 use http::{HeaderValue, StatusCode, header::ETAG};
 use url::Url;
 
@@ -118,15 +118,18 @@ fn remembered(
     Some(Remembered { url: asked.clone(), etag, since, issues: issues.to_vec() })
 }
 
+/// GitHub says that it lists what changed "after" that moment; whether it means
+/// to include the moment itself must not matter.
 async fn start(
     client: &Client,
     project: ProjectId,
     since: Timestamp,
 ) -> Result<Url, TransportError> {
     let mut url = client.url_in(project, &["issues"]).await?;
+    let before = since - TimeDelta::seconds(1);
     url.query_pairs_mut()
         .append_pair("state", "all")
-        .append_pair("since", &since.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+        .append_pair("since", &before.format("%Y-%m-%dT%H:%M:%SZ").to_string())
         .append_pair("sort", "updated")
         .append_pair("direction", "asc");
     Ok(pages::full(url))

@@ -10,9 +10,11 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, IF_NONE_MATCH, LOCATION, USER_AGENT},
+    header::{ACCEPT, AUTHORIZATION, IF_NONE_MATCH, LOCATION},
 };
-use octocrab::Octocrab;
+use octocrab::{
+    AuthState, Octocrab, OctocrabBuilder, service::middleware::reqwest_connector::ReqwestConnector,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
@@ -247,11 +249,12 @@ impl Transport {
         outgoing: &Outgoing,
         bearer: &HeaderValue,
     ) -> Result<Reply, TransportError> {
-        let octocrab = self.octocrab()?;
+        let octocrab = self.octocrab();
         let mut builder = Request::builder()
             .method(outgoing.method.clone())
             .uri(outgoing.url.as_str())
-            .header(AUTHORIZATION, bearer);
+            .header(AUTHORIZATION, bearer)
+            .header(ACCEPT, "application/vnd.github+json");
         if let Some(etag) = &outgoing.unless {
             builder = builder.header(IF_NONE_MATCH, etag);
         }
@@ -262,22 +265,18 @@ impl Transport {
         read(&outgoing.url, response.map(reqwest::Body::wrap).into(), self.clock.as_ref()).await
     }
 
-    fn octocrab(&self) -> Result<Octocrab, TransportError> {
-        if let Some(octocrab) = self.octocrab.get() {
-            return Ok(octocrab.clone());
-        }
-        let version = concat!("innkeeper/", env!("CARGO_PKG_VERSION"));
-        // Without a path: octocrab leaves its base out of addresses that begin alike.
-        let octocrab = Octocrab::builder()
-            .base_uri(self.base.origin().ascii_serialization())
-            .and_then(|builder| {
-                builder
-                    .add_header(USER_AGENT, version.to_owned())
-                    .add_header(ACCEPT, "application/vnd.github+json".to_owned())
-                    .build_with_reqwest(self.http.clone())
-            })
-            .map_err(|error| TransportError::Request(error.into()))?;
-        Ok(self.octocrab.get_or_init(|| octocrab).clone())
+    /// Nothing but the client: none of octocrab's layers for retries, redirects,
+    /// caches and headers is in between.
+    fn octocrab(&self) -> Octocrab {
+        let made = self.octocrab.get_or_init(|| {
+            let client = ReqwestConnector::new(self.http.clone());
+            let builder = OctocrabBuilder::new_empty().with_service(client);
+            match builder.with_auth(AuthState::None).build() {
+                Ok(octocrab) => octocrab,
+                Err(impossible) => match impossible {},
+            }
+        });
+        made.clone()
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod hint;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, fmt};
 

@@ -23,7 +23,7 @@ use super::{GitLab, found, pages, transport::TransportError};
 use crate::{
     identity::{Person, ProjectId, UserId},
     ports::{PortError, Verdict, setup::Setup},
-    setup::{Account, Deed, Label, Obstacle, Outcome, Place, Present, Seen, Wanted},
+    setup::{Account, Deed, Events, Label, Obstacle, Outcome, Place, Present, Seen, Wanted},
 };
 
 /// Planner, Reporter, Developer, Maintainer, Owner: they tend issues and labels.
@@ -127,7 +127,10 @@ impl Setup for GitLab {
             labels: self.labels(place).await,
             labels_ignore_case: false,
             no_labels: lacks("Reporter", &|level| TENDS_ISSUES.contains(&level)),
-            webhooks: self.webhooks(place, &wanted.webhook, &username).await,
+            webhooks: match &wanted.events {
+                Events::Webhook(webhook) => self.webhooks(place, webhook, &username).await,
+                Events::Otherwise(_) => Ok(Vec::new()),
+            },
             templates: self.repository(place, &wanted.templates).await,
             no_proposals: lacks("Developer", &|level| level >= DEVELOPER),
         }
@@ -196,7 +199,8 @@ impl GitLab {
             username: service.username.clone(),
             role: (level > 0).then(|| role(level)),
             suffices: TENDS_ISSUES.contains(&level),
-            needed: "Reporter",
+            needed: "a Reporter",
+            by: "A Maintainer or Owner of the project",
             members_page: format!("{}/-/project_members", place.page),
         })
     }

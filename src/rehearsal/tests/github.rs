@@ -103,8 +103,11 @@ async fn callers_show_a_token_and_are_told_why_not() {
     let none = client().get(format!("{}/api/v3/user", github.base_url())).send().await.unwrap();
     assert_eq!(json_of(none).await.1["message"], "Requires authentication");
     assert_eq!(read(&github, "bot", "/nothing").await.0, 404);
+    github.end_token("bot-token", "2026-03-03".parse().unwrap());
     let old = raw(&github, "token bot-token", Method::GET, "/user", None).await;
     assert_eq!(old.status(), 200);
+    let end = &old.headers()["github-authentication-token-expiration"];
+    assert_eq!(end, "2026-03-03 00:00:00 UTC");
 }
 
 #[tokio::test]
@@ -462,6 +465,8 @@ async fn an_app_signs_in_for_its_installation_for_an_hour() {
     let token = format!("token {}", token["token"].as_str().unwrap());
     assert_eq!(call(&token, Method::GET, "/repos/tpo/machines/issues").await.0, 200);
     assert_eq!(call(&token, Method::GET, "/user").await.0, 403);
+    let (_, all) = call(&token, Method::GET, "/installation/repositories").await;
+    assert_eq!(all["repositories"][0]["full_name"], REPOSITORY);
     assert_eq!(call(&token, Method::GET, "/orgs/tpo/teams/tpa/memberships/bob").await.0, 200);
     let (_, bot) = call(&token, Method::GET, "/users/innkeeper%5Bbot%5D").await;
     assert_eq!((&bot["id"], &bot["type"]), (&json!(APP_USER), &json!("Bot")));

@@ -58,7 +58,7 @@ impl Unreadable {
 #[derive(Deserialize)]
 struct Event {
     issue: Issue,
-    /// Only that it is there matters: it is read by [`project`].
+    /// Only that it is there matters: its number is read leniently.
     #[serde(rename = "repository")]
     _repository: Repository,
 }

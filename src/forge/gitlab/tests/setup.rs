@@ -13,8 +13,8 @@ use crate::{
     identity::ProjectId,
     ports::{PortError, Verdict, setup::Setup as _},
     setup::{
-        Change, Deed, File, Label, Obstacle, Outcome, Place, Present, Proof, Proposal, Wanted,
-        Webhook,
+        Change, Deed, Events, File, Label, Obstacle, Outcome, Place, Present, Proof, Proposal,
+        Wanted, Webhook,
     },
 };
 
@@ -35,13 +35,14 @@ fn place() -> Place {
 fn wanted() -> Wanted {
     Wanted {
         labels: Vec::new(),
-        webhook: Webhook {
+        events: Events::Webhook(Webhook {
             path: "/webhooks/gitlab".to_owned(),
             url: Some(URL.to_owned()),
             proof: Proof::Token,
             reset_secret: false,
-        },
+        }),
         templates: vec![file()],
+        without_template: Vec::new(),
     }
 }
 

@@ -13,6 +13,9 @@ use crate::{
 /// Longer names and keys than GitLab sends are not stored as they are.
 const LONGEST_NAME: usize = 100;
 
+/// What is told of a payload in the log is no longer than this.
+const LONGEST_TOLD: usize = 300;
+
 /// What a delivery says about itself, before anybody believes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
@@ -53,24 +56,41 @@ struct IssueEvent {
     object_attributes: Item,
 }
 
-/// A comment, or an emoji on an issue or on a comment.
+/// A comment, or an emoji on an issue or on a comment. What calls it a work
+/// item calls it so in full.
 #[derive(Deserialize)]
 struct EventOnIssue {
-    #[serde(alias = "work_item")]
     issue: Item,
+}
+
+#[derive(Deserialize)]
+struct EventOnWorkItem {
+    work_item: Item,
 }
 
 #[derive(Deserialize)]
 struct Item {
     iid: u64,
     /// Absent before GitLab 17.2 and in comments: then it is an issue.
-    #[serde(alias = "issue_type")]
     r#type: Option<String>,
+    issue_type: Option<String>,
+}
+
+/// A token of a project or group that ends soon.
+#[derive(Deserialize)]
+struct TokenEvent {
+    object_attributes: Token,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    name: Option<String>,
+    expires_at: Option<String>,
 }
 
 impl Item {
     fn about(self) -> About {
-        match self.r#type.as_deref() {
+        match self.r#type.as_deref().or(self.issue_type.as_deref()) {
             None => About::Issue(IssueNumber(self.iid)),
             Some(kind) if kind.eq_ignore_ascii_case("issue") => About::Issue(IssueNumber(self.iid)),
             Some(kind) => About::Nothing(format!("a work item of type {kind}")),
@@ -106,12 +126,39 @@ fn about(headers: &HeaderMap, value: &Value) -> Result<About, Unreadable> {
         {
             Ok(About::Nothing("a comment on something else than an issue".to_owned()))
         }
-        "emoji" if value.get("issue").or(value.get("work_item")).is_none() => {
+        "emoji" if !is_on_issue(value) => {
             Ok(About::Nothing("an emoji on something else than an issue".to_owned()))
         }
+        "note" | "emoji" if has(value, "work_item") && !has(value, "issue") => {
+            Ok(field::<EventOnWorkItem>(value)?.work_item.about())
+        }
         "note" | "emoji" => Ok(field::<EventOnIssue>(value)?.issue.about()),
+        "access_token" => Ok(About::Notice(token(value, field::<TokenEvent>(value)?))),
         other => Ok(About::Nothing(format!("an event of kind `{other}`"))),
     }
+}
+
+fn has(value: &Value, key: &str) -> bool {
+    value.get(key).is_some_and(|value| !value.is_null())
+}
+
+fn is_on_issue(value: &Value) -> bool {
+    has(value, "issue") || has(value, "work_item")
+}
+
+/// Which token ends when. Foreign text, for the log.
+fn token(value: &Value, event: TokenEvent) -> String {
+    let at = |path: &str| value.pointer(path).and_then(Value::as_str);
+    let place = if let Some(project) = at("/project/path_with_namespace") {
+        format!("project {project}")
+    } else {
+        let group = at("/group/full_path").or(at("/group/group_path")).unwrap_or("?");
+        format!("group {group}")
+    };
+    let Token { name, expires_at } = event.object_attributes;
+    let (name, day) = (name.unwrap_or_default(), expires_at.unwrap_or_else(|| "soon".to_owned()));
+    let told = format!("the access token `{name}` of {place} ends: {day}");
+    told.chars().filter(|c| !c.is_control()).take(LONGEST_TOLD).collect()
 }
 
 fn field<'v, T: Deserialize<'v>>(value: &'v Value) -> Result<T, Unreadable> {

@@ -1,3 +1,5 @@
+mod events;
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -102,7 +104,16 @@ fn every_fixture_is_about_what_its_name_says() {
     let issue = |number| (Some(7), About::Issue(IssueNumber(number)));
     let nothing = |project, why: &str| (project, About::Nothing(why.to_owned()));
     let expected = BTreeMap::from([
-        ("access_token_expiring.json", nothing(Some(7), "an event of kind `access_token`")),
+        (
+            "access_token_expiring.json",
+            (
+                Some(7),
+                About::Notice(
+                    "the access token `innkeeper` of project ops/machines ends: 2026-11-28"
+                        .to_owned(),
+                ),
+            ),
+        ),
         ("emoji_on_issue.json", issue(3)),
         (
             "emoji_on_merge_request.json",
@@ -214,6 +225,12 @@ fn repetitions_share_a_key_and_different_deliveries_do_not() {
     let own = [("idempotency-key", "k-1"), ("webhook-id", "w-1")];
     assert_eq!(key(&own, "a"), "k-1");
     assert_eq!(key(&own[1..], "a"), "w-1");
+    // One is shared by all hooks of a chain of events, the other by no two requests.
+    let chain = |uuid| {
+        let ids = [("x-gitlab-event-uuid", uuid), ("x-gitlab-webhook-uuid", uuid)];
+        key(&ids, "a")
+    };
+    assert_eq!(chain("u-1"), chain("u-2"));
     let note = [("x-gitlab-event", "Note Hook")];
     assert_eq!(key(&note, "a"), key(&note, "a"));
     assert_ne!(key(&note, "a"), key(&note, "b"));

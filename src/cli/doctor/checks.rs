@@ -147,17 +147,18 @@ fn forge(config: &Arc<Config>, name: &ForgeName, cookbooks: Option<&Cookbooks>) 
 }
 
 fn wanted(config: &Config, name: &ForgeName, cookbooks: Option<&Cookbooks>) -> forge::Wanted {
-    let projects = config.forges.get(name).into_iter().flat_map(|forge| &forge.projects);
-    let approvers = cookbooks
-        .into_iter()
-        .flat_map(|cookbooks| &cookbooks.cookbooks)
-        .flat_map(|cookbook| &cookbook.approval.by);
+    let configured = config.forges.get(name);
+    let projects = configured.into_iter().flat_map(|forge| &forge.projects);
+    let groups = configured.into_iter().flat_map(|forge| &forge.groups);
+    let cookbooks: Vec<&Cookbook> =
+        cookbooks.into_iter().flat_map(|cookbooks| &cookbooks.cookbooks).collect();
+    let approvers = cookbooks.iter().flat_map(|cookbook| &cookbook.approval.by);
     let deciders: BTreeSet<&Principal> = config.people.sysadmins.iter().chain(approvers).collect();
     forge::Wanted {
         projects: projects.map(|project| project.id).collect(),
-        groups: Vec::new(),
+        groups: groups.map(|group| group.path.clone()).collect(),
         deciders: deciders.into_iter().cloned().collect(),
-        confidential: false,
+        confidential: cookbooks.iter().any(|cookbook| cookbook.issue.confidential),
     }
 }
 

@@ -236,10 +236,8 @@ fn every_collected_delivery_is_read_without_error() {
                     event.starts_with("issue") && value["issue"]["pull_request"].is_null();
                 match genuine.about {
                     About::Issue(found) => assert!(is_issue && Some(found) == issue, "{name}"),
-                    About::Nothing(why) | About::Notice(why) => {
-                        assert!(!is_issue, "{name}: {why}");
-                    }
-                    About::Unreadable(why) => panic!("{name}: {why}"),
+                    About::Nothing(why) => assert!(!is_issue, "{name}: {why}"),
+                    About::Notice(why) | About::Unreadable(why) => panic!("{name}: {why}"),
                 }
                 *read.entry(event.to_owned()).or_insert(0) += 1;
             }

@@ -60,9 +60,8 @@ fn read(event: &str, body: &Value) -> Hint {
 #[track_caller]
 fn is_issue_three(event: &str, body: &Value) {
     let Hint { claim, about } = read(event, body);
-    let found = (claim.map(|claim| claim.project), about);
-    let expected = (Some(ProjectId(7)), About::Issue(IssueNumber(3)));
-    assert_eq!(found, expected, "{event}: {body}");
+    assert_eq!(claim.map(|claim| claim.project), Some(ProjectId(7)), "{event}: {body}");
+    assert_eq!(about, About::Issue(IssueNumber(3)), "{event}: {body}");
 }
 
 #[test]

@@ -1,31 +1,35 @@
 //! Issues whose cookbook wants them hidden from all but members: hidden before
 //! anything is said on them, and hidden again when somebody shows them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::{Engine, Settings, draft::Draft, look::Desk};
 use crate::{
     cookbook::{Cookbook, Cookbooks},
     identity::{ForgeName, IssueRef},
     notice::Reply,
-    ports::{PortError, forge::Forge, forge::IssueUpdate},
+    ports::{
+        PortError,
+        forge::{Abilities, IssueUpdate},
+    },
     request::Request,
 };
 
-/// What cookbooks ask for that cannot be kept where they are offered, as
-/// sentences. Nothing may be served while there is any.
+/// What cookbooks ask for that cannot be kept where they are offered, given
+/// what the forges are able to; as sentences. Nothing may be served while there
+/// is any.
 #[must_use]
 pub fn unkept_promises(
     settings: &Settings,
-    forges: &BTreeMap<ForgeName, Arc<dyn Forge>>,
+    abilities: &BTreeMap<ForgeName, Abilities>,
     cookbooks: &Cookbooks,
 ) -> Vec<String> {
     let mut unkept = Vec::new();
     for cookbook in &cookbooks.cookbooks {
         let offered = settings.projects.iter().filter(|project| project.offers(cookbook));
         for project in offered.filter(|_| cookbook.issue.confidential) {
-            let hides = |forge: &Arc<dyn Forge>| forge.abilities().confidential_issues;
-            if !forges.get(&project.forge).is_none_or(hides) {
+            let hides = |abilities: &Abilities| abilities.confidential_issues;
+            if !abilities.get(&project.forge).is_none_or(hides) {
                 unkept.push(format!(
                     "The issues of cookbook `{}` are confidential, but those of project {} cannot be hidden, because forge `{}` has no such issues: offer it elsewhere only.",
                     cookbook.name, project.id, project.forge
@@ -109,5 +113,77 @@ impl Engine {
         }
         Err(PortError::give_up(format!("hide {issue}"), "it is as visible as before")
             .advice("give our account the role of a planner or more in the project"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::TimeDelta;
+
+    use super::unkept_promises;
+    use crate::{
+        cookbook::{Cookbooks, load},
+        engine::{Labels, Project, Settings},
+        identity::ProjectId,
+        ports::forge::Abilities,
+    };
+
+    fn settings(offered: &[(&str, Option<&str>)]) -> Settings {
+        let project = |(forge, only): &(&str, Option<&str>)| Project {
+            forge: (*forge).into(),
+            id: ProjectId(7),
+            cookbooks: only.map(|name| vec![name.into()]),
+        };
+        Settings {
+            projects: offered.iter().map(project).collect(),
+            sysadmins: Vec::new(),
+            automatic_approval: false,
+            protected_names: Vec::new(),
+            labels: Labels::default(),
+            destroys_per_day: 1,
+            creations_per_day: 1,
+            outage_after: TimeDelta::hours(1),
+            claim: TimeDelta::hours(1),
+            holder: String::new(),
+        }
+    }
+
+    fn cookbooks(change: impl Fn(&mut crate::cookbook::IssueRules)) -> Cookbooks {
+        let mut cookbooks = load::embedded();
+        let vm = cookbooks.cookbooks.iter_mut().find(|book| book.name.as_str() == "vm").unwrap();
+        change(&mut vm.issue);
+        cookbooks
+    }
+
+    #[test]
+    fn confidential_cookbooks_are_for_forges_that_can_hide_issues() {
+        let able = |confidential_issues| Abilities {
+            due_dates: true,
+            confidential_issues,
+            team_notes: confidential_issues,
+        };
+        let forges =
+            BTreeMap::from([("gitlab".into(), able(true)), ("github".into(), able(false))]);
+        let unkept = |offered: &[(&str, Option<&str>)]| {
+            let cookbooks = cookbooks(|issue| issue.confidential = true);
+            unkept_promises(&settings(offered), &forges, &cookbooks)
+        };
+        assert_eq!(unkept(&[("gitlab", None), ("github", Some("sandbox"))]), Vec::<String>::new());
+        for offered in [None, Some("vm")] {
+            let [only] = <[String; 1]>::try_from(unkept(&[("github", offered)])).unwrap();
+            assert!(only.contains("cookbook `vm`") && only.contains("forge `github`"), "{only}");
+        }
+    }
+
+    #[test]
+    fn a_label_that_shows_a_state_is_none_of_a_cookbooks() {
+        let cookbooks = cookbooks(|issue| {
+            issue.labels = vec!["TPA".to_owned(), "innkeeper::active".to_owned()];
+        });
+        let unkept = unkept_promises(&settings(&[]), &BTreeMap::new(), &cookbooks);
+        assert_eq!(unkept.len(), 1);
+        assert!(unkept[0].contains("`innkeeper::active`"), "{unkept:?}");
     }
 }

@@ -25,8 +25,8 @@ const FORGES = [
     description: 'gitlab_issue_bot.slice.strict.yaml',
     path: (path) => (path.startsWith('/api/v4/') ? path : null),
     lacking: {
-      'GET /api/v4/users/#/keys': 'documented (List all SSH keys for a user), not in the slice',
-      'GET /api/v4/groups/_/projects': 'documented (List all projects in a group), not in the slice',
+      'GET /api/v4/users/{}/keys': 'documented (List all SSH keys for a user), not in the slice',
+      'GET /api/v4/groups/{}/projects': 'documented (List all projects in a group), not in the slice',
     },
     corrections: {
       'accounts: booleans, numbers and a list in doc/api/users.md, where the generated description has strings': ({ components }) => {
@@ -46,7 +46,10 @@ const FORGES = [
     description: 'github_issue_bot.slice.json',
     path: (path) => (path.startsWith('/api/v4/') ? null : path.replace(/^\/api\/v3(?=\/)/, '')),
     lacking: {
-      'GET /user/#': 'documented (Get a user using their ID), not in the slice',
+      'GET /user/{}': 'documented (Get a user using their ID), not in the slice',
+      'GET /users/{}/keys': 'documented (List public keys for a user), not in the slice',
+      'GET /repositories/{}': 'where GitHub redirects to when a repository was renamed; not documented',
+      'POST /api/graphql': 'described by a schema of its own',
     },
     corrections: {},
   },
@@ -111,6 +114,13 @@ class Description {
     return keys.reduce((value, key) => value[key.replaceAll('~1', '/').replaceAll('~0', '~')], this.document);
   }
 
+  /** What a request is called that the description lacks: as in the list, or
+   * as it is. */
+  lacking(request) {
+    const pattern = (kind) => new RegExp(`^${kind.split('{}').map(escaped).join('[^/]+')}$`);
+    return Object.keys(this.forge.lacking).find((kind) => pattern(kind).test(request)) ?? request;
+  }
+
   operationOf(method, path) {
     return this.operations.find((known) => known.method === method && known.pattern.test(path));
   }
@@ -133,7 +143,7 @@ async function distinct(file, descriptions) {
       const path = description.forge.path(exchange.path);
       if (path === null) continue;
       const operation = description.operationOf(exchange.method, path);
-      const kind = operation?.kind ?? `${exchange.method} ${nameless(path)}`;
+      const kind = operation?.kind ?? description.lacking(`${exchange.method} ${path}`);
       const shape = JSON.stringify([
         kind,
         path.split('/').map(shapeOf),
@@ -148,11 +158,6 @@ async function distinct(file, descriptions) {
     }
   }
   return { read, exchanges: [...found.values()] };
-}
-
-/** A path no description knows, without what differs from issue to issue. */
-function nameless(path) {
-  return path.replace(/\/\d+(?=\/|$)/g, '/#').replace(/\/[^/]*%2F[^/]*/gi, '/_');
 }
 
 function parsed(text) {
@@ -270,7 +275,7 @@ async function judged(exchange, number, port) {
       // An answer other than success that the description does not list: none lists them all.
       if (severity !== 'Error') continue;
       const place = location.map((part) => (/^\d+$/.test(part) ? '#' : part)).join(' ');
-      found.push(`${place}: ${message}${code ? ` (${code})` : ''}`);
+      found.push(`${place}: ${message.replace(/\b\d+\./g, '#.')}${code ? ` (${code})` : ''}`);
     }
   }
   return [...new Set(found)];
@@ -331,8 +336,8 @@ function edited(text, edit) {
 }
 
 function renamed(body) {
-  const [[name, value], ...rest] = Object.entries(body);
-  return { [`${name}x`]: value, ...Object.fromEntries(rest) };
+  const [[name, value]] = Object.entries(body);
+  return { ...body, [`${name}x`]: value };
 }
 
 function answering(exchange, change) {

@@ -2,14 +2,20 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
-use tracing::{Level, instrument::WithSubscriber as _};
+use tracing::{Dispatch, Level, instrument::WithSubscriber as _};
 use tracing_subscriber::fmt::MakeWriter;
+
+/// While there is but one subscriber, `tracing` asks the thread that first comes
+/// by whether anybody listens, and keeps the answer: in a story beside ours,
+/// nobody does.
+static OTHER: OnceLock<Dispatch> = OnceLock::new();
 
 /// Lets the story play, and returns what was logged up to this level, too.
 pub(crate) async fn logged<T>(most: Level, story: impl Future<Output = T>) -> (T, Vec<String>) {
+    OTHER.get_or_init(|| Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish()));
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(log.clone())

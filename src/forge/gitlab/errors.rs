@@ -49,7 +49,9 @@ fn judge_transport(forge: &ForgeName, error: &TransportError) -> (Verdict, Optio
                  signed by an authority of your own"
             )),
         ),
-        TransportError::Exchange(_) => (Verdict::Retry { after: None }, None),
+        TransportError::Exchange(_) | TransportError::Unreadable(_) => {
+            (Verdict::Retry { after: None }, None)
+        }
         TransportError::Request(_) | TransportError::TooLarge => (Verdict::GiveUp, None),
         TransportError::Elsewhere { target, .. } => (
             Verdict::GiveUp,

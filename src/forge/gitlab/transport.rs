@@ -13,6 +13,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
     header::{LOCATION, RETRY_AFTER},
 };
+use serde::de::IgnoredAny;
 use thiserror::Error;
 use url::Url;
 
@@ -39,6 +40,9 @@ pub enum TransportError {
     /// An answer of more than 32 MiB, or a list of too many pages.
     #[error("the answer is too large to read")]
     TooLarge,
+    /// A success that is not what GitLab documents: a proxy's page, or cut short.
+    #[error("the answer cannot be read")]
+    Unreadable(#[source] serde_json::Error),
     /// A redirect or next page we must not follow with our token.
     #[error("the answer ({status}) points to {target}, which is not followed")]
     Elsewhere {
@@ -118,7 +122,7 @@ impl Transport {
                 .map_err(|error| TransportError::Exchange(error.without_url()))?;
             match redirect(&parts.method, &url, &response)? {
                 Some(target) => url = target,
-                None => return read(response).await,
+                None => return readable(&parts.method, read(response).await?),
             }
         }
         Err(TransportError::Elsewhere {
@@ -236,6 +240,15 @@ async fn read(mut response: reqwest::Response) -> Result<Response<Bytes>, Transp
     let mut answer = Response::new(Bytes::from(body));
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
+    Ok(answer)
+}
+
+/// A success a proxy made up says nothing about whether a change happened. What
+/// is only read, its reader parses; files need not be JSON.
+fn readable(method: &Method, answer: Response<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    if method != Method::GET && answer.status() != StatusCode::NO_CONTENT {
+        serde_json::from_slice::<IgnoredAny>(answer.body()).map_err(TransportError::Unreadable)?;
+    }
     Ok(answer)
 }
 

@@ -41,7 +41,9 @@ impl State {
     }
 
     fn account(&self, id: u64, login: &str, kind: &str) -> Value {
-        let url = format!("{}/users/{login}", self.api());
+        // As an App's account is called: `dependabot[bot]`.
+        let page = login.replace('[', "%5B").replace(']', "%5D");
+        let url = format!("{}/users/{page}", self.api());
         let mut entity = json!({
             "login": login,
             "id": id,
@@ -49,7 +51,7 @@ impl State {
             "avatar_url": format!("{}/avatars/u/{id}?v=4", self.base_url),
             "gravatar_id": "",
             "url": url,
-            "html_url": format!("{}/{login}", self.base_url),
+            "html_url": format!("{}/{page}", self.base_url),
             "following_url": format!("{url}/following{{/other_user}}"),
             "gists_url": format!("{url}/gists{{/gist_id}}"),
             "starred_url": format!("{url}/starred{{/owner}}{{/repo}}"),

@@ -53,7 +53,9 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
         entropy: Arc::new(SystemEntropy),
     };
     let settings = settings(config)?;
-    let unkept = unkept_promises(&settings, &ports.forges, &cookbooks);
+    let abilities =
+        ports.forges.iter().map(|(name, forge)| (name.clone(), forge.abilities())).collect();
+    let unkept = unkept_promises(&settings, &abilities, &cookbooks);
     if !unkept.is_empty() {
         bail!("{}", unkept.join("\n"));
     }

@@ -218,6 +218,7 @@ impl Checker<'_> {
             rejected,
             withdrawn,
         } = labels;
+        let mut spellings: BTreeMap<String, &str> = BTreeMap::new();
         for (key, label) in [
             ("incomplete", incomplete),
             ("awaiting", awaiting),
@@ -229,6 +230,15 @@ impl Checker<'_> {
             ("rejected", rejected),
             ("withdrawn", withdrawn),
         ] {
+            let known = spellings.entry(label.to_lowercase()).or_insert(label);
+            if *known != label.as_str() {
+                // To some forges they are one label, to others two.
+                self.wrong(
+                    &["labels", key],
+                    format!("`{label}` differs from `{known}` in capital letters only"),
+                    "states may share a label: write it alike",
+                );
+            }
             let is_blank = label.trim().is_empty() && !label.is_empty();
             if is_blank || label.contains(|c: char| c == ',' || c.is_control()) {
                 self.wrong(

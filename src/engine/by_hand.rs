@@ -34,9 +34,6 @@ impl Engine {
             let key = format!("due:{}", shown.unwrap_or(wanted));
             draft.reply(&key, Reply::DueDateEdited { machine, until });
         }
-        if draft.request.value.due_date_shown != Some(wanted) {
-            draft.request_mut().due_date_shown = Some(wanted);
-        }
     }
 
     /// One of our labels was put on or taken off by hand: that is explained

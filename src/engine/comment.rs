@@ -203,10 +203,9 @@ struct Named {
 /// Who may read what a task says.
 fn audience(task: &Task) -> Audience {
     match task {
-        Task::TeamNote(..) => Audience::Team,
         Task::Reply(..) | Task::Lease(_, Effect::Tell(_)) => Audience::Everyone,
         // No other task says anything. Should one, few hear it rather than all.
-        Task::Lease(..) => Audience::Team,
+        Task::TeamNote(..) | Task::Lease(..) => Audience::Team,
     }
 }
 

@@ -1,29 +1,33 @@
 //! Issues whose cookbook wants them hidden from all but members: hidden before
 //! anything is said on them, and hidden again when somebody shows them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::{Engine, Settings, draft::Draft, look::Desk};
 use crate::{
     cookbook::{Cookbook, Cookbooks},
     identity::{ForgeName, IssueRef},
     notice::Reply,
-    ports::{PortError, forge::Forge, forge::IssueUpdate},
+    ports::{
+        PortError,
+        forge::{Abilities, IssueUpdate},
+    },
     request::Request,
 };
 
-/// What cookbooks ask for that cannot be kept where they are offered, as
-/// sentences. Nothing may be served while there is any.
+/// What cookbooks ask for that cannot be kept where they are offered, given
+/// what the forges are able to; as sentences. Nothing may be served while there
+/// is any.
 #[must_use]
 pub fn unkept_promises(
     settings: &Settings,
-    forges: &BTreeMap<ForgeName, Arc<dyn Forge>>,
+    abilities: &BTreeMap<ForgeName, Abilities>,
     cookbooks: &Cookbooks,
 ) -> Vec<String> {
     let mut unkept = Vec::new();
     for cookbook in &cookbooks.cookbooks {
         for (place, name) in places(settings, cookbook) {
-            let Some(has) = forges.get(name).map(|forge| forge.abilities()) else { continue };
+            let Some(has) = abilities.get(name) else { continue };
             if cookbook.issue.confidential && !has.confidential_issues {
                 unkept.push(format!(
                     "The issues of cookbook `{}` are confidential, but those of {place} cannot be hidden, because forge `{name}` has no such issues: offer it elsewhere only.",
@@ -126,5 +130,102 @@ impl Engine {
         }
         Err(PortError::give_up(format!("hide {issue}"), "it is as visible as before")
             .advice("give our account the role of a planner or more in the project"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::TimeDelta;
+
+    use super::unkept_promises;
+    use crate::{
+        cookbook::{Cookbooks, load},
+        engine::{Group, Labels, Project, Settings},
+        identity::ProjectId,
+        ports::forge::Abilities,
+    };
+
+    fn settings(offered: &[(&str, Option<&str>)]) -> Settings {
+        let project = |(forge, only): &(&str, Option<&str>)| Project {
+            forge: (*forge).into(),
+            id: ProjectId(7),
+            group: None,
+            cookbooks: only.map(|name| vec![name.into()]),
+        };
+        Settings {
+            projects: offered.iter().map(project).collect(),
+            groups: Vec::new(),
+            sysadmins: Vec::new(),
+            automatic_approval: false,
+            protected_names: Vec::new(),
+            labels: Labels::default(),
+            destroys_per_day: 1,
+            creations_per_day: 1,
+            outage_after: TimeDelta::hours(1),
+            claim: TimeDelta::hours(1),
+            holder: String::new(),
+        }
+    }
+
+    fn cookbooks(change: impl Fn(&mut crate::cookbook::IssueRules)) -> Cookbooks {
+        let mut cookbooks = load::embedded();
+        let vm = cookbooks.cookbooks.iter_mut().find(|book| book.name.as_str() == "vm").unwrap();
+        change(&mut vm.issue);
+        cookbooks
+    }
+
+    #[test]
+    fn confidential_cookbooks_are_for_forges_that_can_hide_issues() {
+        let able = |confidential_issues| Abilities {
+            due_dates: true,
+            confidential_issues,
+            team_notes: confidential_issues,
+            marked_templates: confidential_issues,
+        };
+        let forges =
+            BTreeMap::from([("gitlab".into(), able(true)), ("github".into(), able(false))]);
+        let unkept = |offered: &[(&str, Option<&str>)]| {
+            let cookbooks = cookbooks(|issue| issue.confidential = true);
+            unkept_promises(&settings(offered), &forges, &cookbooks)
+        };
+        assert_eq!(unkept(&[("gitlab", None), ("github", Some("sandbox"))]), Vec::<String>::new());
+        for offered in [None, Some("vm")] {
+            let [only] = <[String; 1]>::try_from(unkept(&[("github", offered)])).unwrap();
+            assert!(only.contains("cookbook `vm`") && only.contains("forge `github`"), "{only}");
+        }
+    }
+
+    #[test]
+    fn where_forms_bear_no_mark_a_cookbook_needs_a_label_in_groups_as_well() {
+        let mut cookbooks = load::embedded();
+        cookbooks.cookbooks.iter_mut().for_each(|book| book.label = None);
+        let able = Abilities {
+            due_dates: false,
+            confidential_issues: false,
+            team_notes: false,
+            marked_templates: false,
+        };
+        let mut settings = settings(&[]);
+        settings.groups.push(Group {
+            forge: "github".into(),
+            path: "octo".to_owned(),
+            cookbooks: Some(vec!["vm".into()]),
+        });
+        let forges = BTreeMap::from([("github".into(), able)]);
+        let [only] =
+            <[String; 1]>::try_from(unkept_promises(&settings, &forges, &cookbooks)).unwrap();
+        assert!(only.contains("`vm` has no `label`") && only.contains("group octo"), "{only}");
+    }
+
+    #[test]
+    fn a_label_that_shows_a_state_is_none_of_a_cookbooks() {
+        let cookbooks = cookbooks(|issue| {
+            issue.labels = vec!["TPA".to_owned(), "innkeeper::active".to_owned()];
+        });
+        let unkept = unkept_promises(&settings(&[]), &BTreeMap::new(), &cookbooks);
+        assert_eq!(unkept.len(), 1);
+        assert!(unkept[0].contains("`innkeeper::active`"), "{unkept:?}");
     }
 }

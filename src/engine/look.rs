@@ -30,9 +30,9 @@ const EARLY_MISSES: u32 = 4;
 /// What a look finds.
 enum Sight {
     /// The issue.
-    Issue(Desk),
+    Issue(Box<Desk>),
     /// What remains of an issue that went where its request cannot follow.
-    Remains(Desk),
+    Remains(Box<Desk>),
     /// Nothing, and there is nothing to be done about it here.
     Nothing,
 }
@@ -48,7 +48,7 @@ pub(super) struct Desk {
 impl Engine {
     pub(super) async fn take_look(&self, look: &Look) -> Result<(), PortError> {
         let thing = format!("look at {}", look.issue);
-        match self.look_at(look).await {
+        match Box::pin(self.look_at(look)).await {
             Ok(()) => {
                 self.log_end(&thing);
                 self.store().finish_look(look).await
@@ -66,7 +66,7 @@ impl Engine {
             // Read anew each time: what was posted before the race was lost is
             // on the issue now.
             let outcome = match self.read(look).await {
-                Ok(Sight::Issue(desk)) => self.reconcile(look, desk).await,
+                Ok(Sight::Issue(desk)) => self.reconcile(look, *desk).await,
                 Ok(Sight::Remains(desk)) => self.reconcile_remains(&desk).await,
                 Ok(Sight::Nothing) => Ok(()),
                 Err(error) => Err(error),
@@ -87,7 +87,7 @@ impl Engine {
         let missing = match forge.issue(&look.issue).await {
             Ok(issue) => {
                 let discussion = forge.discussion(&look.issue).await?;
-                return Ok(Sight::Issue(Desk { issue, discussion, own }));
+                return Ok(Sight::Issue(Box::new(Desk { issue, discussion, own })));
             }
             Err(error) if error.verdict == ports::Verdict::Missing => error,
             Err(error) => return Err(error.into()),
@@ -107,7 +107,7 @@ impl Engine {
         match request {
             Some(request) => self.mourn(request).await?,
             None => {
-                tracing::info!(issue = %look.issue, "the issue is gone, moved or hidden from us")
+                tracing::info!(issue = %look.issue, "the issue is gone, moved or hidden from us");
             }
         }
         Ok(Sight::Nothing)
@@ -117,7 +117,7 @@ impl Engine {
         let cookbooks = self.cookbooks();
         let Some(mut draft) = self.draft_for(&desk, &cookbooks).await? else { return Ok(()) };
         let desk = if draft.request.version == 0 {
-            match self.take_in(look, &desk, &cookbooks).await? {
+            match Box::pin(self.take_in(look, &desk, &cookbooks)).await? {
                 Some((taken, desk)) => {
                     draft = taken;
                     desk
@@ -193,7 +193,7 @@ impl Engine {
             }
         }
         self.judge_anew(&desk, &mut draft, cookbooks).await?;
-        Ok(Some((draft, desk)))
+        Ok(Some((draft, *desk)))
     }
 
     async fn judge_anew(

@@ -43,7 +43,7 @@ pub(super) enum Whereabouts {
     /// Its request went along: there is nothing more to do here.
     Followed,
     /// It went to where its request cannot follow; this is what remains.
-    Remains(Desk),
+    Remains(Box<Desk>),
     /// It was deleted, or is hidden from us.
     Gone,
 }
@@ -69,12 +69,13 @@ impl Engine {
             Err(error) if error.verdict == Verdict::Missing => return Ok(Whereabouts::Gone),
             Err(error) => return Err(error.into()),
         };
-        if to.is_none() && look.failures < COPYING {
+        let is_known = request.value.shown.moved_away;
+        if to.is_none() && !is_known && look.failures < COPYING {
             let why = "it is not there, but its comments are: it may be on its way elsewhere";
             return Err(PortError::retry(format!("read {}", look.issue), why).into());
         }
         let issue = remains(&request.value, self.now());
-        Ok(Whereabouts::Remains(Desk { issue, discussion, own: own.clone() }))
+        Ok(Whereabouts::Remains(Box::new(Desk { issue, discussion, own: own.clone() })))
     }
 
     /// Whether a request may go on at this place.

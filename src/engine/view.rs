@@ -208,6 +208,10 @@ impl Engine {
         if extra_labels {
             draft.request_mut().shown.extra_labels = true;
         }
+        let due = next_end(draft).map(|(_, at)| self.calendar.due_date(at));
+        if due.is_some() && draft.request.value.due_date_shown != due {
+            draft.request_mut().due_date_shown = due;
+        }
         if let Some(open) = update.open {
             let request = draft.request_mut();
             request.seen_open = open;

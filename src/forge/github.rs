@@ -27,7 +27,8 @@ use std::{collections::BTreeMap, fmt::Display, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 use url::Url;
@@ -62,6 +63,9 @@ use crate::{
 
 /// The roles that may change a repository.
 pub const DEFAULT_TRUSTED_ROLES: [&str; 3] = ["write", "maintain", "admin"];
+
+/// Why a label cannot be taken off an issue that has not got it.
+const NO_SUCH_LABEL: &str = "Label does not exist";
 
 /// When a token ends; on every answer to one that does.
 const TOKEN_ENDS: HeaderName = HeaderName::from_static("github-authentication-token-expiration");
@@ -193,12 +197,19 @@ impl GitHub {
         if !update.add_labels.is_empty() {
             let url = self.client.url_of(issue, &["labels"]).await?;
             let labels = json!({"labels": update.add_labels});
-            self.client.write(issue.project, Method::POST, url, Some(labels)).await?;
+            // A proxy's page is no proof that anything was done.
+            let answer = self.client.write(issue.project, Method::POST, url, Some(labels)).await?;
+            answer.json::<IgnoredAny>()?;
         }
         for label in &update.remove_labels {
             let url = self.client.url_of(issue, &["labels", label]).await?;
-            // Somebody may have taken it off meanwhile.
-            found(self.client.write(issue.project, Method::DELETE, url, None).await)?;
+            match self.client.write(issue.project, Method::DELETE, url, None).await {
+                Ok(answer) => drop(answer.json::<IgnoredAny>()?),
+                // Somebody took it off meanwhile.
+                Err(TransportError::Refused { status: StatusCode::NOT_FOUND, message, .. })
+                    if message.contains(NO_SUCH_LABEL) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -414,7 +425,8 @@ impl Forge for GitHub {
             body.insert("state_reason".to_owned(), reason.into());
             let url = self.client.url_of(issue, &[]).await?;
             let body = Some(Value::Object(body));
-            self.client.write(issue.project, Method::PATCH, url, body).await.map(drop)
+            let answer = self.client.write(issue.project, Method::PATCH, url, body).await?;
+            answer.json::<IgnoredAny>().map(drop)
         }
         .await
         .map_err(self.failed(format!("update {issue}")))

@@ -23,15 +23,7 @@ pub fn stickies() -> Vec<Sticky> {
     let base = Sticky {
         bot: "innkeeper".into(),
         title: "Sandbox".into(),
-        answers: vec![
-            AnswerLine {
-                label: "Memory".into(),
-                value: "4 GiB".into(),
-                defaulted: false,
-                written: Some("4g".into()),
-            },
-            AnswerLine { label: "vCPUs".into(), value: "2".into(), defaulted: true, written: None },
-        ],
+        answers: answer_lines(),
         approvers: vec!["group:tpo/tpa".into()],
         approvals_needed: 1,
         edit_url: "https://gitlab.example/tpo/tpa/team/-/issues/7".into(),
@@ -59,7 +51,7 @@ pub fn stickies() -> Vec<Sticky> {
         protected: true,
         ..machine.clone()
     };
-    vec![
+    let mut stickies = vec![
         Sticky {
             phase: Phase { incomplete: true, ..phase },
             problem_count: "2 things".into(),
@@ -118,10 +110,32 @@ pub fn stickies() -> Vec<Sticky> {
             machines: vec![found],
             ..base.clone()
         },
+    ];
+    stickies.extend(last_stickies(base));
+    stickies
+}
+
+/// Those of the phases nothing comes after.
+fn last_stickies(base: Sticky) -> [Sticky; 4] {
+    let phase = Phase::default();
+    [
         Sticky { phase: Phase { rejected: true, ..phase }, ..base.clone() },
         Sticky { phase: Phase { withdrawn: true, ..phase }, ..base.clone() },
         Sticky { phase: Phase { fulfilled: true, ..phase }, over: true, ..base.clone() },
         Sticky { phase: Phase { rejected: true, ..phase }, new_url: None, ..base },
+    ]
+}
+
+/// One that was written, one that was not.
+fn answer_lines() -> Vec<AnswerLine> {
+    vec![
+        AnswerLine {
+            label: "Memory".into(),
+            value: "4 GiB".into(),
+            defaulted: false,
+            written: Some("4g".into()),
+        },
+        AnswerLine { label: "vCPUs".into(), value: "2".into(), defaulted: true, written: None },
     ]
 }
 
@@ -187,7 +201,7 @@ pub fn replies() -> Vec<Reply> {
     let digest = || "3f9c2a7e".to_owned();
     let machine = || "sandbox-7".to_owned();
     let approvers = || vec!["group:tpo/tpa".to_owned()];
-    vec![
+    let mut replies = vec![
         Reply::Help {
             commands: vec![HelpLine {
                 usage: "approve DIGEST".into(),
@@ -273,24 +287,6 @@ pub fn replies() -> Vec<Reply> {
         Reply::ConfirmRebuild { machine: machine(), code: "9c41f7a2".into() },
         Reply::TransferAsked { machine: machine(), to: "carol".into() },
         Reply::Done { what: "`sandbox-7` is protected now.".into() },
-        Reply::Closed { machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }] },
-        Reply::DueDateEdited { machine: machine(), until: UNTIL.into() },
-        Reply::EditedAfterApproval {},
-        Reply::MadePublic {},
-        Reply::LabelEdited {
-            label: "innkeeper::active".into(),
-            taken_off: false,
-            command: Some("approve 3f9c2a7e".into()),
-        },
-        Reply::LabelEdited { label: "Doing @all".into(), taken_off: true, command: None },
-        Reply::EmojiSeen { by: "dan".into(), digest: digest() },
-        Reply::Moved { machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }] },
-        Reply::Moved { machines: vec![] },
-        Reply::MovedAway {
-            machines: vec![MachineEnd { machine: machine(), until: UNTIL.into() }],
-            sysadmins: vec!["group:tpo/tpa".into()],
-        },
-        Reply::MovedAway { machines: vec![], sysadmins: vec!["user:dan".into()] },
         Reply::Trouble { doing: "make machine sandbox-7".into(), reference: "e-17".into() },
         Reply::HookLeft {
             machine: machine(),
@@ -299,6 +295,30 @@ pub fn replies() -> Vec<Reply> {
             tries: 5,
             reference: "effect-17".into(),
         },
+    ];
+    replies.extend(replies_to_deeds());
+    replies
+}
+
+/// What is said to what people do besides talking.
+fn replies_to_deeds() -> Vec<Reply> {
+    let machines = || vec![MachineEnd { machine: "sandbox-7".into(), until: UNTIL.into() }];
+    vec![
+        Reply::Closed { machines: machines() },
+        Reply::DueDateEdited { machine: "sandbox-7".into(), until: UNTIL.into() },
+        Reply::EditedAfterApproval {},
+        Reply::MadePublic {},
+        Reply::LabelEdited {
+            label: "innkeeper::active".into(),
+            taken_off: false,
+            command: Some("approve 3f9c2a7e".into()),
+        },
+        Reply::LabelEdited { label: "Doing @all".into(), taken_off: true, command: None },
+        Reply::EmojiSeen { by: "dan".into(), digest: "3f9c2a7e".into() },
+        Reply::Moved { machines: machines() },
+        Reply::Moved { machines: vec![] },
+        Reply::MovedAway { machines: machines(), sysadmins: vec!["group:tpo/tpa".into()] },
+        Reply::MovedAway { machines: vec![], sysadmins: vec!["user:dan".into()] },
     ]
 }
 

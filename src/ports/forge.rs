@@ -140,6 +140,7 @@ pub trait Forge: Send + Sync {
 }
 
 /// What some forges have and others lack.
+#[expect(clippy::struct_excessive_bools, reason = "each stands for itself")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
     /// Issues have due dates.

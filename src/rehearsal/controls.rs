@@ -271,6 +271,21 @@ impl Rehearsal {
         self.shared.lock().world.projects.push(super::world::Project::new(id, path));
     }
 
+    /// Adds an account.
+    pub fn add_user(&self, user: super::User) {
+        self.shared.lock().world.users.push(user);
+    }
+
+    /// Changes what the instance is licensed for.
+    pub fn set_tier(&self, tier: super::world::Tier) {
+        self.shared.lock().world.tier = tier;
+    }
+
+    /// Takes an issue out of the database with all that was said on it.
+    pub fn erase_issue(&self, key: IssueKey) {
+        self.shared.lock().issues.retain(|issue| issue.key != key);
+    }
+
     /// Adds or replaces an issue template.
     pub fn set_template(&self, project: u64, name: &str, text: &str) {
         let mut state = self.shared.lock();

@@ -126,9 +126,11 @@ async fn state_labels_are_repaired_and_others_left_alone() {
         world.settle().await;
         let labels = world.issue(issue).labels;
         assert_eq!(labels, ["Urgent", "innkeeper::active", "innkeeper::mine", "sandbox"]);
+        world.expect(issue, "`innkeeper::expired` was taken off again");
         world.practice.rehearsal.set_labels("carol", issue, &["Urgent"]).unwrap();
         world.settle().await;
         assert_eq!(world.issue(issue).labels, ["Urgent", "innkeeper::active"]);
+        world.expect(issue, "`innkeeper::active` was put back");
         assert_eq!(world.host.power_of("sandbox-1"), Some(Power::On));
     })
     .await;
@@ -380,7 +382,8 @@ only_on_gitlab! { "GitHub leaves nothing of an issue that was transferred":
             let rehearsal = &world.practice.rehearsal;
             rehearsal.add_project(8, "tpo/attic");
             rehearsal.move_issue("carol", issue, "tpo/attic").unwrap();
-            world.settle().await;
+            world.after(TimeDelta::hours(6)).await;
+            world.expect(issue, "moved to where requests are not looked after");
             world.until(|world| world.host.power_of("sandbox-1") == Some(Power::Off)).await;
             world.expect(issue, "will be stopped on");
             world.expect(issue, "will be stopped on");
@@ -394,15 +397,21 @@ only_on_gitlab! { "GitHub leaves nothing of an issue that was transferred":
 }
 
 #[tokio::test]
-#[ignore = "a moved issue counts as gone: commands on what remains of it are not read"]
 async fn commands_on_a_moved_issue_are_answered() {
     scenario(async |world: &mut World| {
         let issue = world.handed_over(&[]).await;
         world.practice.rehearsal.add_project(8, "tpo/attic");
         world.practice.rehearsal.move_issue("carol", issue, "tpo/attic").unwrap();
-        world.settle().await;
+        world.after(TimeDelta::hours(6)).await;
+        let told = world.expect(issue, "moved to where requests are not looked after");
+        assert!(told.contains("- `sandbox-1`, until Mon 2026-12-14 10:00 CET"), "{told}");
+        assert!(told.contains("For the sysadmins, @tpo/tpa:"), "{told}");
         let answer = world.answer("alice", issue, "@innkeeper extend 1d").await;
         assert!(answer.contains("was extended by alice"), "{answer}");
+        assert!(world.sticky(issue).contains("stopped Tue 2026-12-15"), "{}", world.sticky(issue));
+        world.after(TimeDelta::hours(2)).await;
+        world.silent(issue);
+        assert_eq!(world.host.machines().len(), 1);
     })
     .await;
 }

@@ -251,7 +251,8 @@ fn is_told_once(log: &[String]) -> bool {
 /// Whether 404 says that there is no such person or member: nothing that
 /// passes, as far as anybody can tell.
 fn is_an_answer(kind: &Kind) -> bool {
-    ["/users/", "/members/"].iter().any(|folder| kind.path.contains(folder))
+    let folders = ["/user/", "/users/", "/members/", "/memberships/"];
+    folders.iter().any(|folder| kind.path.contains(folder))
 }
 
 /// Polls come with every step of the clock, however long a life takes.

@@ -84,6 +84,27 @@ pub(crate) async fn a_buried_first_holds_back_nobody(store: &dyn Store) {
     assert_eq!(claimed_key(store, 1000).await.as_deref(), Some("a2"), "a1 stays buried");
 }
 
+pub(crate) async fn what_is_not_done_of_a_lane_goes_on_in_another(store: &dyn Store) {
+    order(store, vec![effect("a", "done"), effect("a", "buried"), effect("a", "waits")]).await;
+    order(store, vec![effect("b", "b1"), effect("c", "c1")]).await;
+    let done = claim(store, 0).await.unwrap();
+    finish(store, &done, 0).await;
+    let buried = claim(store, 0).await.unwrap();
+    assert_eq!(buried.key, "buried");
+    store.bury_effect(&buried, at(0), "gone").await.unwrap();
+    let lanes = vec![("a".to_owned(), "b".to_owned())];
+    store.commit(&Change { lanes, at: at(1), ..Change::default() }).await.unwrap();
+    // In one lane with what was there, in the order they were decided.
+    let first = claim(store, 1).await.unwrap();
+    assert_eq!((first.key.as_str(), first.lane.as_str()), ("waits", "b"));
+    assert_eq!(claimed_key(store, 1).await.as_deref(), Some("c1"));
+    assert_eq!(claimed_key(store, 1).await, None);
+    finish(store, &first, 1).await;
+    assert_eq!(claimed_key(store, 1).await.as_deref(), Some("b1"));
+    assert_eq!(store.revive_effects(&["a".to_owned()], at(2)).await.unwrap(), 0);
+    assert_eq!(store.revive_effects(&["b".to_owned()], at(2)).await.unwrap(), 1);
+}
+
 pub(crate) async fn a_key_counts_once_even_after_it_is_done(store: &dyn Store) {
     order(store, vec![effect("a", "key"), effect("a", "key")]).await;
     order(store, vec![effect("b", "key")]).await;

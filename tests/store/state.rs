@@ -1,7 +1,7 @@
 //! Requests, leases, and changes as a whole.
 
 use innkeeper::{
-    identity::NoteId,
+    identity::{NoteId, UserId},
     lease::{Lease, State},
     ports::store::{Change, CommitError, Store, Versioned},
     request::{Request, lifecycle},
@@ -93,6 +93,30 @@ pub(crate) async fn what_does_not_exist_cannot_be_changed(store: &dyn Store) {
     assert_eq!(store.lease(lease(1).id).await.unwrap(), None);
 }
 
+pub(crate) async fn requests_are_found_by_who_filed_them(store: &dyn Store) {
+    let of = |number, id, state| {
+        let mut request = Request { state, ..request(number) };
+        request.author.id = UserId(id);
+        request
+    };
+    let other_forge = |mut request: Request| {
+        request.issue.forge = "other".into();
+        request
+    };
+    let (open, closed) = (lifecycle::State::Incomplete, lifecycle::State::Rejected);
+    let found = async |id| -> Vec<_> {
+        let requests = store.requests_by(&"gitlab".into(), UserId(id)).await.unwrap();
+        requests.into_iter().map(|request| (request.version, request.value.issue)).collect()
+    };
+    assert_eq!(found(4).await, []);
+    for request in [of(1, 4, open), of(2, 4, closed), of(3, 40, open), other_forge(of(4, 4, open))]
+    {
+        store.commit(&with_request(0, request)).await.unwrap();
+    }
+    assert_eq!(found(4).await, [(1, issue(1)), (1, issue(2))]);
+    assert_eq!(found(40).await, [(1, issue(3))]);
+}
+
 pub(crate) async fn an_issue_has_one_request(store: &dyn Store) {
     store.commit(&with_request(0, request(1))).await.unwrap();
     let second = Request { issue: issue(1), ..request(2) };
@@ -157,11 +181,11 @@ fn full(version: u64) -> Change {
             Versioned { version, value: Lease { state: State::Active, ..lease(1) } },
         ],
         effects: vec![effect("lane", "start")],
+        lanes: vec![("lane".to_owned(), "new lane".to_owned())],
         finishes: None,
         seen: vec![(issue(1), NoteId(5)), (issue(1), NoteId(4)), (issue(2), NoteId(6))],
         looks: vec![issue(1)],
         audit: vec![note("approve"), note("create")],
-        lanes: Vec::new(),
         at: at(3),
     }
 }
@@ -196,7 +220,7 @@ pub(crate) async fn a_change_stores_everything_it_carries(store: &dyn Store) {
     let task = store.claim_effect(at(3), at(9)).await.unwrap().unwrap();
     assert_eq!(
         (task.key.as_str(), task.lane.as_str(), task.attempts, task.ordered_at),
-        ("start", "lane", 1, at(3))
+        ("start", "new lane", 1, at(3))
     );
     assert_eq!(task.task, effect("lane", "start").task);
     let log = store.audit_log(1, 10).await.unwrap();

@@ -62,7 +62,8 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// The labels that show states, and those of the cookbooks.
+/// The labels that show states, and those of the cookbooks. States may share
+/// one, or have none.
 pub(super) fn labels(states: &Labels, cookbooks: &Cookbooks, project: Listed<'_>) -> Vec<Label> {
     let Labels {
         incomplete,
@@ -75,7 +76,8 @@ pub(super) fn labels(states: &Labels, cookbooks: &Cookbooks, project: Listed<'_>
         rejected,
         withdrawn,
     } = states;
-    let mut labels: Vec<Label> = [
+    let mut labels: Vec<Label> = Vec::new();
+    for (name, colour, meaning) in [
         (incomplete, "#ed9121", "The requester has to add or correct something"),
         (awaiting, "#6699cc", "An approver has to decide"),
         (making, "#9400d3", "Machines are being made"),
@@ -85,25 +87,28 @@ pub(super) fn labels(states: &Labels, cookbooks: &Cookbooks, project: Listed<'_>
         (ended, "#808080", "All machines are gone"),
         (rejected, "#dc143c", "An approver said no"),
         (withdrawn, "#36454f", "Closed before approval"),
-    ]
-    .map(|(name, colour, description)| Label {
-        name: name.clone(),
-        colour,
-        description: description.to_owned(),
-    })
-    .into();
-    for cookbook in project.offered(cookbooks) {
-        let Some(name) = &cookbook.label else { continue };
-        if labels.iter().all(|label| label.name != *name) {
-            let description = format!("Asks for: {}", cookbook.title);
-            labels.push(Label {
-                name: name.clone(),
-                colour: COOKBOOK_COLOUR,
-                description: description.chars().take(LONGEST_DESCRIPTION).collect(),
-            });
+    ] {
+        match labels.iter_mut().find(|label| label.name == *name) {
+            Some(shared) => {
+                shared.description = short(&format!("{}; {meaning}", shared.description));
+            }
+            None => labels.push(Label { name: name.clone(), colour, description: short(meaning) }),
         }
     }
+    for cookbook in project.offered(cookbooks) {
+        for name in cookbook.label.iter().chain(&cookbook.issue.labels) {
+            if labels.iter().all(|label| label.name != *name) {
+                let description = short(&format!("Asks for: {}", cookbook.title));
+                labels.push(Label { name: name.clone(), colour: COOKBOOK_COLOUR, description });
+            }
+        }
+    }
+    labels.retain(|label| !label.name.is_empty());
     labels
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(LONGEST_DESCRIPTION).collect()
 }
 
 /// The webhook, which is sent to where `src/web.rs` listens.
@@ -221,6 +226,30 @@ mod tests {
         let text = format!("[forge.g]\nkind = \"github\"\n{token}\n{app}");
         let config = Config::parse("test", &text, Path::new(""), &[]).unwrap();
         config.forges[&ForgeName::from("g")].clone()
+    }
+
+    #[test]
+    fn states_may_share_a_label_or_have_none() {
+        let states = Labels {
+            making: "Doing".to_owned(),
+            expired: "Doing".to_owned(),
+            ended: String::new(),
+            ..Labels::default()
+        };
+        let mut cookbooks = embedded();
+        cookbooks.cookbooks[0].issue.labels = vec!["Doing".to_owned(), "Machines".to_owned()];
+        cookbooks.cookbooks.truncate(1);
+        cookbooks.cookbooks[0].label = None;
+        let project = project("x", None);
+        let labels = labels(&states, &cookbooks, Listed::Project(&project));
+        assert_eq!(labels.len(), 8);
+        let doing = labels.iter().find(|label| label.name == "Doing").unwrap();
+        assert_eq!(
+            doing.description,
+            "Machines are being made; Machines are stopped and keep their disks for now"
+        );
+        assert!(labels.iter().all(|label| !label.name.is_empty()));
+        assert_eq!(labels.last().unwrap().name, "Machines");
     }
 
     #[test]

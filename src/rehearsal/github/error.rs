@@ -19,6 +19,8 @@ pub(in crate::rehearsal) enum ApiError {
     /// A JSON web token that says nothing, or too much.
     BadToken(&'static str),
     NotFound,
+    /// Not on the issue, at least.
+    NoSuchLabel,
     Forbidden(&'static str),
     /// The issue was deleted.
     Gone,
@@ -80,6 +82,7 @@ impl IntoResponse for ApiError {
             Self::BadCredentials => answer(StatusCode::UNAUTHORIZED, "Bad credentials", &json!({})),
             Self::BadToken(why) => answer(StatusCode::UNAUTHORIZED, why, &json!({})),
             Self::NotFound => answer(StatusCode::NOT_FOUND, "Not Found", &json!({})),
+            Self::NoSuchLabel => answer(StatusCode::NOT_FOUND, "Label does not exist", &json!({})),
             Self::Forbidden(why) => answer(StatusCode::FORBIDDEN, why, &json!({})),
             Self::Gone => answer(StatusCode::GONE, "This issue was deleted", &json!({})),
             Self::Moved { to } => redirection(StatusCode::MOVED_PERMANENTLY, &to),

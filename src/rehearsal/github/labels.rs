@@ -94,7 +94,7 @@ pub(super) async fn remove(State(shared): State<Shared>, place: Place) -> Result
     change(&shared, &place, |_, issue| {
         let name = place.text("name");
         let is_it = |label: &&String| label.eq_ignore_ascii_case(name);
-        let label = issue.labels.iter().find(is_it).ok_or(ApiError::NotFound)?;
+        let label = issue.labels.iter().find(is_it).ok_or(ApiError::NoSuchLabel)?;
         Ok(IssueUpdate { remove_labels: vec![label.clone()], ..IssueUpdate::default() })
     })
 }

@@ -77,8 +77,11 @@ async fn a_delivery_is_signed_and_keeps_its_number_when_sent_again() {
     let (_, body) = receiver.got.lock().unwrap()[0].clone();
     let mut mac = Hmac::<Sha256>::new_from_slice(b"s3cret").unwrap();
     mac.update(body.as_bytes());
-    let sum: String =
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     assert_eq!(headers["x-hub-signature-256"], format!("sha256={sum}"));
     assert!(!headers.contains_key("x-gitlab-token"));
     github.resend(0).unwrap();

@@ -13,6 +13,7 @@ mod issue_life;
 mod life;
 mod log;
 mod matrix;
+mod places;
 mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;

@@ -35,6 +35,9 @@ fn found(world: &World) {
     let rehearsal = &world.practice.rehearsal;
     rehearsal.add_project(FOUND.0, FOUND.1);
     rehearsal.set_member(FOUND.1, Membership::new(BOT, Level::Developer));
+    // Issue forms put on only labels that are there.
+    let first = rehearsal.file_issue("innkeeper", FOUND.1, "Labels", "").unwrap();
+    rehearsal.set_labels("innkeeper", first, &["sandbox"]).unwrap();
 }
 
 fn file(world: &World, label: &str, text: &str) -> IssueKey {

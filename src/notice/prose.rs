@@ -34,7 +34,11 @@ pub fn prose(text: &str) -> String {
         }
         quoted = !quoted;
     }
-    if out.is_empty() { safe::inline(text) } else { out }
+    // A backtick without its partner leaves the blanks beside it.
+    match out.trim() {
+        "" => safe::inline(text),
+        shown => shown.to_owned(),
+    }
 }
 
 fn inert(text: &str, out: &mut String) {
@@ -144,6 +148,15 @@ mod tests {
             ("sandbox-7", "sandbox-7"),
         ] {
             assert_eq!(prose(text), safe, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_backtick_without_its_partner_leaves_no_blanks_that_would_break_what_is_around() {
+        for text in ["- `", "` -", "`  "] {
+            let shown = prose(text);
+            assert_eq!(shown, shown.trim(), "{text:?}");
+            assert!(!shown.is_empty(), "{text:?}");
         }
     }
 

@@ -42,7 +42,7 @@ async fn an_issue_is_answered_although_no_hypervisor_can_be_reached() {
     let hook = Hook::new(7, &format!("{}/webhooks/gitlab", service.url)).secret_token(SEVEN);
     let forge =
         Rehearsal::start(listener, world(hook), Arc::new(SystemClock), Options::default()).unwrap();
-    service.logged("could not inspect the provider").await;
+    service.logged("could not list the machines on libvirt").await;
 
     let cookbook = load::embedded().get(&"sandbox".into()).unwrap().clone();
     let form = issue_template::gitlab(&cookbook);
@@ -113,7 +113,7 @@ async fn health_tells_a_live_process_from_one_that_can_work() {
     let house = House::new(&forge);
     let service = house.serve().await;
     assert_eq!(service.get("/healthz").await, (200, "ok\n".to_owned()));
-    service.logged("could not inspect the provider").await;
+    service.logged("could not list the machines on libvirt").await;
     let mut ready = service.get("/readyz").await;
     for _ in 0..200 {
         if ready.0 == 200 {

@@ -54,7 +54,7 @@ async fn it_tells_well_from_not_well_from_no_store() {
 
     change(
         &house,
-        "DELETE FROM effects; INSERT INTO moments (name, at)
+        "DELETE FROM effects; INSERT OR REPLACE INTO moments (name, at)
          VALUES ('credential:gitlab:ends', 1000 * (unixepoch() + 86400))",
     )
     .await;

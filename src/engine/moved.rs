@@ -100,13 +100,12 @@ impl Engine {
         let forge = self.forge(&to.forge)?;
         let issue = forge.issue(to).await?;
         let there = forge.discussion(to).await?;
-        let here = match forge.discussion(&from).await {
-            Err(error) if error.verdict == Verdict::Missing => Discussion::default(),
-            discussion => discussion?,
-        };
         let seen = self.store().seen_notes(&from).await?;
         let own = self.own_account(&to.forge).await?;
-        let (copies, late) = copies(&here, &there, &seen, own.id);
+        let (copies, late) = match forge.discussion(&from).await {
+            Err(error) if error.verdict == Verdict::Missing => (brought_along(&there, &seen), 0),
+            here => copies(&here?, &there, &seen, own.id),
+        };
         if late > 0 && look.failures < COPYING {
             // A command whose copy comes later would be obeyed twice.
             let why = format!("{late} comments were not copied yet");
@@ -219,6 +218,15 @@ fn remains(request: &Request, now: Timestamp) -> Issue {
         web_url: request.web_url.clone(),
         updated_at: now,
     }
+}
+
+/// The comments that were dealt with, where nothing is left of the old issue
+/// to compare with. If none kept its id, all that are there count: rather is a
+/// command not read than obeyed twice.
+fn brought_along(there: &Discussion, seen: &BTreeSet<NoteId>) -> Vec<NoteId> {
+    let all = || there.notes.iter().map(|note| note.id);
+    let kept: Vec<NoteId> = all().filter(|id| seen.contains(id)).collect();
+    if kept.is_empty() { all().collect() } else { kept }
 }
 
 /// The copies of comments that were dealt with, and how many of these have none.

@@ -283,7 +283,9 @@ impl Rehearsal {
 
     /// Takes an issue out of the database with all that was said on it.
     pub fn erase_issue(&self, key: IssueKey) {
-        self.shared.lock().issues.retain(|issue| issue.key != key);
+        let mut state = self.shared.lock();
+        state.issues.retain(|issue| issue.key != key);
+        state.deleted.insert(key);
     }
 
     /// Adds or replaces an issue template.

@@ -310,10 +310,15 @@ impl State {
         }
         let wanted = IssueUpdate { title: Some(before.title.clone()), ..IssueUpdate::default() };
         let new = self.create_issue(act, to, wanted)?;
+        let mut labels = before.labels.clone();
+        if self.dialect.is_github() {
+            // Only those that are there already go along.
+            labels.retain(|name| self.label(to, name).is_some());
+        }
         let note_ids: Vec<u64> = before.notes.iter().map(|_| self.fresh_id()).collect();
         if let Some(issue) = self.issue_mut(new) {
             let Issue { id, key, .. } = *issue;
-            *issue = Issue { id, key, updated_at: act.at, ..before.clone() };
+            *issue = Issue { id, key, labels, updated_at: act.at, ..before.clone() };
             for (note, id) in issue.notes.iter_mut().zip(note_ids) {
                 note.id = id;
             }

@@ -396,24 +396,25 @@ only_on_gitlab! { "GitHub leaves nothing of an issue that was transferred":
     }
 }
 
-#[tokio::test]
-async fn commands_on_a_moved_issue_are_answered() {
-    scenario(async |world: &mut World| {
-        let issue = world.handed_over(&[]).await;
-        world.practice.rehearsal.add_project(8, "tpo/attic");
-        world.practice.rehearsal.move_issue("carol", issue, "tpo/attic").unwrap();
-        world.after(TimeDelta::hours(6)).await;
-        let told = world.expect(issue, "moved to where requests are not looked after");
-        assert!(told.contains("- `sandbox-1`, until Mon 2026-12-14 10:00 CET"), "{told}");
-        assert!(told.contains("For the sysadmins, @tpo/tpa:"), "{told}");
-        let answer = world.answer("alice", issue, "@innkeeper extend 1d").await;
-        assert!(answer.contains("was extended by alice"), "{answer}");
-        assert!(world.sticky(issue).contains("stopped Tue 2026-12-15"), "{}", world.sticky(issue));
-        world.after(TimeDelta::hours(2)).await;
-        world.silent(issue);
-        assert_eq!(world.host.machines().len(), 1);
-    })
-    .await;
+only_on_gitlab! { "GitHub leaves nothing of an issue that was transferred":
+    async fn commands_on_a_moved_issue_are_answered() {
+        scenario(async |world: &mut World| {
+            let issue = world.handed_over(&[]).await;
+            world.practice.rehearsal.add_project(8, "tpo/attic");
+            world.practice.rehearsal.move_issue("carol", issue, "tpo/attic").unwrap();
+            world.after(TimeDelta::hours(6)).await;
+            let told = world.expect(issue, "moved to where requests are not looked after");
+            assert!(told.contains("- `sandbox-1`, until Mon 2026-12-14 10:00 CET"), "{told}");
+            assert!(told.contains("For the sysadmins, @tpo/tpa:"), "{told}");
+            let answer = world.answer("alice", issue, "@innkeeper extend 1d").await;
+            assert!(answer.contains("was extended by alice"), "{answer}");
+            assert!(world.sticky(issue).contains("stopped Tue 2026-12-15"), "{}", world.sticky(issue));
+            world.after(TimeDelta::hours(2)).await;
+            world.silent(issue);
+            assert_eq!(world.host.machines().len(), 1);
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

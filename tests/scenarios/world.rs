@@ -36,6 +36,12 @@ pub(crate) const NOTES: &str = match FORGE {
     Dialect::GitHub => "*/comments",
 };
 
+/// What a comment's address has after its issue's, before its number.
+pub(crate) const NOTE_ANCHOR: &str = match FORGE {
+    Dialect::GitLab => "#note_",
+    Dialect::GitHub => "#issuecomment-",
+};
+
 /// Where any one comment is.
 pub(crate) const ONE_NOTE: &str = match FORGE {
     Dialect::GitLab => "*/notes/*",

@@ -40,7 +40,7 @@ story: check-setup ## The whole life of a machine, played in the terminal
 	$(CARGO) run --locked --quiet -- demo --story
 
 test-faults: check-setup ## Every kind of trouble at every call to the forge, a life each (minutes)
-	$(CARGO) test --locked --test scenarios matrix:: -- --ignored --nocapture
+	$(CARGO) test --locked --test scenarios --test scenarios_github matrix:: -- --ignored --nocapture
 
 test-contract: check-setup ## What is asked of forges, against their own API descriptions (SPEC=folder; Node 18)
 	CARGO='$(CARGO)' SPEC='$(SPEC)' RECORD='$(RECORD)' PRISM='$(PRISM)' tests/contract/run.sh

@@ -13,6 +13,7 @@ mod house;
 mod libvirtd;
 mod memory;
 mod payloads;
+mod payloads_github;
 mod policy;
 mod real_forms;
 mod refusals;

@@ -138,11 +138,9 @@ impl Engine {
     ) -> Result<Option<String>, PortError> {
         let day = self.now() - TimeDelta::hours(24);
         let limit = |kind, most: u64, what: &'static str| async move {
-            let finished = self.store().finished_since(kind, day).await?;
-            let done = finished + self.store().running_before(kind, effect).await?;
-            let reached = done >= most;
-            Ok::<_, PortError>(reached.then(|| {
-                format!("{done} machines were {what} within 24 hours, which is the limit; a sysadmin may raise it, else it goes on by itself")
+            let admitted = self.store().admit(kind, effect, day, most).await?;
+            Ok::<_, PortError>((!admitted).then(|| {
+                format!("{most} machines were {what} within 24 hours, which is the limit; a sysadmin may raise it, else it goes on by itself")
             }))
         };
         match step {

@@ -141,17 +141,20 @@ pub trait Store: Send + Sync {
     /// included. Returns how many.
     async fn revive_effects(&self, lanes: &[String], now: Timestamp) -> Result<u64, PortError>;
 
-    /// How many tasks of this kind (see [`EffectKind`]) were finished at or
-    /// after `since`, across all replicas.
-    async fn finished_since(&self, kind: EffectKind, since: Timestamp) -> Result<u64, PortError>;
-
-    /// How many tasks of this kind that were ordered before this one are being
-    /// performed, between two turns included: they come first when a day's limit is counted.
-    async fn running_before(
+    /// Lets a claimed task begin, unless `most` others of its kind (see
+    /// [`EffectKind`]) have, across all replicas: those that were finished at
+    /// or after `since`, and those that have begun and are not finished. A task
+    /// that has begun stays so until it is finished or has failed.
+    ///
+    /// Counted and noted in one: of two that ask at once for the last place,
+    /// one gets it.
+    async fn admit(
         &self,
         kind: EffectKind,
         effect: &ClaimedEffect,
-    ) -> Result<u64, PortError>;
+        since: Timestamp,
+        most: u64,
+    ) -> Result<bool, PortError>;
 
     // --- the scheduler's memory
 

@@ -259,17 +259,15 @@ impl Store for Sqlite {
         self.try_revive(lanes, now).await.doing("revive tasks")
     }
 
-    async fn running_before(
+    async fn admit(
         &self,
         kind: EffectKind,
         effect: &ClaimedEffect,
-    ) -> Result<u64, PortError> {
-        let running = effects::running_before(&self.readers, kind, effect).await;
-        running.doing("count running tasks")
-    }
-
-    async fn finished_since(&self, kind: EffectKind, since: Timestamp) -> Result<u64, PortError> {
-        effects::finished_since(&self.readers, kind, since).await.doing("count finished tasks")
+        since: Timestamp,
+        most: u64,
+    ) -> Result<bool, PortError> {
+        let admitted = effects::admit(&self.writer, kind, effect, since, most).await;
+        admitted.doing("let a task begin")
     }
 
     async fn lock(

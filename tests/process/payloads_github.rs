@@ -59,10 +59,10 @@ async fn deliver(service: &Service, event: &str, signature: &str, body: Vec<u8>)
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let ends = |path: &Path, end| path.extension().is_some_and(|extension| extension == end);
         if path.is_dir() {
             files(&path, found);
-        } else if name.ends_with(".json") && !name.ends_with(".meta.json") {
+        } else if ends(&path, "json") && !ends(Path::new(path.file_stem().unwrap()), "meta") {
             found.push(path);
         }
     }

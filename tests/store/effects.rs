@@ -194,39 +194,57 @@ pub(crate) async fn sixteen_claimers_never_hold_the_same_task(store: &dyn Store)
     assert_eq!(claimed_key(store, 0).await, None);
 }
 
-pub(crate) async fn finished_tasks_are_counted_by_kind_and_time(store: &dyn Store) {
-    for (number, step) in
-        (1..).zip([Effect::Create, Effect::Destroy, Effect::Destroy, Effect::Stop])
-    {
+pub(crate) async fn no_more_tasks_begin_than_are_admitted(store: &dyn Store) {
+    let creations = [1, 2, 3].map(|number| (number, Effect::Create));
+    for (number, step) in creations.into_iter().chain([(4, Effect::Destroy)]) {
         let task = Task::Lease(LeaseId(Uuid::from_u128(number)), step);
-        order(store, vec![NewEffect { task, ..effect("a", &number.to_string()) }]).await;
+        let lane = format!("lane {number}");
+        order(store, vec![NewEffect { task, ..effect(&lane, &number.to_string()) }]).await;
     }
-    for seconds in [10, 20, 30, 40] {
-        let next = claim(store, seconds).await.unwrap();
-        let later = ClaimedEffect { id: next.id + 1, ..next.clone() };
-        let kind = EffectKind::of(&next.task);
-        assert_eq!(store.running_before(kind, &next).await.unwrap(), 0, "not counting itself");
-        assert_eq!(store.running_before(kind, &later).await.unwrap(), 1);
-        // Between two turns it has begun; after a failure it has to begin again.
-        store.pause_effect(&next, at(seconds), "job 12").await.unwrap();
-        assert_eq!(store.running_before(kind, &later).await.unwrap(), 1);
-        let next = claim(store, seconds).await.unwrap();
-        store.postpone_effect(&next, at(seconds), "away").await.unwrap();
-        assert_eq!(store.running_before(kind, &later).await.unwrap(), 0);
-        let next = claim(store, seconds).await.unwrap();
-        store.pause_effect(&next, at(seconds), "job 13").await.unwrap();
-        let next = claim(store, seconds).await.unwrap();
-        finish(store, &next, seconds).await;
-        store.pause_effect(&next, at(seconds), "too late").await.unwrap();
-        assert_eq!(store.running_before(kind, &later).await.unwrap(), 0);
+    let kind = |claimed: &ClaimedEffect| EffectKind::of(&claimed.task);
+    let admit = async |claimed: &ClaimedEffect, since, most| {
+        store.admit(kind(claimed), claimed, at(since), most).await.unwrap()
+    };
+    let first = claim(store, 10).await.unwrap();
+    let second = claim(store, 10).await.unwrap();
+    let third = claim(store, 10).await.unwrap();
+    let destruction = claim(store, 10).await.unwrap();
+    assert!(!admit(&third, 0, 0).await);
+    assert!(admit(&third, 0, 2).await, "whoever asks first, whatever was ordered first");
+    assert!(admit(&third, 0, 2).await, "it has begun");
+    assert!(admit(&first, 0, 2).await);
+    assert!(!admit(&second, 0, 2).await);
+    assert!(admit(&destruction, 0, 1).await, "another kind");
+    // Between two turns it has begun; after a failure it has to begin again.
+    store.pause_effect(&third, at(10), "job 12").await.unwrap();
+    assert!(!admit(&second, 0, 2).await);
+    assert!(!admit(&third, 0, 2).await, "somebody else has it now");
+    store.postpone_effect(&first, at(90), "away").await.unwrap();
+    assert!(admit(&second, 0, 2).await);
+    let third = claim(store, 10).await.unwrap();
+    assert!(admit(&third, 0, 2).await, "its place was kept");
+    finish(store, &third, 20).await;
+    finish(store, &second, 30).await;
+    let first = claim(store, 90).await.unwrap();
+    assert!(!admit(&first, 20, 2).await);
+    assert!(admit(&first, 21, 2).await, "one of them is long ago");
+}
+
+pub(crate) async fn of_many_who_ask_at_once_as_many_are_admitted_as_may_be(store: &dyn Store) {
+    for number in 1..=8 {
+        let task = Task::Lease(LeaseId(Uuid::from_u128(number)), Effect::Create);
+        let lane = format!("lane {number}");
+        order(store, vec![NewEffect { task, ..effect(&lane, &number.to_string()) }]).await;
     }
-    let count = async |kind, seconds| store.finished_since(kind, at(seconds)).await.unwrap();
-    assert_eq!(count(EffectKind::Create, 0).await, 1);
-    assert_eq!(count(EffectKind::Create, 11).await, 0);
-    assert_eq!(count(EffectKind::Destroy, 20).await, 2);
-    assert_eq!(count(EffectKind::Destroy, 21).await, 1);
-    assert_eq!(count(EffectKind::Destroy, 31).await, 0);
-    assert_eq!(count(EffectKind::Other, 0).await, 1);
+    let claims = join_all((0..8).map(|_| claim(store, 0))).await;
+    let asked = claims.iter().flatten().map(|claim| async {
+        let admitted = store.admit(EffectKind::Create, claim, at(0), 3).await.unwrap();
+        if admitted {
+            finish(store, claim, 1).await;
+        }
+        admitted
+    });
+    assert_eq!(join_all(asked).await.into_iter().filter(|admitted| *admitted).count(), 3);
 }
 
 pub(crate) async fn figures_tell_what_waits_and_what_failed(store: &dyn Store) {

@@ -184,39 +184,29 @@ pub(super) async fn revive(
     Ok(revived)
 }
 
-pub(super) const FINISHED_SINCE: &str =
-    "SELECT COUNT(*) FROM effects WHERE kind = $1 AND finished_at >= $2";
+/// The first count is of those that are done, the second of those under way,
+/// be it by somebody who has died: what they did is not known yet.
+pub(super) const ADMIT: &str = "UPDATE effects SET begun = 1
+     WHERE id = $1 AND attempts = $2 AND state = 'running' AND (begun = 1 OR $5 >
+         (SELECT COUNT(*) FROM effects WHERE kind = $3 AND finished_at >= $4)
+         + (SELECT COUNT(*) FROM effects
+            WHERE state IN ('pending', 'running') AND begun = 1 AND kind = $3))";
 
-/// How many of this kind with a lower number are claimed, be it by somebody
-/// who has died: what they did is not known yet. Those between two turns have
-/// begun as well.
-pub(super) async fn running_before(
+/// Whether the task may begin; if so, it has.
+pub(super) async fn admit(
     database: impl SqliteExecutor<'_>,
     kind: EffectKind,
     effect: &ClaimedEffect,
-) -> sqlx::Result<u64> {
-    sqlx::query_scalar(
-        "SELECT COUNT(*) FROM effects
-         WHERE state IN ('pending', 'running') AND (state = 'running' OR begun = 1)
-           AND kind = $1 AND id < $2",
-    )
-    .bind(kind.word())
-    .bind(effect.id.cast_signed())
-    .fetch_one(database)
-    .await
-    .map(to_count)
-}
-
-/// How many of this kind were finished at `since` or later.
-pub(super) async fn finished_since(
-    database: impl SqliteExecutor<'_>,
-    kind: EffectKind,
     since: Timestamp,
-) -> sqlx::Result<u64> {
-    sqlx::query_scalar(FINISHED_SINCE)
+    most: u64,
+) -> sqlx::Result<bool> {
+    let admitted = sqlx::query(ADMIT)
+        .bind(effect.id.cast_signed())
+        .bind(i64::from(effect.attempts))
         .bind(kind.word())
         .bind(from_time(since))
-        .fetch_one(database)
-        .await
-        .map(to_count)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .execute(database)
+        .await?;
+    Ok(admitted.rows_affected() == 1)
 }

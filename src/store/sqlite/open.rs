@@ -123,7 +123,10 @@ mod tests {
             ),
             (inbox::CLAIM, &[by_id, "looks_waiting"]),
             (state::DUE, &["leases_due (check_at<?)"]),
-            (effects::FINISHED_SINCE, &["effects_finished (kind=? AND finished_at>?)"]),
+            (
+                effects::ADMIT,
+                &[by_id, "effects_finished (kind=? AND finished_at>?)", "effects_unfinished"],
+            ),
         ] {
             let plan = plan(&store, statement).await;
             assert_eq!(plan.len(), indexes.len(), "{plan:#?}");

@@ -20,11 +20,12 @@ use crate::{
     cookbook::{self, Cookbooks},
     engine::{Engine, Group, Ports, Project, Settings, unkept_promises},
     hooks::{self, Runner},
-    identity::ProviderName,
+    identity::{ForgeName, ProviderName},
     notice::render::Renderer,
     ports::{
         clock::{Clock, Entropy as _},
         finding::Finding,
+        forge::Forge,
         hooks::HookRunner,
         provider::Provider,
         store::Store,
@@ -53,9 +54,7 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
         entropy: Arc::new(SystemEntropy),
     };
     let settings = settings(config)?;
-    let abilities =
-        ports.forges.iter().map(|(name, forge)| (name.clone(), forge.abilities())).collect();
-    let unkept = unkept_promises(&settings, &abilities, &cookbooks);
+    let unkept = unkept(&settings, &ports.forges, &cookbooks);
     if !unkept.is_empty() {
         bail!("{}", unkept.join("\n"));
     }
@@ -77,6 +76,26 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
         sweep: config.schedule.sweep.clone(),
         poll: config.schedule.poll.clone(),
     })
+}
+
+/// What cookbooks ask for that the forges they are offered on have not got.
+/// Nothing is asked of a forge.
+///
+/// # Errors
+///
+/// When a forge cannot be used as it is in the configuration.
+pub fn unkept_by_forges(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Vec<String>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(unkept(&settings(config)?, &forges::forges(config, &clock)?, cookbooks))
+}
+
+fn unkept(
+    settings: &Settings,
+    forges: &BTreeMap<ForgeName, Arc<dyn Forge>>,
+    cookbooks: &Cookbooks,
+) -> Vec<String> {
+    let abilities = forges.iter().map(|(name, forge)| (name.clone(), forge.abilities())).collect();
+    unkept_promises(settings, &abilities, cookbooks)
 }
 
 /// The store as configured.

@@ -128,3 +128,17 @@ async fn a_host_that_answers_is_not_wrong_for_it() {
     let first = ended.stdout.lines().nth(1).unwrap_or_default();
     assert!(first.starts_with("  ok "), "{}", ended.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookbook_that_a_forge_cannot_serve_is_told_without_asking_the_forge() {
+    let house = House::new("http://127.0.0.1:9");
+    let hub = "[forge.hub]\nkind = \"github\"\ntoken = \"x\"\n[[forge.hub.project]]\nid = 9\n\
+               path = \"octo/lab\"\nwebhook_token = \"of the lab\"\n[provider.libvirt]";
+    house.adjust("innkeeper.toml", "[provider.libvirt]", hub);
+    let doctor = || house.run(&["doctor", "--config", "innkeeper.toml"]).stdout;
+    assert!(!doctor().contains("has no `label`"));
+    house.adjust("policies/vm.toml", "label   = \"vm\"\n", "");
+    let told = doctor();
+    assert!(told.contains("Cookbook `vm` has no `label`"), "{told}");
+    assert!(told.contains("The service does not start before that."), "{told}");
+}

@@ -83,6 +83,11 @@ fn cookbooks(config: &Config) -> (Option<Cookbooks>, Vec<Finding>) {
             "Copy one of those that come with the program there.",
         ));
     }
+    // A forge that cannot be used is told in its own section.
+    for unkept in compose::unkept_by_forges(config, &cookbooks).unwrap_or_default() {
+        let advice = "The service does not start before that.";
+        findings.push(Finding::bad(unkept, advice));
+    }
     for project in config.forges.values().flat_map(|forge| &forge.projects) {
         for name in project.cookbooks.iter().flatten() {
             if cookbooks.get(name).is_none() {

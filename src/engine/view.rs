@@ -195,8 +195,14 @@ impl Engine {
         let shown = &draft.request.value.shown.labels;
         if shown.last() != Some(&wanted) {
             // Before it is shown: see `by_hand`.
-            let before = shown.last().cloned().unwrap_or_default();
-            draft.request_mut().shown.labels = vec![before, wanted.clone()];
+            // What an update that failed half-way may have left is ours as well.
+            let mut maybe = match shown.as_slice() {
+                [] => vec![String::new()],
+                shown => shown.to_vec(),
+            };
+            maybe.retain(|label| *label != wanted);
+            maybe.push(wanted.clone());
+            draft.request_mut().shown.labels = maybe;
             draft.commit().await?;
         }
         if !update.is_empty() {

@@ -405,6 +405,27 @@ async fn a_label_put_on_by_hand_is_answered_once_with_the_command_that_would_act
 }
 
 #[tokio::test]
+async fn a_label_that_could_not_be_taken_off_for_long_is_nobodys_edit() {
+    scenario(async |world: &mut World| {
+        let issue = world.filed(&[]).await;
+        let approve = format!("@innkeeper approve {}", world.digest(issue));
+        // Two states pass before it goes.
+        let (method, place) = match FORGE {
+            Dialect::GitLab => (Method::PUT, "*/issues/1"),
+            Dialect::GitHub => (Method::DELETE, "*/labels/*needs-approval"),
+        };
+        let fault = Fault::on(method, place, Trouble::ResetBefore).times(3);
+        world.practice.rehearsal.plan(fault);
+        world.says("carol", issue, &approve).await;
+        world.after(TimeDelta::hours(1)).await;
+        world.expect(issue, "Approved by carol");
+        world.expect(issue, "is up.");
+        world.silent(issue);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_label_whose_answer_was_lost_is_nobodys_edit() {
     scenario(async |world: &mut World| {
         let lost = || match FORGE {

@@ -27,6 +27,7 @@ use crate::{
     violation::Violation,
 };
 
+/// An issue body and what to judge it by.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// File with the issue body; `-` reads standard input
@@ -36,12 +37,12 @@ pub(super) struct Arguments {
     cookbook: String,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Who files it
     #[arg(long, value_name = "USERNAME", default_value = "you")]
     author: String,
     #[command(flatten)]
-    policies: Policies,
+    pub(super) policies: Policies,
 }
 
 /// What `--json` prints.
@@ -71,8 +72,7 @@ const UNCHECKED: [&str; 3] =
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let cookbooks = arguments.policies.load()?;
-    let cookbook = cookbook_named(&cookbooks, &arguments.cookbook)?;
-    let (reading, facts) = reading(&arguments.file, cookbook, &arguments.author)?;
+    let (cookbook, reading, facts) = read(&cookbooks, arguments)?;
     let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
     if arguments.json {
         output::line(serde_json::to_string_pretty(&report(&reading, &verdict))?);
@@ -83,10 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// The cookbook of that name, or what was probably meant.
-pub(super) fn cookbook_named<'a>(
-    cookbooks: &'a Cookbooks,
-    name: &str,
-) -> anyhow::Result<&'a Cookbook> {
+fn cookbook_named<'a>(cookbooks: &'a Cookbooks, name: &str) -> anyhow::Result<&'a Cookbook> {
     if let Some(cookbook) = cookbooks.get(&CookbookName::from(name)) {
         return Ok(cookbook);
     }
@@ -97,17 +94,18 @@ pub(super) fn cookbook_named<'a>(
     }
 }
 
-/// What the file says, and what is known of the world without a forge: nothing.
-pub(super) fn reading(
-    file: &Path,
-    cookbook: &Cookbook,
-    author: &str,
-) -> anyhow::Result<(Reading, Facts)> {
-    let body = read(file)?;
+/// The cookbook, what the file says by it, and what is known of the world
+/// without a forge: nothing.
+pub(super) fn read<'a>(
+    cookbooks: &'a Cookbooks,
+    arguments: &Arguments,
+) -> anyhow::Result<(&'a Cookbook, Reading, Facts)> {
+    let cookbook = cookbook_named(cookbooks, &arguments.cookbook)?;
+    let body = body(&arguments.file)?;
     let today = Calendar::from_parts("UTC", [])?.today(SystemClock.now());
     let reading = form::read(&body, cookbook, today);
     let facts = Facts {
-        author: Person { id: UserId(0), username: author.to_owned() },
+        author: Person { id: UserId(0), username: arguments.author.clone() },
         author_eligible: None,
         people: People::Unchecked,
         usage: Usage::default(),
@@ -117,10 +115,10 @@ pub(super) fn reading(
         description_edited_by_others: false,
         today,
     };
-    Ok((reading, facts))
+    Ok((cookbook, reading, facts))
 }
 
-fn read(file: &Path) -> anyhow::Result<String> {
+fn body(file: &Path) -> anyhow::Result<String> {
     let bytes = if file.as_os_str() == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).context("could not read standard input")?;

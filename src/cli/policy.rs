@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::check;
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -25,7 +27,7 @@ enum Command {
     #[command(
         after_help = "Examples:\n  innkeeper policy explain request.md --cookbook sandbox\n  innkeeper policy explain - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
     )]
-    Explain(explain::Arguments),
+    Explain(check::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {

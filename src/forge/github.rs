@@ -45,7 +45,7 @@ pub use self::{credentials::Credentials, editors::SOMEBODY, transport::Transport
 use crate::{
     cookbook::Principal,
     forge::{
-        http::{ClientError, client},
+        http::{ClientError, client, is_base},
         traffic::Traffic,
     },
     identity::{ForgeName, IssueNumber, IssueRef, NoteId, Person, ProjectId, Timestamp, UserId},
@@ -132,12 +132,7 @@ impl GitHub {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
         let api = settings.api;
-        let acceptable = matches!(api.scheme(), "http" | "https")
-            && api.username().is_empty()
-            && api.password().is_none()
-            && api.query().is_none()
-            && api.fragment().is_none();
-        if !acceptable {
+        if !is_base(&api) {
             let host = api.host_str().unwrap_or_default();
             return Err(SettingsError::Url(format!("{}://{host}…", api.scheme())));
         }

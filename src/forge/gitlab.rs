@@ -37,7 +37,7 @@ use self::transport::Transport;
 pub use self::transport::{Traffic, TransportError};
 use crate::{
     cookbook::Principal,
-    forge::http::{ClientError, client},
+    forge::http::{ClientError, client, is_base},
     identity::{ForgeName, IssueRef, NoteId, Person, ProjectId, Timestamp, UserId},
     notice::markdown::Markdown,
     ports::{
@@ -102,12 +102,7 @@ impl GitLab {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
         let url = settings.url;
-        let acceptable = matches!(url.scheme(), "http" | "https")
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none();
-        if !acceptable {
+        if !is_base(&url) {
             let host = url.host_str().unwrap_or_default();
             return Err(SettingsError::Url(format!("{}://{host}…", url.scheme())));
         }

@@ -9,7 +9,7 @@
 //! none may stand inside HTML: templates are checked for that when loaded.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::fmt::Write as _;
 

@@ -1,12 +1,11 @@
 //! `innkeeper policy explain`: what every rule says about an issue body.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::Args;
 use serde::Serialize;
 
 use super::super::{
-    Policies, check,
+    check,
     output::{self, Paint, printable},
 };
 use crate::{
@@ -18,23 +17,6 @@ use crate::{
     violation::Violation,
 };
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// File with the issue body; `-` reads standard input
-    file: PathBuf,
-    /// The cookbook to read it by
-    #[arg(long, value_name = "NAME")]
-    cookbook: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    /// Who files it
-    #[arg(long, value_name = "USERNAME", default_value = "you")]
-    author: String,
-    #[command(flatten)]
-    policies: Policies,
-}
-
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -45,10 +27,9 @@ struct Report<'a> {
     violations: &'a [Violation],
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(super) fn run(arguments: &check::Arguments) -> anyhow::Result<ExitCode> {
     let cookbooks = arguments.policies.load()?;
-    let cookbook = check::cookbook_named(&cookbooks, &arguments.cookbook)?;
-    let (reading, facts) = check::reading(&arguments.file, cookbook, &arguments.author)?;
+    let (cookbook, reading, facts) = check::read(&cookbooks, arguments)?;
     let rules = explain(cookbook, &reading, &facts);
     let verdict = judge(cookbook, cookbooks.version, &reading, &facts);
     if arguments.json {

@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, HeaderName, StatusCode, header::DATE, header::RETRY_AFTER};
+use http::{HeaderMap, HeaderName, StatusCode, header::DATE};
 
 use super::transport::header;
-use crate::identity::Timestamp;
+use crate::{
+    forge::http::{LONGEST_PAUSE, retry_after},
+    identity::Timestamp,
+};
 
 /// What GitHub documents for limits that name no time.
 pub(super) const DEFAULT_PAUSE: Duration = Duration::from_mins(1);
-
-/// The primary limit is per hour; anything beyond that is a mistake.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
@@ -41,12 +41,6 @@ pub(super) fn limit(
         return Some(until_reset(headers, now).unwrap_or(DEFAULT_PAUSE));
     }
     secondary.then_some(DEFAULT_PAUSE)
-}
-
-/// What `Retry-After` asks for, as far as that is sensible.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = header(headers, &RETRY_AFTER)?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
 }
 
 /// The reset is a moment by GitHub's clock, so it is compared with that.

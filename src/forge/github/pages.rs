@@ -1,14 +1,14 @@
 //! Reading lists to their end. Only the `Link` header says whether there is
 //! another page: what we may not see is dropped after a page was cut.
 
-use http::{HeaderMap, HeaderValue, StatusCode, header::LINK};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
 use super::{
     client::Client,
     transport::{Answer, Outgoing, TransportError, same_origin},
 };
-use crate::identity::ProjectId;
+use crate::{forge::http::next_link, identity::ProjectId};
 
 /// The most GitHub serves at once.
 const PER_PAGE: &str = "100";
@@ -47,34 +47,14 @@ pub(super) fn following(page: &Answer) -> Result<Option<Url>, TransportError> {
 }
 
 fn next(current: &Url, headers: &HeaderMap) -> Result<Option<Url>, TransportError> {
-    let link = headers
-        .get_all(LINK)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .find_map(next_of_links)
-        .and_then(|target| current.join(target).ok());
+    let link = next_link(current, headers);
     link.map(|target| same_origin(current, target, StatusCode::OK)).transpose()
-}
-
-/// The target with `rel="next"` in `<a>; rel="prev", <b>; rel="next"`.
-fn next_of_links(header: &str) -> Option<&str> {
-    let mut rest = header;
-    while let Some((_, after)) = rest.split_once('<') {
-        let (target, after) = after.split_once('>')?;
-        let (attributes, _) = after.split_once('<').unwrap_or((after, ""));
-        let is_next = attributes
-            .split([';', ','])
-            .any(|part| matches!(part.trim(), "rel=\"next\"" | "rel=next"));
-        if is_next {
-            return Some(target);
-        }
-        rest = after;
-    }
-    None
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::LINK;
+
     use super::*;
 
     fn next_from(value: &str) -> Result<Option<String>, TransportError> {
@@ -94,5 +74,6 @@ mod tests {
         assert_eq!(next_from("no link").unwrap(), None);
         assert!(next_from("<https://evil.example/b>; rel=\"next\"").is_err());
         assert!(next_from("<http://api.github.com/b>; rel=\"next\"").is_err());
+        assert!(next_from("<https://me:pw@api.github.com/b>; rel=\"next\"").is_err());
     }
 }

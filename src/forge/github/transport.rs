@@ -21,10 +21,14 @@ use thiserror::Error;
 use url::{Url, form_urlencoded};
 
 use super::limits;
-use crate::{forge::traffic::Traffic, identity::ProjectId, ports::clock::Clock};
-
-/// More than any answer we ask for: a page of 100 comments of the longest kind.
-const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+use crate::{
+    forge::{
+        http::{LARGEST_ANSWER, retry_after, within_origin},
+        traffic::Traffic,
+    },
+    identity::ProjectId,
+    ports::clock::Clock,
+};
 
 /// What went wrong between us and GitHub.
 #[derive(Debug, Error)]
@@ -340,7 +344,7 @@ async fn read(
     let limit = limits::limit(status, &headers, &message, clock.now());
     Err(TransportError::Refused {
         status,
-        retry_after: limit.or_else(|| limits::retry_after(&headers)),
+        retry_after: limit.or_else(|| retry_after(&headers)),
         limited: limit.is_some(),
         message,
     })
@@ -352,11 +356,7 @@ pub(super) fn same_origin(
     target: Url,
     status: StatusCode,
 ) -> Result<Url, TransportError> {
-    if from.origin() == target.origin() {
-        Ok(target)
-    } else {
-        Err(TransportError::Elsewhere { status, target: target.origin().ascii_serialization() })
-    }
+    within_origin(from, target).map_err(|target| TransportError::Elsewhere { status, target })
 }
 
 pub(super) fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {

@@ -11,11 +11,12 @@
 //! mean the end: only the headers say whether there is another one.
 
 use gitlab::api::{ApiError, AsyncClient, Endpoint, RestClient};
-use http::{HeaderMap, Request, StatusCode, header::LINK};
+use http::{HeaderMap, Request, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::transport::{Transport, TransportError, same_origin};
+use crate::forge::http::next_link;
 
 /// The most GitLab serves at once.
 const PER_PAGE: &str = "100";
@@ -74,12 +75,7 @@ fn next(current: &Url, headers: &HeaderMap) -> Result<Option<Url>, TransportErro
         let number = number.to_str().ok().and_then(|text| text.parse::<u64>().ok());
         return Ok(number.map(|number| with_page(current, number)));
     }
-    let link = headers
-        .get_all(LINK)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .find_map(next_of_links)
-        .and_then(|target| current.join(target).ok());
+    let link = next_link(current, headers);
     link.map(|target| same_origin(current, target, StatusCode::OK)).transpose()
 }
 
@@ -89,23 +85,6 @@ fn with_page(current: &Url, number: u64) -> Url {
     let mut url = current.clone();
     url.query_pairs_mut().clear().extend_pairs(others).append_pair("page", &number.to_string());
     url
-}
-
-/// The target with `rel="next"` in `<a>; rel="prev", <b>; rel="next"`.
-fn next_of_links(header: &str) -> Option<&str> {
-    let mut rest = header;
-    while let Some((_, after)) = rest.split_once('<') {
-        let (target, after) = after.split_once('>')?;
-        let (attributes, _) = after.split_once('<').unwrap_or((after, ""));
-        let is_next = attributes
-            .split([';', ','])
-            .any(|part| matches!(part.trim(), "rel=\"next\"" | "rel=next"));
-        if is_next {
-            return Some(target);
-        }
-        rest = after;
-    }
-    None
 }
 
 #[cfg(test)]

@@ -9,24 +9,16 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use gitlab::api::{ApiError, AsyncClient, RestClient};
-use http::{
-    HeaderMap, HeaderValue, Method, Response, StatusCode,
-    header::{LOCATION, RETRY_AFTER},
-};
+use http::{HeaderValue, Method, Response, StatusCode, header::LOCATION};
 use serde::de::IgnoredAny;
 use thiserror::Error;
 use url::Url;
 
+use crate::forge::http::{LARGEST_ANSWER, retry_after, within_origin};
 pub use crate::forge::traffic::Traffic;
-
-/// More than any answer we ask for: a page of 100 notes of the size people write.
-const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 
 /// A moved project needs one; more than a few is a loop.
 const MOST_REDIRECTS: usize = 5;
-
-/// A `Retry-After` beyond this is a mistake; the limits of GitLab are per minute.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// What went wrong between us and GitLab.
 #[derive(Debug, Error)]
@@ -200,19 +192,13 @@ fn redirect(
     }
 }
 
-/// `target`, if our token may go there. An address with a name or password in
-/// it would make the client sign in as somebody else.
+/// `target`, if our token may go there.
 pub(super) fn same_origin(
     from: &Url,
     target: Url,
     status: StatusCode,
 ) -> Result<Url, TransportError> {
-    let names_somebody = !target.username().is_empty() || target.password().is_some();
-    if from.origin() == target.origin() && !names_somebody {
-        Ok(target)
-    } else {
-        Err(elsewhere(&target, status))
-    }
+    within_origin(from, target).map_err(|target| TransportError::Elsewhere { status, target })
 }
 
 fn elsewhere(target: &Url, status: StatusCode) -> TransportError {
@@ -250,11 +236,6 @@ fn readable(method: &Method, answer: Response<Bytes>) -> Result<Response<Bytes>,
         serde_json::from_slice::<IgnoredAny>(answer.body()).map_err(TransportError::Unreadable)?;
     }
     Ok(answer)
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
 }
 
 /// GitLab's own words from `{"message": ...}` or `{"error": ...}`, on one line.

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use comrak::{Options, markdown_to_html};
+use comrak::markdown_to_html;
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::Value;
 
@@ -13,7 +13,10 @@ use super::{
     trial::{contexts, with_texts},
 };
 use crate::{
-    notice::{marker::Marker, safe::INLINE_LIMIT},
+    notice::{
+        marker::Marker,
+        safe::{INLINE_LIMIT, tests::gitlab_options},
+    },
     rehearsal::{quick_actions::extract, references},
 };
 
@@ -251,19 +254,7 @@ fn fill<'a>(
 /// HTML as GitLab makes it before it takes out what is dangerous: so that
 /// nothing dangerous is there to take out.
 fn html(markdown: &str) -> String {
-    let mut options = Options::default();
-    let extension = &mut options.extension;
-    extension.table = true;
-    extension.autolink = true;
-    extension.strikethrough = true;
-    extension.tasklist = true;
-    extension.footnotes = true;
-    extension.description_lists = true;
-    extension.multiline_block_quotes = true;
-    extension.math_dollars = true;
-    extension.math_code = true;
-    extension.alerts = true;
-    options.parse.relaxed_autolinks = true;
+    let mut options = gitlab_options();
     options.render.r#unsafe = true;
     markdown_to_html(markdown, &options)
 }

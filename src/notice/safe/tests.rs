@@ -111,7 +111,8 @@ fn nasty() -> impl Strategy<Value = String> {
     vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-fn options() -> Options<'static> {
+/// Markdown as GitLab reads it.
+pub(in crate::notice) fn gitlab_options() -> Options<'static> {
     let mut options = Options::default();
     let extension = &mut options.extension;
     extension.table = true;
@@ -153,7 +154,7 @@ fn shape(markdown: &str) -> String {
     }
     let arena = Arena::new();
     let mut out = String::new();
-    walk(parse_document(&arena, markdown, &options()), &mut out);
+    walk(parse_document(&arena, markdown, &gitlab_options()), &mut out);
     out
 }
 
@@ -174,7 +175,7 @@ fn assert_inert(markdown: &str) {
         assert!(!outside_of_text.contains(node), "{markdown:?} has a {node}: {shape}");
     }
     let arena = Arena::new();
-    let root = parse_document(&arena, markdown, &options());
+    let root = parse_document(&arena, markdown, &gitlab_options());
     for node in root.descendants() {
         let NodeValue::Text(text) = &node.data.borrow().value else { continue };
         let chars: Vec<char> = text.chars().collect();

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cookbook::{Cookbook, Cookbooks},
-    identity::{Digest, Person},
+    identity::{Digest, LeaseId, Person, RequestId},
     lease::State,
     notice::{FieldChange, Reply},
     policy::{self, Facts, Need, People, Usage, Verdict},
@@ -21,6 +21,20 @@ use crate::{
     request::{self, Reading, Request, form, lifecycle::Event, value::Value},
     violation::{Violation, ViolationCode},
 };
+
+/// What is judged, which does not count as in use beside itself.
+pub(super) struct Itself<'a> {
+    pub(super) request: RequestId,
+    /// Those of its machines that are judged as if they were not there yet.
+    pub(super) leases: &'a [LeaseId],
+}
+
+impl Itself<'_> {
+    /// A request that is still asked for. Machines it once had do count.
+    pub(super) fn asked(request: RequestId) -> Self {
+        Self { request, leases: &[] }
+    }
+}
 
 impl Engine {
     /// Judges the description as it is now. Approvals of anything else are void.
@@ -51,7 +65,8 @@ impl Engine {
         }
         let today = self.calendar.today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
-        let facts = self.facts(desk, draft, cookbook, &reading).await?;
+        let facts =
+            self.facts(desk, &Itself::asked(draft.request.value.id), cookbook, &reading).await?;
         let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
         self.take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict).await
     }
@@ -143,7 +158,7 @@ impl Engine {
     pub(super) async fn facts(
         &self,
         desk: &Desk,
-        draft: &Draft<'_>,
+        itself: &Itself<'_>,
         cookbook: &Cookbook,
         reading: &Reading,
     ) -> Result<Facts, PortError> {
@@ -159,7 +174,7 @@ impl Engine {
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
             .unwrap_or_else(|| author.clone());
-        let (usage, taken_names) = self.usage(draft, cookbook, &owner).await?;
+        let (usage, taken_names) = self.usage(itself, cookbook, &owner).await?;
         Ok(Facts {
             description_edited_by_others: desk
                 .discussion
@@ -206,16 +221,17 @@ impl Engine {
     }
 
     /// What is in use or asked for, besides this request.
-    async fn usage(
+    pub(super) async fn usage(
         &self,
-        draft: &Draft<'_>,
+        itself: &Itself<'_>,
         cookbook: &Cookbook,
         owner: &Person,
     ) -> Result<(Usage, BTreeSet<String>), PortError> {
         let mut usage = Usage::default();
         let mut taken: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
         for lease in self.store().live_leases().await?.into_iter().map(|lease| lease.value) {
-            if !lease.state.has_machine() || lease.state == State::Ended {
+            let is_its_own = itself.leases.contains(&lease.id);
+            if is_its_own || !lease.state.has_machine() || lease.state == State::Ended {
                 continue;
             }
             taken.insert(lease.order.key.name.to_string());
@@ -232,7 +248,7 @@ impl Engine {
         for request in self.store().open_requests().await?.into_iter().map(|request| request.value)
         {
             // What is approved counts by its leases.
-            if request.id == draft.request.value.id || !request.state.is_open() {
+            if request.id == itself.request || !request.state.is_open() {
                 continue;
             }
             let Some(spec) = &request.verdict.spec else { continue };

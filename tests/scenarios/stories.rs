@@ -14,6 +14,7 @@ mod life;
 mod log;
 mod matrix;
 mod places;
+mod policies;
 mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;

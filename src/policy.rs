@@ -4,6 +4,7 @@
 //! [`Facts`] the forge and the store know, and says all of it at once: what is
 //! wrong, or whose approval is needed.
 
+mod advice;
 pub mod cases;
 pub mod explain;
 pub mod expression;
@@ -16,6 +17,7 @@ mod verdict;
 mod tests;
 
 pub use self::{
+    advice::{Advice, Concern, Severity},
     facts::{Facts, People, Usage},
     verdict::{Need, Verdict},
 };
@@ -79,6 +81,7 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
         cookbook: cookbook.name.clone(),
         policy,
         violations,
+        advice: Vec::new(),
         spec,
         needs,
         owner: cast.owner,

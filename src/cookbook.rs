@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::{
     identity::{CookbookName, Digest, FieldName, ProviderName},
     machine::{Bandwidth, ExtraDisk, Firmware, Shape},
-    policy::expression::Expression,
+    policy::{Severity, expression::Expression},
     quantity::{Delay, Lifetime, Mebibytes, Vcpus},
     request::value::Value,
 };
@@ -188,8 +188,10 @@ pub enum FieldKind {
 pub struct Rule {
     /// Its name within the cookbook.
     pub id: String,
-    /// Must be true, else the request is refused.
+    /// Must be true, else what [`Rule::severity`] says.
     pub require: Expression,
+    /// What follows when it is not.
+    pub severity: Severity,
     /// What the requester is told.
     pub message: String,
     /// What would be accepted.

@@ -59,6 +59,14 @@ pub struct RulePlace {
     pub line: usize,
 }
 
+impl RulePlace {
+    /// Where: `sandbox.toml:34`.
+    #[must_use]
+    pub fn at(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+}
+
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {

@@ -8,11 +8,11 @@ use super::{
     look::Desk,
 };
 use crate::{
-    cookbook::{Cookbook, Cookbooks},
-    identity::{Digest, LeaseId, Person, RequestId},
+    cookbook::{Cookbook, Cookbooks, Principal},
+    identity::{Digest, Person},
     lease::State,
     notice::{FieldChange, Reply},
-    policy::{self, Facts, Need, People, Usage, Verdict},
+    policy::{self, Facts, Groups, Need, People, Usage, Verdict},
     ports::{
         PortError,
         forge::Standing,
@@ -21,20 +21,6 @@ use crate::{
     request::{self, Reading, Request, form, lifecycle::Event, value::Value},
     violation::{Violation, ViolationCode},
 };
-
-/// What is judged, which does not count as in use beside itself.
-pub(super) struct Itself<'a> {
-    pub(super) request: RequestId,
-    /// Those of its machines that are judged as if they were not there yet.
-    pub(super) leases: &'a [LeaseId],
-}
-
-impl Itself<'_> {
-    /// A request that is still asked for. Machines it once had do count.
-    pub(super) fn asked(request: RequestId) -> Self {
-        Self { request, leases: &[] }
-    }
-}
 
 impl Engine {
     /// Judges the description as it is now. Approvals of anything else are void.
@@ -65,8 +51,7 @@ impl Engine {
         }
         let today = self.calendar.today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
-        let itself = Itself::asked(draft.request.value.id);
-        let mut facts = self.facts(desk, &itself, cookbook, &reading).await?;
+        let mut facts = self.facts(desk, draft, cookbook, &reading).await?;
         if self.cookbooks().version != cookbooks.version {
             // Exchanged meanwhile: these cookbooks and that switch were never in
             // force together. The next look judges by what is.
@@ -163,7 +148,7 @@ impl Engine {
     pub(super) async fn facts(
         &self,
         desk: &Desk,
-        itself: &Itself<'_>,
+        draft: &Draft<'_>,
         cookbook: &Cookbook,
         reading: &Reading,
     ) -> Result<Facts, PortError> {
@@ -175,12 +160,13 @@ impl Engine {
                 .await?
                 .is_some();
         let people = self.look_up(desk, &author, reading).await?;
+        let groups = self.groups_of(desk, &author, reading).await?;
         let owner = usernames(reading)
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
             .unwrap_or_else(|| author.clone());
         let in_force = self.in_force();
-        let (usage, taken_names) = self.usage(itself, cookbook, &owner).await?;
+        let (usage, taken_names) = self.usage(draft, cookbook, &owner).await?;
         Ok(Facts {
             description_edited_by_others: desk
                 .discussion
@@ -190,6 +176,7 @@ impl Engine {
             author,
             author_eligible: Some(eligible),
             people: People::Known(people),
+            groups,
             usage,
             taken_names,
             protected_names: in_force.protected_names.iter().cloned().collect(),
@@ -215,6 +202,25 @@ impl Engine {
         Ok(people)
     }
 
+    /// Those of the groups in the form that the author is a member of.
+    async fn groups_of(
+        &self,
+        desk: &Desk,
+        author: &Person,
+        reading: &Reading,
+    ) -> Result<Groups, PortError> {
+        let forge = &desk.issue.reference.forge;
+        let mut own = BTreeSet::new();
+        for answer in reading.fields.values() {
+            let Value::Group(path) = &answer.value else { continue };
+            let group = [Principal::Group(path.clone())];
+            if self.first_of(forge, author.id, &group, Standing::Member).await?.is_some() {
+                own.insert(path.clone());
+            }
+        }
+        Ok(Groups::Of(own))
+    }
+
     /// The active account of this name. Nothing is anybody's who is us: some
     /// forges cannot tell a machine's account from a person's.
     pub(super) async fn person_named(
@@ -227,17 +233,16 @@ impl Engine {
     }
 
     /// What is in use or asked for, besides this request.
-    pub(super) async fn usage(
+    async fn usage(
         &self,
-        itself: &Itself<'_>,
+        draft: &Draft<'_>,
         cookbook: &Cookbook,
         owner: &Person,
     ) -> Result<(Usage, BTreeSet<String>), PortError> {
         let mut usage = Usage::default();
         let mut taken: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
         for lease in self.store().live_leases().await?.into_iter().map(|lease| lease.value) {
-            let is_its_own = itself.leases.contains(&lease.id);
-            if is_its_own || !lease.state.has_machine() || lease.state == State::Ended {
+            if !lease.state.has_machine() || lease.state == State::Ended {
                 continue;
             }
             taken.insert(lease.order.key.name.to_string());
@@ -254,7 +259,7 @@ impl Engine {
         for request in self.store().open_requests().await?.into_iter().map(|request| request.value)
         {
             // What is approved counts by its leases.
-            if request.id == itself.request || !request.state.is_open() {
+            if request.id == draft.request.value.id || !request.state.is_open() {
                 continue;
             }
             let Some(spec) = &request.verdict.spec else { continue };

@@ -7,7 +7,6 @@ use crate::{
     engine::{
         Engine,
         draft::{Draft, Of, person},
-        judge::Itself,
     },
     identity::MachineName,
     lease::{Lease, State, lifecycle::Event},
@@ -82,8 +81,7 @@ impl Engine {
             Err(why) => return Ok(Some(why)),
         };
         let today = self.calendar.today(self.now());
-        let itself = Itself::asked(draft.request.value.id);
-        let mut facts = self.facts(order.desk, &itself, cookbook, &reading).await?;
+        let mut facts = self.facts(order.desk, draft, cookbook, &reading).await?;
         // What it has now is not in its own way.
         for own in &draft.leases {
             facts.taken_names.remove(own.value.order.key.name.as_str());

@@ -103,6 +103,10 @@ pub struct Approval {
     pub note: NoteId,
     /// When it was read.
     pub at: Timestamp,
+    /// The policy version it was given under; unknown of those given before this
+    /// was kept.
+    #[serde(default)]
+    pub policy: Option<Digest>,
 }
 
 /// Something that happens only if the same people confirm it.

@@ -74,8 +74,7 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     for entry in fs::read_dir(path).map_err(|error| unreadable(&error))? {
         let entry = entry.map_err(|error| unreadable(&error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(stem) = name.strip_suffix(".toml") else { continue };
-        if stem.starts_with('.') || stem.rsplit('.').next() == Some("test") {
+        if !is_read(&name) {
             continue;
         }
         match text_of(&entry.path()) {
@@ -99,10 +98,15 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     if failures.is_empty() {
         return result;
     }
-    for failure in &mut failures {
-        failure.file = path.join(&failure.file).display().to_string();
-    }
-    Err(LoadError::new(failures))
+    Err(LoadError::new(failures).inside(&shown))
+}
+
+/// Whether a file of that name is a cookbook, and no test of one.
+#[must_use]
+pub fn is_read(name: &str) -> bool {
+    name.strip_suffix(".toml").is_some_and(|stem| {
+        !stem.starts_with('.') && !stem.contains('/') && stem.rsplit('.').next() != Some("test")
+    })
 }
 
 fn text_of(path: &Path) -> io::Result<String> {
@@ -119,7 +123,11 @@ fn text_of(path: &Path) -> io::Result<String> {
 pub fn embedded() -> Cookbooks {
     let sources = SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned()));
     // A test holds that they load.
-    files(&sources).unwrap_or_else(|_| Cookbooks { cookbooks: Vec::new(), version: version(&[]) })
+    files(&sources).unwrap_or_else(|_| Cookbooks {
+        cookbooks: Vec::new(),
+        version: version(&[]),
+        commit: None,
+    })
 }
 
 /// Reads cookbooks from texts, each with its file name.
@@ -157,7 +165,7 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
     if !found.is_empty() {
         return Err(LoadError::new(found));
     }
-    Ok(Cookbooks { cookbooks, version: version(&sources) })
+    Ok(Cookbooks { cookbooks, version: version(&sources), commit: None })
 }
 
 /// Over names and contents. Lengths go in too, so that no two sets of files

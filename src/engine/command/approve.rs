@@ -68,7 +68,8 @@ impl Engine {
             return Ok(());
         }
         let authority = order.rights.authority();
-        let approval = Approval { by, digest, note: order.note.id, at: draft.now() };
+        let policy = Some(draft.request.value.policy_version);
+        let approval = Approval { by, digest, note: order.note.id, at: draft.now(), policy };
         let of = Of { digest: Some(digest), authority: authority.clone(), lease: None };
         draft.audit(person(&approval.by), "approve", of);
         draft.request_mut().approvals.push(approval.clone());

@@ -14,13 +14,15 @@ use super::{
 };
 use crate::{
     app::{compose, system::SystemClock},
+    brake::{Deed, Freeze},
+    calendar::Calendar,
     config::{self, Config},
-    engine::{HEARTBEAT, credential, forge_moment},
+    engine::{DAY, HEARTBEAT, credential, forge_moment},
     identity::{ForgeName, Timestamp},
     ports::{
         PortError,
         clock::Clock as _,
-        store::{Figures, Store},
+        store::{EffectKind, Figures, Store},
     },
 };
 
@@ -41,10 +43,25 @@ struct Status {
     well: bool,
     /// When the service last swept.
     last_sweep: Option<Timestamp>,
+    /// What operators have frozen, by what.
+    frozen: BTreeMap<Deed, Freeze>,
+    /// The limits of the day.
+    day_limits: BTreeMap<Deed, DayLimit>,
     /// The forges of the configuration.
     forges: BTreeMap<ForgeName, Forge>,
     #[serde(flatten)]
     figures: Figures,
+}
+
+/// How much of a limit is used.
+#[derive(Serialize)]
+struct DayLimit {
+    /// So many were done, or have begun, within 24 hours.
+    used: u64,
+    /// So many may be.
+    most: u64,
+    /// When there is a place again, if there is none.
+    place_at: Option<Timestamp>,
 }
 
 /// How a forge is doing.
@@ -70,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
         output::line(serde_json::to_string_pretty(&status)?);
     } else {
-        print(&status);
+        print(&status, &config.calendar);
     }
     Ok(if status.well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -89,7 +106,27 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         forges.insert(name.clone(), forge);
     }
     let well = runs && figures.effects_buried == 0 && forges.values().all(|forge| forge.well);
-    Ok(Status { well, last_sweep, forges, figures })
+    let freezes = store.freezes().await.map_err(chain)?;
+    let frozen = freezes.in_force(now).map(|(deed, freeze)| (deed, freeze.clone())).collect();
+    let day_limits = day_limits(config, store.as_ref(), now).await.map_err(chain)?;
+    Ok(Status { well, last_sweep, frozen, day_limits, forges, figures })
+}
+
+async fn day_limits(
+    config: &Config,
+    store: &dyn Store,
+    now: Timestamp,
+) -> Result<BTreeMap<Deed, DayLimit>, PortError> {
+    let mut limits = BTreeMap::new();
+    for (deed, kind, most) in [
+        (Deed::Create, EffectKind::Create, config.limits.creations_per_day),
+        (Deed::Destroy, EffectKind::Destroy, config.limits.destroys_per_day),
+    ] {
+        let used = store.used(kind, now - DAY).await?;
+        let place_at = used.place_at(most, DAY);
+        limits.insert(deed, DayLimit { used: used.count(), most, place_at });
+    }
+    Ok(limits)
 }
 
 async fn forge(
@@ -107,12 +144,21 @@ async fn forge(
     Ok(Forge { well: answers && lasts, last_answer, credential_ends })
 }
 
-fn print(status: &Status) {
+fn print(status: &Status, calendar: &Calendar) {
     let paint = Paint::new();
     let figures = &status.figures;
     let word = if status.well { paint.green("well") } else { paint.red("needs a person") };
     let swept = status.last_sweep.map_or_else(|| "never".to_owned(), |at| at.to_string());
     output::line(format_args!("{word}, last sweep {swept}"));
+    for (deed, freeze) in &status.frozen {
+        let since = calendar.absolute(freeze.since);
+        let until = freeze
+            .until
+            .map_or_else(|| "somebody thaws it".to_owned(), |until| calendar.absolute(until));
+        let reason = output::printable(&freeze.reason);
+        let line = format!("frozen: {deed}, since {since} until {until}: {reason}");
+        output::line(paint.yellow(&line));
+    }
     for (name, forge) in &status.forges {
         let answered = forge.last_answer.map_or_else(|| "never".to_owned(), |at| at.to_string());
         let ends = forge
@@ -128,6 +174,16 @@ fn print(status: &Status) {
         let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
         output::line(format_args!("{what}: {counts}"));
     }
+    let limits: Vec<String> = status
+        .day_limits
+        .iter()
+        .map(|(deed, limit)| {
+            let place = limit.place_at.map(|at| format!(" (next after {})", calendar.absolute(at)));
+            let place = place.unwrap_or_default();
+            format!("{} of {} {}{place}", limit.used, limit.most, deed.done())
+        })
+        .collect();
+    output::line(format_args!("within 24 hours: {}", limits.join(", ")));
     output::line(format_args!(
         "waiting: {} looks (oldest {} s), {} effects (oldest {} s)",
         figures.looks_waiting,

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod expression;
 mod facts;
 mod people;
+pub mod usage;
 mod values;
 mod verdict;
 
@@ -16,7 +17,8 @@ mod verdict;
 mod tests;
 
 pub use self::{
-    facts::{Facts, People, Usage},
+    facts::{Facts, People, Room},
+    usage::{Holding, Usage},
     verdict::{Need, Verdict},
 };
 
@@ -42,8 +44,10 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
     let rules = cookbook.rules.iter();
-    let refused: Vec<Violation> =
-        rules.filter_map(|rule| refusal(cookbook, rule, reading, &values, &violations)).collect();
+    let refused: Vec<Violation> = rules
+        .filter(|rule| !facts.room.is_missing_for(&rule.require))
+        .filter_map(|rule| refusal(cookbook, rule, reading, &values, &violations))
+        .collect();
     violations.extend(refused);
     for violation in &mut violations {
         explain(cookbook, violation);
@@ -55,16 +59,18 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     violations.sort_by_key(|violation| (violation.line, position(violation), violation.code));
 
     let acceptance_needed = (!cast.owner_is_author).then(|| cast.owner.clone());
+    // What depends on figures nobody has is for people to decide.
+    let mut conditions = cookbook.rules.iter().map(|rule| &rule.require);
+    let room_is_known = !conditions.any(|condition| facts.room.is_missing_for(condition));
     let automatic = facts.auto_approval
+        && room_is_known
         && facts.author_eligible == Some(true)
         && !facts.description_edited_by_others
         && acceptance_needed.is_none()
         && violations.is_empty()
-        && cookbook
-            .approval
-            .unless
-            .as_ref()
-            .is_some_and(|unless| unless.holds(&values) == Ok(true));
+        && cookbook.approval.unless.as_ref().is_some_and(|unless| {
+            !facts.room.is_missing_for(unless) && unless.holds(&values) == Ok(true)
+        });
     let needs = if automatic {
         Need::Nothing
     } else {

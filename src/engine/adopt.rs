@@ -19,7 +19,7 @@ use crate::{
     identity::{
         CookbookName, Digest, ForgeName, LeaseId, MachineName, Person, ProjectId, ProviderName,
     },
-    lease::{Lease, State},
+    lease::{Extensions, Lease, State},
     machine::{Keep, Machine, MachineKey},
     notice::{adoption, marker::Marker},
     ports::{
@@ -351,6 +351,9 @@ impl Adoption<'_> {
             progress: None,
             trouble: None,
             hooks: Vec::new(),
+            team: None,
+            extensions: Extensions::default(),
+            resizing: Vec::new(),
         };
         (request, lease)
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::document::{read, request_body};
 use super::{
-    Facts, Need, People, Usage, Verdict,
+    Facts, Holding, Need, People, Room, Usage, Verdict,
     explain::{Explained, Outcome, explain},
     judge,
 };
@@ -52,8 +52,10 @@ pub struct World {
     pub taken: BTreeSet<String>,
     /// Host names nobody gets.
     pub protected: BTreeSet<String>,
-    /// What is in use.
+    /// What is in use and asked for.
     pub usage: Usage,
+    /// What is free.
+    pub room: Room,
     /// Whether somebody else has edited the description.
     pub edited_by_others: bool,
     /// Which day it is.
@@ -158,7 +160,7 @@ pub fn run(cookbook: &Cookbook, version: Digest, cases: &[Case]) -> (Vec<Tried>,
             match outcome {
                 Outcome::Holds => *passes += 1,
                 Outcome::Refuses => *refuses += 1,
-                Outcome::WaitsFor(_) | Outcome::Unusable(_) => {}
+                Outcome::WaitsFor(_) | Outcome::RoomUnknown | Outcome::Unusable(_) => {}
             }
         }
         tried.push(Tried {
@@ -202,6 +204,7 @@ fn hold(cookbook: &Cookbook, version: Digest, case: &Case) -> (Verdict, Vec<Expl
         author_eligible: Some(world.eligible),
         people: People::Known(people),
         usage: world.usage,
+        room: world.room,
         taken_names: world.taken.clone(),
         protected_names: world.protected.clone(),
         auto_approval: true,

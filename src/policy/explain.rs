@@ -35,6 +35,9 @@ pub enum Outcome {
     Refuses,
     /// It says nothing before this field has been corrected.
     WaitsFor(FieldName),
+    /// It looks at what is free, which nobody knows: it is not held against
+    /// the request, but people decide.
+    RoomUnknown,
     /// It could not be evaluated, which counts as refused.
     Unusable(String),
 }
@@ -48,27 +51,30 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
     let rules = cookbook.rules.iter().map(|rule| {
         let outcome = match waits_for(cookbook, rule, &earlier) {
             Some(field) => Outcome::WaitsFor(field.clone()),
-            None => outcome(&rule.require, &values),
+            None => outcome(&rule.require, &values, facts),
         };
         Explained {
             rule: rule.id.clone(),
             line: Some(rule.line),
             condition: rule.require.source().to_owned(),
             outcome,
-            saw: saw(&rule.require, &values),
+            saw: saw(&rule.require, &values, facts),
         }
     });
     let unless = cookbook.approval.unless.iter().map(|unless| Explained {
         rule: "unless".to_owned(),
         line: None,
         condition: unless.source().to_owned(),
-        outcome: outcome(unless, &values),
-        saw: saw(unless, &values),
+        outcome: outcome(unless, &values, facts),
+        saw: saw(unless, &values, facts),
     });
     rules.chain(unless).collect()
 }
 
-fn outcome(condition: &Expression, values: &Values) -> Outcome {
+fn outcome(condition: &Expression, values: &Values, facts: &Facts) -> Outcome {
+    if facts.room.is_missing_for(condition) {
+        return Outcome::RoomUnknown;
+    }
     match condition.holds(values) {
         Ok(true) => Outcome::Holds,
         Ok(false) => Outcome::Refuses,
@@ -76,9 +82,14 @@ fn outcome(condition: &Expression, values: &Values) -> Outcome {
     }
 }
 
-fn saw(condition: &Expression, values: &Values) -> Vec<(String, String)> {
+fn saw(condition: &Expression, values: &Values, facts: &Facts) -> Vec<(String, String)> {
+    let unknown = |name: &str| facts.room.names().contains(&(name, None));
     let value = |name: &str| {
-        let shown = values.get(name).map_or_else(String::new, ToString::to_string);
+        let shown = match values.get(name) {
+            Some(_) if unknown(name) => "not known".to_owned(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
         (name.to_owned(), shown)
     };
     condition.names().map(value).collect()

@@ -186,6 +186,7 @@ fn full(version: u64) -> Change {
         seen: vec![(issue(1), NoteId(5)), (issue(1), NoteId(4)), (issue(2), NoteId(6))],
         looks: vec![issue(1)],
         audit: vec![note("approve"), note("create")],
+        usage_mark: None,
         at: at(3),
     }
 }

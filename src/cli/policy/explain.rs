@@ -55,6 +55,7 @@ fn print(cookbook: &CookbookName, rules: &[Explained], violations: &[Violation])
             Outcome::Refuses if line.is_none() => "no     ".to_owned(),
             Outcome::Refuses => paint.red("refuses"),
             Outcome::WaitsFor(_) => paint.yellow("waits  "),
+            Outcome::RoomUnknown => paint.yellow("unknown"),
             Outcome::Unusable(_) => paint.red("broken "),
         };
         let place = match line {
@@ -70,6 +71,9 @@ fn print(cookbook: &CookbookName, rules: &[Explained], violations: &[Violation])
             Outcome::WaitsFor(field) => {
                 output::line(format_args!("        it speaks once field `{field}` is corrected"));
             }
+            Outcome::RoomUnknown => output::line(
+                "        what is free is not known: it refuses nothing, but a person decides",
+            ),
             Outcome::Unusable(why) => output::line(format_args!("        {}", printable(why))),
             Outcome::Holds | Outcome::Refuses => {}
         }

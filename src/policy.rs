@@ -11,6 +11,7 @@ pub mod expression;
 mod facts;
 mod people;
 mod rules;
+pub mod usage;
 mod values;
 mod verdict;
 
@@ -19,7 +20,8 @@ mod tests;
 
 pub use self::{
     advice::{Advice, Concern, Severity},
-    facts::{Facts, Groups, People, Usage},
+    facts::{Facts, Groups, People, Room},
+    usage::{Holding, Usage},
     verdict::{Need, Verdict},
 };
 
@@ -44,7 +46,7 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let cast = people::cast(reading, facts);
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
-    let said = rules::ask(cookbook, reading, &values, &violations);
+    let said = rules::ask(cookbook, reading, facts, &values, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
     for violation in &mut violations {
@@ -58,17 +60,19 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let looked_at = advice.iter().any(|advice| advice.severity == Concern::Review);
 
     let acceptance_needed = (!cast.owner_is_author).then(|| cast.owner.clone());
+    // What depends on figures nobody has is for people to decide.
+    let mut conditions = cookbook.rules.iter().map(|rule| &rule.require);
+    let room_is_known = !conditions.any(|condition| facts.room.is_missing_for(condition));
     let automatic = facts.auto_approval
+        && room_is_known
         && facts.author_eligible == Some(true)
         && !facts.description_edited_by_others
         && acceptance_needed.is_none()
         && violations.is_empty()
         && !looked_at
-        && cookbook
-            .approval
-            .unless
-            .as_ref()
-            .is_some_and(|unless| unless.holds(&values) == Ok(true));
+        && cookbook.approval.unless.as_ref().is_some_and(|unless| {
+            !facts.room.is_missing_for(unless) && unless.holds(&values) == Ok(true)
+        });
     let needs = if automatic {
         Need::Nothing
     } else {

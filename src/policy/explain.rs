@@ -45,6 +45,9 @@ pub enum Outcome {
     No,
     /// It says nothing before this field has been corrected.
     WaitsFor(FieldName),
+    /// It looks at what is free, which nobody knows: it is not held against
+    /// the request, but people decide.
+    RoomUnknown,
     /// It could not be evaluated, which counts as not true.
     Unusable(String),
 }
@@ -58,7 +61,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
     let rules = cookbook.rules.iter().map(|rule| {
         let outcome = match waits_for(cookbook, &rule.require, &earlier) {
             Some(field) => Outcome::WaitsFor(field.clone()),
-            None => outcome(&rule.require, &values, failing(rule.severity)),
+            None => outcome(&rule.require, &values, facts, failing(rule.severity)),
         };
         Explained {
             rule: rule.id.clone(),
@@ -66,7 +69,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             severity: Some(rule.severity),
             condition: rule.require.source().to_owned(),
             outcome,
-            saw: saw(&rule.require, &values),
+            saw: saw(&rule.require, &values, facts),
         }
     });
     let unless = cookbook.approval.unless.iter().map(|unless| Explained {
@@ -74,8 +77,8 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
         line: None,
         severity: None,
         condition: unless.source().to_owned(),
-        outcome: outcome(unless, &values, Outcome::No),
-        saw: saw(unless, &values),
+        outcome: outcome(unless, &values, facts, Outcome::No),
+        saw: saw(unless, &values, facts),
     });
     rules.chain(unless).collect()
 }
@@ -89,7 +92,10 @@ fn failing(severity: Severity) -> Outcome {
     }
 }
 
-fn outcome(condition: &Expression, values: &Values, failing: Outcome) -> Outcome {
+fn outcome(condition: &Expression, values: &Values, facts: &Facts, failing: Outcome) -> Outcome {
+    if facts.room.is_missing_for(condition) {
+        return Outcome::RoomUnknown;
+    }
     match condition.holds(values) {
         Ok(true) => Outcome::Holds,
         Ok(false) => failing,
@@ -97,9 +103,14 @@ fn outcome(condition: &Expression, values: &Values, failing: Outcome) -> Outcome
     }
 }
 
-fn saw(condition: &Expression, values: &Values) -> Vec<(String, String)> {
+fn saw(condition: &Expression, values: &Values, facts: &Facts) -> Vec<(String, String)> {
+    let unknown = |name: &str| facts.room.names().contains(&(name, None));
     let value = |name: &str| {
-        let shown = values.get(name).map_or_else(String::new, ToString::to_string);
+        let shown = match values.get(name) {
+            Some(_) if unknown(name) => "not known".to_owned(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
         (name.to_owned(), shown)
     };
     condition.names().map(value).collect()

@@ -57,6 +57,7 @@ fn print(cookbook: &CookbookName, rules: &[Explained], violations: &[Violation])
             Outcome::Reviews => paint.yellow("reviews"),
             Outcome::Warns => paint.yellow("warns  "),
             Outcome::WaitsFor(_) => paint.yellow("waits  "),
+            Outcome::RoomUnknown => paint.yellow("unknown"),
             Outcome::Unusable(_) => paint.red("broken "),
         };
         let place = match line {
@@ -72,6 +73,9 @@ fn print(cookbook: &CookbookName, rules: &[Explained], violations: &[Violation])
             Outcome::WaitsFor(field) => {
                 output::line(format_args!("        it speaks once field `{field}` is corrected"));
             }
+            Outcome::RoomUnknown => output::line(
+                "        what is free is not known: it refuses nothing, but a person decides",
+            ),
             Outcome::Unusable(why) => output::line(format_args!("        {}", printable(why))),
             Outcome::Holds | Outcome::Refuses | Outcome::Reviews | Outcome::Warns | Outcome::No => {
             }

@@ -114,6 +114,11 @@ pub enum Command {
         /// Which machine, if the issue has several.
         machine: Option<MachineName>,
     },
+    /// Give a machine the present terms of its cookbook.
+    RenewTerms {
+        /// Which machine, if the issue has several.
+        machine: Option<MachineName>,
+    },
     /// Put a machine that was found into somebody's care.
     Confirm {
         /// Which machine, if the issue has several.
@@ -216,6 +221,7 @@ impl Command {
             Self::Unhold => Word::Unhold,
             Self::Protect { .. } => Word::Protect,
             Self::Unprotect { .. } => Word::Unprotect,
+            Self::RenewTerms { .. } => Word::RenewTerms,
             Self::Confirm { .. } => Word::Confirm,
         }
     }

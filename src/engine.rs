@@ -21,6 +21,7 @@ mod effects;
 mod grant;
 mod hidden;
 mod hooks;
+pub mod impact;
 mod in_force;
 mod inspect;
 mod intake;

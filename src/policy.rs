@@ -9,6 +9,7 @@ pub mod cases;
 pub mod explain;
 pub mod expression;
 mod facts;
+pub mod impact;
 mod people;
 mod rules;
 pub mod usage;

@@ -46,6 +46,7 @@ pub(super) fn read(word: Word, text: &str) -> Read {
         Word::Retry => Ok(Command::Retry),
         Word::Unhold => Ok(Command::Unhold),
         Word::Protect => machine(word, text).map(|machine| Command::Protect { machine }),
+        Word::RenewTerms => machine(word, text).map(|machine| Command::RenewTerms { machine }),
         Word::Confirm => confirm(text),
         Word::Unprotect => machine(word, text).map(|machine| Command::Unprotect { machine }),
     }

@@ -104,6 +104,7 @@ commands! {
     Unhold: "unhold", "unhold", "unhold", Sysadmin, "Ends a hold.";
     Protect: "protect", "protect [MACHINE]", "protect", Sysadmin, "Makes sure that a machine is never destroyed.";
     Unprotect: "unprotect", "unprotect [MACHINE]", "unprotect", Sysadmin, "Ends the protection.";
+    RenewTerms: "renew-terms", "renew-terms [MACHINE]", "renew-terms", Sysadmin, "Gives a machine the present terms of its cookbook; its next deadline is announced anew.";
     Confirm: "confirm", "confirm [MACHINE] @OWNER [fallback @USER] LENGTH-OR-DATE", "confirm @alice 1y", Sysadmin, "Puts a machine that was found into its owner's care until then.";
 }
 

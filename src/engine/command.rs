@@ -1,7 +1,7 @@
 //! Obeying commands: who may, whether it makes sense now, and what follows.
 //!
 //! One file a group of commands: [`approve`] decides about requests, [`confirm`]
-//! about machines that were found, [`time`] moves deadlines within the [`budget`],
+//! about machines that were found, [`time`] and [`terms`] move deadlines within the [`budget`],
 //! [`change`] alters machines in use, [`transfer`] gives them away, [`machine`]
 //! does everything else to a lease.
 
@@ -11,6 +11,7 @@ mod change;
 mod confirm;
 mod machine;
 mod question;
+mod terms;
 mod time;
 mod transfer;
 
@@ -78,13 +79,14 @@ impl Engine {
         let rights = self.rights(draft, cookbook, &note.author).await?;
         let key = key.to_owned();
         let order = Order { desk, note, key, word: command.word().entry().word, cookbook, rights };
-        self.obey_order(draft, &order, command).await
+        self.obey_order(draft, &order, cookbooks, command).await
     }
 
     async fn obey_order(
         &self,
         draft: &mut Draft<'_>,
         order: &Order<'_>,
+        cookbooks: &Cookbooks,
         command: Command,
     ) -> Result<(), CommitError> {
         match command {
@@ -125,6 +127,9 @@ impl Engine {
             Command::Protect { machine } => Self::protect(draft, order, true, machine.as_ref()),
             Command::Confirm { machine, owner, fallback, until } => {
                 self.confirm(draft, order, machine.as_ref(), (&owner, &fallback), until).await?;
+            }
+            Command::RenewTerms { machine } => {
+                Self::renew_terms(draft, order, cookbooks, machine.as_ref());
             }
             Command::Unprotect { machine } => Self::protect(draft, order, false, machine.as_ref()),
         }

@@ -244,6 +244,23 @@ impl<'a> Draft<'a> {
         });
     }
 
+    /// The same about a lease that got the terms of another policy version than
+    /// its request was judged by.
+    pub(super) fn audit_terms(
+        &mut self,
+        actor: Actor,
+        action: &str,
+        lease: &Lease,
+        authority: Option<String>,
+        version: Digest,
+    ) {
+        let of = Of { lease: Some(lease.id), digest: Some(lease.digest), authority };
+        self.audit(actor, action, of);
+        if let Some(note) = self.change.audit.last_mut() {
+            note.policy_version = Some(version);
+        }
+    }
+
     /// Whether there is anything to store.
     pub(super) fn is_empty(&self) -> bool {
         !self.request_touched

@@ -268,7 +268,7 @@ impl Engine {
 
     /// What is in use or asked for, besides what is judged; and the names that
     /// are taken.
-    async fn usage(
+    pub(super) async fn usage(
         &self,
         draft: &Draft<'_>,
         asking: &Asking<'_>,
@@ -293,7 +293,7 @@ impl Engine {
 }
 
 /// The accounts named in the form, with the field each is named in.
-fn usernames(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn usernames(reading: &Reading) -> impl Iterator<Item = (&str, &str)> {
     reading.fields.iter().flat_map(|(field, answer)| {
         let names = match &answer.value {
             Value::Users(names) => names.as_slice(),

@@ -30,18 +30,20 @@
 
 mod adopted;
 mod held_back;
+mod renewed;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use self::renewed::renewed;
 use super::{Announcement, Deadline, Lease, OrderedWarning, State, Step, warning};
 use crate::{
     brake::Waiting,
     calendar::Calendar,
-    cookbook::PowerCommand,
+    cookbook::{PowerCommand, Terms},
     hook,
-    identity::{NoteId, Person, Timestamp},
+    identity::{Digest, NoteId, Person, Timestamp},
     machine::{Power, Shape},
     quantity::Delay,
     request::{WaitsOn, value::Term},
@@ -171,6 +173,15 @@ pub enum Event {
         /// The new owner.
         to: Person,
     },
+    /// Other terms count from now on: those its cookbook has by now.
+    RenewTerms {
+        /// Which.
+        terms: Terms,
+        /// The policy version they are of.
+        policy_version: Digest,
+        /// Who gave it these.
+        by: Person,
+    },
     /// A sysadmin has confirmed owner and expiry of an adopted machine.
     Confirm(Confirmation),
     /// The provider has written our mark into an adopted machine.
@@ -252,6 +263,11 @@ pub enum Topic {
     /// The deadline moved.
     Extended {
         /// By whom.
+        by: Person,
+    },
+    /// Other terms count from now on.
+    TermsRenewed {
+        /// Who gave it these.
         by: Person,
     },
     /// The machine was stopped; its disks are kept until the deadline.
@@ -416,6 +432,10 @@ impl Life<'_> {
                 self.lease.fallback.retain(|person| person.id != to.id);
                 self.tell(Topic::Transferred);
             }
+            (
+                State::Active | State::Expired | State::Destroyed,
+                Event::RenewTerms { terms, policy_version, by },
+            ) => self.renew_terms(terms, *policy_version, by),
             (State::Adopted, event) => self.take_unconfirmed(event)?,
             _ => return None,
         }

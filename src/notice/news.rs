@@ -114,7 +114,9 @@ impl LeaseNews {
     pub fn of(lease: &Lease, news: &News, bot: &str, now: Timestamp, calendar: &Calendar) -> Self {
         let (step, at) = news.announces.unzip();
         let (by, reason) = match &news.topic {
-            Topic::Extended { by } => (Some(by.username.clone()), None),
+            Topic::Extended { by } | Topic::TermsRenewed { by } => {
+                (Some(by.username.clone()), None)
+            }
             Topic::CreationFailed { reason }
             | Topic::ResizeRefused { reason }
             | Topic::RebuildRefused { reason }
@@ -217,6 +219,7 @@ pub fn template(topic: &Topic) -> &'static str {
         Topic::HandedOver => "handed-over",
         Topic::Warning { .. } => "warning",
         Topic::Extended { .. } => "extended",
+        Topic::TermsRenewed { .. } => "terms-renewed",
         Topic::Stopped => "stopped",
         Topic::StoppedAgain => "stopped-again",
         Topic::Restored => "restored",

@@ -47,7 +47,7 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "reply/transfer-asked" "reply/done" "reply/closed" "reply/due-date-edited"
     "reply/edited-after-approval" "reply/made-public" "reply/label-edited"
     "reply/emoji-seen" "reply/moved" "reply/moved-away" "reply/hook-left" "reply/trouble"
-    "news/handed-over" "news/warning" "news/extended" "news/stopped" "news/stopped-again"
+    "news/handed-over" "news/warning" "news/extended" "news/terms-renewed" "news/stopped" "news/stopped-again"
     "news/restored" "news/switched-on" "news/switched-off" "news/rebooted" "news/destroyed"
     "news/creation-failed" "news/undone" "news/vanished" "news/transferred" "news/resized"
     "news/resize-refused" "news/rebuilt" "news/rebuild-refused" "news/confirmed" "news/not-confirmed" "news/let-go"

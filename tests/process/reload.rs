@@ -116,6 +116,33 @@ async fn what_changed_while_the_service_was_away_is_judged_anew_at_its_start() {
     };
     eventually("the issue is answered", || says("What is it for?")).await;
     assert!(service.stop().await.0.success());
+    std::fs::create_dir(house.path("new")).unwrap();
+    for name in ["sandbox.toml", "vm.toml"] {
+        std::fs::copy(house.path("policies").join(name), house.path("new").join(name)).unwrap();
+    }
+    let impact = |further: &[&str]| {
+        let always = ["policy", "impact", "policies", "new", "--config", "innkeeper.toml"];
+        house.run(&[&always, further].concat())
+    };
+    let same = impact(&[]);
+    assert_eq!(same.code, Some(0), "{}", same.stderr);
+    assert!(same.stdout.contains("1 open requests, 0 leases looked at: nothing gets worse."));
+    house.adjust("new/sandbox.toml", "\"8 GiB\"", "\"2 GiB\"");
+    let worse = impact(&[]);
+    assert_eq!(worse.code, Some(1), "{}", worse.stdout);
+    assert!(
+        worse.stdout.starts_with("is refused for more         sandbox, alice: http"),
+        "{}",
+        worse.stdout
+    );
+    assert!(worse.stdout.contains("    memory: "), "{}", worse.stdout);
+    let json: serde_json::Value = serde_json::from_str(&impact(&["--json"]).stdout).unwrap();
+    assert_eq!(json["worse"], 1);
+    assert_eq!(json["touched"][0]["effect"], "refused-for-more");
+    house.adjust("new/sandbox.toml", "provider = \"libvirt\"", "provider = \"kvm9\"");
+    let unusable = impact(&[]);
+    assert_eq!(unusable.code, Some(2));
+    assert!(unusable.stderr.contains("NEW cannot be used"), "{}", unusable.stderr);
     house.adjust("policies/sandbox.toml", "\"8 GiB\"", "\"2 GiB\"");
     let service = house.serve().await;
     eventually("the new limit counts", || says("2 GiB")).await;

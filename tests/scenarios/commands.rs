@@ -57,7 +57,7 @@ async fn ends(world: &World, name: &str) -> String {
 #[tokio::test]
 async fn everybody_may_what_the_table_says() {
     // In an order in which a refusal or a success leaves the next row possible.
-    let rows: [(&str, [bool; 5]); 15] = [
+    let rows: [(&str, [bool; 5]); 16] = [
         ("status", [true; 5]),
         ("help", [true; 5]),
         ("extend 1d because I say so", [true, true, true, true, false]),
@@ -73,6 +73,7 @@ async fn everybody_may_what_the_table_says() {
         ("unhold", [false, false, false, true, false]),
         ("protect", [false, false, false, true, false]),
         ("unprotect", [false, false, false, true, false]),
+        ("renew-terms", [false, false, false, true, false]),
     ];
     scenario_with_cookbooks(sandbox_cookbook(&[]), carol_alone, async |world: &mut World| {
         let issue = world.handed_over(&[]).await;
@@ -299,6 +300,7 @@ async fn help_and_status_read_like_this() {
         | `unhold` | sysadmins | Ends a hold. |
         | `protect [MACHINE]` | sysadmins | Makes sure that a machine is never destroyed. |
         | `unprotect [MACHINE]` | sysadmins | Ends the protection. |
+        | `renew-terms [MACHINE]` | sysadmins | Gives a machine the present terms of its cookbook; its next deadline is announced anew. |
         | `confirm [MACHINE] @OWNER [fallback @USER] LENGTH-OR-DATE` | sysadmins | Puts a machine that was found into its owner's care until then. |
 
         Commands in quotes, code, edited comments and e-mail footers are not read.

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use super::{Confirmation, Effect, Event, News, Topic, announcement, step};
 use crate::{
     calendar::Calendar,
-    cookbook::PowerCommand,
+    cookbook::{PowerCommand, Terms},
     hook,
-    identity::{NoteId, Person, Timestamp, UserId},
+    identity::{Digest, NoteId, Person, Timestamp, UserId},
     lease::{
         Announcement, Deadline, Lease, State, Step,
         samples::{lease, shape},
@@ -133,6 +133,7 @@ fn samples() -> Vec<Event> {
         Event::Destroyed,
         Event::BackupsDropped,
         Event::Extend { until, by: by.clone() },
+        other_terms(&lease(), true),
         Event::Restore { until, by: by.clone() },
         Event::Release { by: by.clone() },
         Event::Switch { command: PowerCommand::Reboot, by: by.clone() },
@@ -192,10 +193,10 @@ fn every_state_meets_every_event() {
     insta::assert_snapshot!(table, @r"
     adopted: Tick Release->ended+LetGo Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred Confirm!Adopt Marked->active+Confirmed MarkRefused+NotConfirmed
     provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect RunHooksAgain
-    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Resize!Resize Resized+Resized ResizeRefused+ResizeRefused Rebuild!Rebuild Rebuilt+Rebuilt RebuildRefused+RebuildRefused Unhold Protect RunHooksAgain Transfer+Transferred
-    expired: Tick Stopped+Stopped Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred
+    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended RenewTerms Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Resize!Resize Resized+Resized ResizeRefused+ResizeRefused Rebuild!Rebuild Rebuilt+Rebuilt RebuildRefused+RebuildRefused Unhold Protect RunHooksAgain Transfer+Transferred
+    expired: Tick Stopped+Stopped RenewTerms Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred
     destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect RunHooksAgain
-    destroyed: Tick BackupsDropped->ended Hold Unhold RunHooksAgain
+    destroyed: Tick BackupsDropped->ended RenewTerms Hold Unhold RunHooksAgain
     ended: Tick RunHooksAgain
     ");
 }
@@ -348,6 +349,48 @@ fn a_machine_that_vanished_is_neither_made_again_nor_forgotten() {
     assert_eq!(told.count(), 1);
 }
 
+/// Shorter terms, or longer ones, than the samples have.
+fn other_terms(lease: &Lease, shorter: bool) -> Event {
+    let day = |days: u32| Delay::new(days * 24 * 60).unwrap();
+    let terms = if shorter {
+        Terms {
+            total: lease.terms.default,
+            warn: vec![day(1)],
+            min_notice: Delay::new(60).unwrap(),
+            grace: day(1),
+            backups: day(1),
+            ..lease.terms.clone()
+        }
+    } else {
+        Terms { warn: vec![day(9), day(1)], grace: day(9), backups: day(40), ..lease.terms.clone() }
+    };
+    Event::RenewTerms { terms, policy_version: Digest::of("newer"), by: alice() }
+}
+
+#[test]
+fn shorter_terms_move_the_end_and_leave_the_longer_notice_of_both() {
+    let mut play = Play::active();
+    play.meet(&Event::Extend {
+        until: calendar().expiry(play.now, Lifetime::new(60).unwrap()),
+        by: alice(),
+    });
+    let before = play.lease.clone();
+    let renewed = other_terms(&before, true);
+    play.meet(&renewed);
+    let Event::RenewTerms { terms, policy_version, .. } = renewed else { panic!("terms") };
+    let deadline = play.lease.deadline.unwrap();
+    let terms = super::renewed(&before.terms, &terms);
+    assert_eq!(play.lease.terms, terms);
+    assert_eq!(terms.min_notice, before.terms.min_notice, "it does not get shorter");
+    assert_eq!(play.lease.policy_version, policy_version);
+    let latest = calendar().expiry(before.handed_over.unwrap(), terms.total);
+    let notice = calendar().after(play.now, before.terms.min_notice);
+    assert_eq!(deadline.at, latest.max(notice));
+    assert!(deadline.at < before.deadline.unwrap().at);
+    assert_eq!(deadline.set_at, play.now, "older warnings do not count");
+    assert_eq!(deadline.step, Step::Stop);
+}
+
 proptest! {
     /// The first law, under any order of events and a forge that comes and goes.
     #[test]
@@ -368,6 +411,7 @@ proptest! {
                 6 => Event::Postpone { not_before: play.now + TimeDelta::hours(30) },
                 7 => Event::Protect(true),
                 8 => Event::Protect(false),
+                9 => other_terms(&play.lease, forge),
                 _ => Event::Tick,
             };
             play.meet(&event);

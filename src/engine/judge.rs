@@ -11,8 +11,8 @@ use crate::{
     cookbook::{Cookbook, Cookbooks},
     identity::{Digest, Person},
     lease::State,
-    notice::{FieldChange, Reply},
-    policy::{self, Facts, Need, People, Usage, Verdict},
+    notice::{Asked, FieldChange, Reply},
+    policy::{self, Facts, Need, Part, People, Usage, Verdict},
     ports::{
         PortError,
         forge::Standing,
@@ -131,6 +131,7 @@ impl Engine {
         if before.state == request::lifecycle::State::Incomplete && !first {
             let ready = Reply::ReadyForApproval {
                 approvers: approvers(cookbook),
+                parts: asked(&request.approved()),
                 digest: digest.short(),
                 acceptance_by: request.verdict.acceptance_needed.as_ref().map(username),
             };
@@ -296,6 +297,19 @@ fn void_approvals(draft: &mut Draft<'_>, cookbook: &Cookbook, before: &Request) 
     };
     draft.reply(&key, reply);
     draft.audit(Actor::Outside, "approvals-voided", Of { digest, ..Of::default() });
+}
+
+/// The parts of what has to be approved, in words; nothing if there is only
+/// one, which [`approvers`] names.
+pub(super) fn asked(parts: &[(&Part, usize)]) -> Vec<Asked> {
+    let asked = |(part, have): &(&Part, usize)| Asked {
+        by: part.by.iter().map(ToString::to_string).collect(),
+        have: *have,
+        need: part.count,
+        done: *have >= part.count,
+        reason: part.reason.clone(),
+    };
+    if parts.len() > 1 { parts.iter().map(asked).collect() } else { Vec::new() }
 }
 
 /// Who may approve, in words.

@@ -5,6 +5,7 @@ mod approval;
 mod changes;
 mod commands;
 mod crash;
+mod decisions;
 mod faults;
 mod forge_details;
 mod hooks;

@@ -136,6 +136,8 @@ pub enum FieldKind {
         /// Most allowed.
         max: usize,
     },
+    /// A group of the forge that the author belongs to.
+    Group,
     /// A short host name (RFC 1123 label).
     Hostname,
     /// Memory.

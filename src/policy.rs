@@ -21,7 +21,7 @@ mod tests;
 
 pub use self::{
     advice::{Advice, Concern, Severity},
-    facts::{Facts, People, Usage},
+    facts::{Facts, Groups, People, Usage},
     need::{Need, Part, assign},
     verdict::Verdict,
 };
@@ -99,6 +99,7 @@ fn before_rules(
     let mut violations = reading.violations.clone();
     violations.extend(cast.unknown.iter().cloned());
     violations.extend(not_eligible(cookbook, facts));
+    violations.extend(not_a_member(reading, facts));
     violations.extend(name_in_use(cookbook, reading, facts));
     violations
 }
@@ -139,6 +140,26 @@ fn not_eligible(cookbook: &Cookbook, facts: &Facts) -> Option<Violation> {
         Violation::new(ViolationCode::NotEligible, message)
             .hint("Ask somebody who belongs there to file it, naming you as the owner."),
     )
+}
+
+/// Groups the author does not belong to. Whether there is such a group is not
+/// told: some are hidden.
+fn not_a_member<'a>(
+    reading: &'a Reading,
+    facts: &'a Facts,
+) -> impl Iterator<Item = Violation> + use<'a> {
+    reading.fields.iter().filter_map(|(name, answer)| {
+        let (Value::Group(group), Groups::Of(own)) = (&answer.value, &facts.groups) else {
+            return None;
+        };
+        if own.contains(group) {
+            return None;
+        }
+        let message = format!("`{group}` is not a group you belong to.");
+        let hint = "Write the full path of a group you are a member of.";
+        let violation = Violation::new(ViolationCode::NotAMember, message).hint(hint);
+        Some(violation.of(name).at(answer.line))
+    })
 }
 
 /// A host name that somebody else has, or nobody may have.

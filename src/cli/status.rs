@@ -9,13 +9,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    output::{self, Paint},
+    output::{self, Paint, printable},
     runtime::runtime,
 };
 use crate::{
-    app::{compose, system::SystemClock},
+    app::{compose, policies::Remembered, system::SystemClock},
     config::{self, Config},
-    engine::{HEARTBEAT, credential, forge_moment},
+    engine::{HEARTBEAT, Orphaned, credential, forge_moment},
     identity::{ForgeName, Timestamp},
     ports::{
         PortError,
@@ -41,10 +41,29 @@ struct Status {
     well: bool,
     /// When the service last swept.
     last_sweep: Option<Timestamp>,
+    /// The policies in force; none if the service never ran.
+    policies: Option<Policies>,
     /// The forges of the configuration.
     forges: BTreeMap<ForgeName, Forge>,
     #[serde(flatten)]
     figures: Figures,
+}
+
+/// What the service judges by.
+#[derive(Serialize)]
+struct Policies {
+    #[serde(flatten)]
+    remembered: Remembered,
+    /// What stands under the names of cookbooks that are gone.
+    orphaned: Vec<Orphaned>,
+}
+
+impl Policies {
+    /// Whether the last reload went well, and no request waits for a cookbook
+    /// that is gone.
+    fn well(&self) -> bool {
+        self.remembered.problem.is_none() && self.orphaned.iter().all(|orphan| orphan.requests == 0)
+    }
 }
 
 /// How a forge is doing.
@@ -88,8 +107,18 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         let forge = forge(config, store.as_ref(), name, now).await.map_err(chain)?;
         forges.insert(name.clone(), forge);
     }
-    let well = runs && figures.effects_buried == 0 && forges.values().all(|forge| forge.well);
-    Ok(Status { well, last_sweep, forges, figures })
+    let policies = match Remembered::read(store.as_ref()).await? {
+        Some(remembered) => {
+            let orphaned = remembered.orphaned(store.as_ref()).await.map_err(chain)?;
+            Some(Policies { remembered, orphaned })
+        }
+        None => None,
+    };
+    let well = runs
+        && figures.effects_buried == 0
+        && forges.values().all(|forge| forge.well)
+        && policies.as_ref().is_none_or(Policies::well);
+    Ok(Status { well, last_sweep, policies, forges, figures })
 }
 
 async fn forge(
@@ -107,12 +136,39 @@ async fn forge(
     Ok(Forge { well: answers && lasts, last_answer, credential_ends })
 }
 
+fn print_policies(policies: &Policies, paint: Paint) {
+    let Policies { remembered, orphaned } = policies;
+    output::line(format_args!(
+        "policies: version {}, {} cookbooks, in force since {}",
+        remembered.version.short(),
+        remembered.cookbooks.len(),
+        remembered.since
+    ));
+    if let Some(problem) = &remembered.problem {
+        let what = format!("  the reload at {} failed, and changed nothing:", remembered.read_at);
+        output::line(paint.red(&what));
+        for line in problem.lines() {
+            output::line(format_args!("    {}", printable(line)));
+        }
+    }
+    for orphan in orphaned {
+        let line = format!(
+            "  cookbook `{}` is gone: {} open requests wait for it, {} leases keep their terms",
+            orphan.cookbook, orphan.requests, orphan.leases
+        );
+        output::line(if orphan.requests > 0 { paint.red(&line) } else { paint.yellow(&line) });
+    }
+}
+
 fn print(status: &Status) {
     let paint = Paint::new();
     let figures = &status.figures;
     let word = if status.well { paint.green("well") } else { paint.red("needs a person") };
     let swept = status.last_sweep.map_or_else(|| "never".to_owned(), |at| at.to_string());
     output::line(format_args!("{word}, last sweep {swept}"));
+    if let Some(policies) = &status.policies {
+        print_policies(policies, paint);
+    }
     for (name, forge) in &status.forges {
         let answered = forge.last_answer.map_or_else(|| "never".to_owned(), |at| at.to_string());
         let ends = forge

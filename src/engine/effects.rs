@@ -176,7 +176,7 @@ impl Engine {
     /// everything.
     fn is_protected(&self, lease: &Lease) -> bool {
         let name = lease.order.key.name.as_str();
-        lease.protected || self.settings.protected_names.iter().any(|other| other == name)
+        lease.protected || self.in_force().protected_names.iter().any(|other| other == name)
     }
 
     /// What a refusal means for the lease, where it means something.

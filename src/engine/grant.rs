@@ -137,7 +137,7 @@ impl Engine {
 
     async fn names_in_use(&self, cookbook: &Cookbook) -> Result<BTreeSet<String>, PortError> {
         let mut names: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
-        names.extend(self.settings.protected_names.iter().cloned());
+        names.extend(self.in_force().protected_names.iter().cloned());
         let live = self.store().live_leases().await?;
         names.extend(live.into_iter().map(|lease| lease.value.order.key.name.to_string()));
         Ok(names)

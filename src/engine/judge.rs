@@ -8,11 +8,11 @@ use super::{
     look::Desk,
 };
 use crate::{
-    cookbook::{Cookbook, Cookbooks},
+    cookbook::{Cookbook, Cookbooks, Principal},
     identity::{Digest, Person},
     lease::State,
     notice::{Asked, FieldChange, Reply},
-    policy::{self, Facts, Need, Part, People, Usage, Verdict},
+    policy::{self, Facts, Groups, Need, Part, People, Usage, Verdict},
     ports::{
         PortError,
         forge::Standing,
@@ -51,7 +51,12 @@ impl Engine {
         }
         let today = self.calendar.today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
-        let facts = self.facts(desk, draft, cookbook, &reading).await?;
+        let mut facts = self.facts(desk, draft, cookbook, &reading).await?;
+        if self.cookbooks().version != cookbooks.version {
+            // Exchanged meanwhile: these cookbooks and that switch were never in
+            // force together. The next look judges by what is.
+            facts.auto_approval = false;
+        }
         let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
         self.take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict).await
     }
@@ -156,10 +161,12 @@ impl Engine {
                 .await?
                 .is_some();
         let people = self.look_up(desk, &author, reading).await?;
+        let groups = self.groups_of(desk, &author, reading).await?;
         let owner = usernames(reading)
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
             .unwrap_or_else(|| author.clone());
+        let in_force = self.in_force();
         let (usage, taken_names) = self.usage(draft, cookbook, &owner).await?;
         Ok(Facts {
             description_edited_by_others: desk
@@ -170,10 +177,11 @@ impl Engine {
             author,
             author_eligible: Some(eligible),
             people: People::Known(people),
+            groups,
             usage,
             taken_names,
-            protected_names: self.settings.protected_names.iter().cloned().collect(),
-            auto_approval: self.settings.automatic_approval,
+            protected_names: in_force.protected_names.iter().cloned().collect(),
+            auto_approval: in_force.automatic_approval,
             today: self.calendar.today(self.now()),
         })
     }
@@ -193,6 +201,25 @@ impl Engine {
             }
         }
         Ok(people)
+    }
+
+    /// Those of the groups in the form that the author is a member of.
+    async fn groups_of(
+        &self,
+        desk: &Desk,
+        author: &Person,
+        reading: &Reading,
+    ) -> Result<Groups, PortError> {
+        let forge = &desk.issue.reference.forge;
+        let mut own = BTreeSet::new();
+        for answer in reading.fields.values() {
+            let Value::Group(path) = &answer.value else { continue };
+            let group = [Principal::Group(path.clone())];
+            if self.first_of(forge, author.id, &group, Standing::Member).await?.is_some() {
+                own.insert(path.clone());
+            }
+        }
+        Ok(Groups::Of(own))
     }
 
     /// The active account of this name. Nothing is anybody's who is us: some

@@ -129,7 +129,7 @@ impl Engine {
         let new_url = self.links(&draft.request.value)?.new_url;
         let sticky = self.sticky(desk, draft, cookbook, new_url);
         let body = self
-            .renderer
+            .renderer()
             .sticky(&sticky)
             .map_err(|cause| PortError::give_up("render the sticky comment", cause))?;
         let body = body.marked(&Marker::Sticky);

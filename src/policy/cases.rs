@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::document::{read, request_body};
 use super::{
-    Concern, Facts, Need, People, Severity, Usage, Verdict,
+    Concern, Facts, Groups, Need, People, Severity, Usage, Verdict,
     explain::{Explained, Outcome, explain},
     judge,
 };
@@ -48,6 +48,8 @@ pub struct World {
     pub eligible: bool,
     /// Names the form mentions that belong to nobody.
     pub unknown: BTreeSet<String>,
+    /// The groups the author belongs to; `None`: to any that is named.
+    pub groups: Option<BTreeSet<String>>,
     /// Host names in use.
     pub taken: BTreeSet<String>,
     /// Host names nobody gets.
@@ -216,10 +218,12 @@ fn hold(cookbook: &Cookbook, version: Digest, case: &Case) -> (Verdict, Vec<Expl
             people.entry(name.to_lowercase()).or_insert(person);
         }
     }
+    let groups = world.groups.clone().map_or(Groups::Unchecked, Groups::Of);
     let facts = Facts {
         author,
         author_eligible: Some(world.eligible),
         people: People::Known(people),
+        groups,
         usage: world.usage,
         taken_names: world.taken.clone(),
         protected_names: world.protected.clone(),

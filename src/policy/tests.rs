@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 
-use super::{Concern, Facts, Need, Part, People, Usage, Verdict, judge};
+use super::{Concern, Facts, Groups, Need, Part, People, Usage, Verdict, judge};
 use crate::{
     cookbook::{Cookbook, Cookbooks, Principal, load},
     identity::{CookbookName, Digest, Person, UserId},
@@ -66,6 +66,7 @@ fn facts() -> Facts {
         author: person(1, "alice"),
         author_eligible: Some(true),
         people: People::Known(people),
+        groups: Groups::Of(BTreeSet::from(["tpo/web".to_owned()])),
         usage: Usage::default(),
         taken_names: BTreeSet::from(["web".to_owned()]),
         protected_names: BTreeSet::from(["ldap".to_owned()]),
@@ -317,6 +318,30 @@ fn a_verdict_stored_before_there_was_advice_is_read() {
     let mut stored = serde_json::to_value(&verdict).unwrap();
     assert!(stored.as_object_mut().unwrap().remove("advice").is_some());
     assert_eq!(serde_json::from_value::<Verdict>(stored).unwrap(), verdict);
+}
+
+#[test]
+fn a_group_is_one_the_author_belongs_to() {
+    let text = format!(
+        "{}\n[[field]]\nname = \"team\"\ntype = \"group\"\nrequired = false\n\n[[rule]]\nid = \"web\"\nrequire = \"request.team in ['', 'tpo/web', 'tpo/mail']\"\nmessage = \"No.\"\n",
+        include_str!("../../policies/sandbox.toml")
+    );
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    let cookbook = book(&cookbooks, "sandbox");
+    let with = |team: &str| format!("{SANDBOX}\n### Team\n\n{team}\n");
+    assert_eq!(shown(&verdict_by(&cookbook, SANDBOX, &facts())), [""; 0]);
+    let fine = verdict_by(&cookbook, &with("@TPO/Web"), &facts());
+    assert_eq!(fine.spec.as_ref().and_then(|spec| spec.team()), Some("tpo/web"));
+    // Whether it is there, and whether the rules would allow it, is the same.
+    for team in ["tpo/mail", "tpo/ghost"] {
+        let refused = verdict_by(&cookbook, &with(team), &facts());
+        assert_eq!(shown(&refused), ["NotAMember team 15"], "{team}");
+        let message = format!("`{team}` is not a group you belong to.");
+        assert_eq!(refused.violations[0].message, message);
+        let unchecked = Facts { groups: Groups::Unchecked, ..facts() };
+        let unchecked = verdict_by(&cookbook, &with(team), &unchecked);
+        assert_eq!(unchecked.is_fine(), team == "tpo/mail", "{team}");
+    }
 }
 
 #[test]

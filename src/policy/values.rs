@@ -51,9 +51,11 @@ pub(super) fn of(cookbook: &Cookbook, reading: &Reading, cast: &Cast, facts: &Fa
 
 fn datum(kind: &FieldKind, value: &Value, cast: &Cast) -> Datum {
     match value {
-        Value::Text(text) | Value::Choice(text) | Value::Hostname(text) | Value::Url(text) => {
-            Datum::Text(text.clone())
-        }
+        Value::Text(text)
+        | Value::Choice(text)
+        | Value::Group(text)
+        | Value::Hostname(text)
+        | Value::Url(text) => Datum::Text(text.clone()),
         Value::Choices(texts) | Value::SshKeys(texts) => Datum::Texts(texts.clone()),
         Value::Users(names) => {
             // As the forge spells them, so that rules can compare them.
@@ -80,4 +82,5 @@ pub(super) fn mentions(cookbook: &Cookbook, condition: &Expression, field: &Fiel
         || (lifetime && condition.mentions("request.lifetime_days"))
         // What somebody holds is not known while it is not known who it is.
         || (field.as_str() == "owner" && condition.mentions_any_of("usage.owner."))
+        || (field.as_str() == "team" && condition.mentions_any_of("usage.team."))
 }

@@ -177,6 +177,12 @@ pub trait Store: Send + Sync {
     /// Remembers a moment.
     async fn set_moment(&self, name: &str, at: Timestamp) -> Result<(), PortError>;
 
+    /// A remembered text, e.g. which policies are in force.
+    async fn memo(&self, name: &str) -> Result<Option<String>, PortError>;
+
+    /// Remembers a text.
+    async fn set_memo(&self, name: &str, text: &str) -> Result<(), PortError>;
+
     // --- for people
 
     /// Figures for `status`, `/metrics` and readiness.

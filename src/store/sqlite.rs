@@ -292,6 +292,14 @@ impl Store for Sqlite {
         memory::set_moment(&self.writer, name, at).await.doing("remember a moment")
     }
 
+    async fn memo(&self, name: &str) -> Result<Option<String>, PortError> {
+        memory::memo(&self.readers, name).await.doing("recall a text")
+    }
+
+    async fn set_memo(&self, name: &str, text: &str) -> Result<(), PortError> {
+        memory::set_memo(&self.writer, name, text).await.doing("remember a text")
+    }
+
     async fn figures(&self, now: Timestamp) -> Result<Figures, PortError> {
         self.try_figures(now).await.doing("count what is stored")
     }

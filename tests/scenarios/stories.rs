@@ -8,6 +8,7 @@ mod crash;
 mod decisions;
 mod faults;
 mod forge_details;
+mod forms;
 mod hooks;
 pub(crate) mod host;
 mod issue_life;
@@ -15,6 +16,7 @@ mod life;
 mod log;
 mod matrix;
 mod places;
+mod policies;
 mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;

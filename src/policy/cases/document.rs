@@ -36,6 +36,7 @@ struct Keys {
     eligible: Option<bool>,
     #[serde(default)]
     unknown: Vec<String>,
+    groups: Option<Vec<String>>,
     #[serde(default)]
     taken: Vec<String>,
     #[serde(default)]
@@ -138,6 +139,9 @@ impl Reader<'_> {
                 author: keys.author.unwrap_or_else(|| "alice".to_owned()),
                 eligible: keys.eligible.unwrap_or(true),
                 unknown: bare(keys.unknown),
+                groups: keys.groups.map(|groups| {
+                    bare(groups).into_iter().map(|path| path.to_lowercase()).collect()
+                }),
                 taken: keys.taken.into_iter().collect(),
                 protected: keys.protected.into_iter().collect(),
                 usage,

@@ -62,6 +62,23 @@ codes = ["missing-field", "missing-field", "not-acknowledged"]
 }
 
 #[test]
+fn a_case_says_which_groups_the_author_is_in() {
+    let team = "\n[[field]]\nname = \"team\"\ntype = \"group\"\n";
+    let text = COOKBOOK.replace("# --- what spans", &format!("{team}\n# --- what spans"));
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    let cookbook = &cookbooks.cookbooks[0];
+    let fine = FINE.replace("throw_away", "team = \"@TPO/web\", throw_away");
+    let refused = fine.replace("\"automatic\"", "\"refused\"\ncodes = [\"not-a-member\"]");
+    let text = format!("{fine}{fine}groups = [\"tpo/Web\"]\n{refused}groups = [\"tpo\"]\n");
+    let cases = read("sandbox.test.toml", &text, cookbook).unwrap();
+    let (tried, _) = run(cookbook, cookbooks.version, &cases);
+    assert_eq!(tried.len(), 3);
+    for case in &tried {
+        assert!(case.is_fine(), "{case:#?}");
+    }
+}
+
+#[test]
 fn what_comes_otherwise_is_shown_side_by_side() {
     let text =
         FINE.replace("verdict = \"automatic\"", "verdict = \"refused\"\ncodes = [\"name-taken\"]");

@@ -1,4 +1,4 @@
-//! The scheduler's memory: locks and moments.
+//! What is remembered by name: locks, moments and short texts.
 
 use sqlx::SqliteExecutor;
 
@@ -66,6 +66,34 @@ pub(super) async fn set_moment(
     )
     .bind(name)
     .bind(from_time(at))
+    .execute(database)
+    .await
+    .map(drop)
+}
+
+/// A remembered text.
+pub(super) async fn memo(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("SELECT text FROM memos WHERE name = $1")
+        .bind(name)
+        .fetch_optional(database)
+        .await
+}
+
+/// Remembers a text.
+pub(super) async fn set_memo(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+    text: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO memos (name, text) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET text = excluded.text",
+    )
+    .bind(name)
+    .bind(text)
     .execute(database)
     .await
     .map(drop)

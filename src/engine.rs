@@ -11,6 +11,7 @@
 //! Nothing here sleeps or spawns: `app.rs` drives it.
 
 pub mod adopt;
+mod brakes;
 mod by_hand;
 mod command;
 mod comment;
@@ -44,6 +45,7 @@ use std::{
 use chrono::TimeDelta;
 
 pub use self::{
+    brakes::{DAY, freeze, thaw},
     hidden::unkept_promises,
     in_force::{InForce, Orphaned, Surroundings, orphaned},
     inspect::Inspection,
@@ -162,6 +164,7 @@ pub struct Engine {
     places: RwLock<Arc<Vec<Project>>>,
     inspection: Mutex<Inspection>,
     told: told::Told,
+    not_made: Mutex<brakes::NotMade>,
 }
 
 /// Whether a turn found something to do.
@@ -198,6 +201,7 @@ impl Engine {
             accounts: Mutex::default(),
             inspection: Mutex::default(),
             told: told::Told::default(),
+            not_made: Mutex::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use crate::{
     app::policies::Remembered,
+    brake::Deed,
     engine::{Engine, credential},
     identity::Timestamp,
     web::{
@@ -82,6 +83,7 @@ impl Readings for Watch {
         readings
             .extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));
         readings.extend(self.policies().await);
+        readings.extend(self.brakes().await);
         for forge in self.engine.forges() {
             let ends = self.engine.store().moment(&credential::ends(forge)).await.ok().flatten();
             if let Some(ends) = ends.filter(|ends| *ends < credential::ENDLESS) {
@@ -158,6 +160,31 @@ impl Watch {
                 moment(known.read_at),
             ),
         ]
+    }
+
+    /// What is held back, and how much of the limits of the day is used.
+    async fn brakes(&self) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        let mut gauge = |name, help, label: (&'static str, &str), value| {
+            let labels = vec![(label.0, label.1.to_owned())];
+            readings.push(Reading { name, help, labels, value: Value::Gauge(value) });
+        };
+        if let Ok(freezes) = self.engine.store().freezes().await {
+            let frozen: Vec<Deed> =
+                freezes.in_force(self.engine.now()).map(|(deed, _)| deed).collect();
+            for deed in Deed::ALL {
+                let value = f64::from(u8::from(frozen.contains(&deed)));
+                let help = "Whether an operator has frozen it";
+                gauge("frozen", help, ("what", deed.word()), value);
+            }
+        }
+        for (kind, most, used) in self.engine.day_limits().await.into_iter().flatten() {
+            let help = "Most machines made or destroyed within 24 hours";
+            gauge("day_limit", help, ("kind", kind), number(most));
+            let help = "How many of them were, or have begun to be";
+            gauge("day_limit_used", help, ("kind", kind), number(used));
+        }
+        readings
     }
 }
 

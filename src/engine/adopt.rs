@@ -350,6 +350,7 @@ impl Adoption<'_> {
             host_keys: machine.host_keys.clone(),
             progress: None,
             trouble: None,
+            waiting: None,
             hooks: Vec::new(),
         };
         (request, lease)

@@ -9,11 +9,12 @@ use super::{
     look::Desk,
 };
 use crate::{
+    brake::Deed,
     cookbook::Cookbook,
     identity::{LeaseId, MachineName, Person},
     lease::{Lease, State, lifecycle::Effect},
     machine::{Keep, MachineKey, MachineOrder, Power, Shape},
-    notice::Reply,
+    notice::{Reply, waits::waits},
     ports::{
         PortError,
         store::{Actor, CommitError},
@@ -82,6 +83,7 @@ impl Engine {
                 host_keys: Vec::new(),
                 progress: None,
                 trouble: None,
+                waiting: None,
                 hooks: Vec::new(),
             };
             draft.add_lease(lease, Effect::Create);
@@ -89,7 +91,9 @@ impl Engine {
         let of = |authority| Of { digest: Some(digest), authority, lease: None };
         match last {
             Some((approval, authority)) => {
+                let waiting = self.brake(Deed::Create, &cookbook.name).await?;
                 let reply = Reply::Approved {
+                    waits: waiting.map(|waiting| waits(&waiting, &self.calendar)),
                     by: approval.by.username.clone(),
                     have: request.approvals.len(),
                     need: request.approvals.len(),

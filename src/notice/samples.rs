@@ -42,6 +42,7 @@ pub fn stickies() -> Vec<Sticky> {
         protected: false,
         progress: None,
         trouble: None,
+        waits: None,
         hooks: Vec::new(),
     };
     let found = MachineLine {
@@ -84,6 +85,7 @@ pub fn stickies() -> Vec<Sticky> {
             reviews: vec![note("Much memory for a sandbox.", Some("4 GiB do for most."))],
             warnings: vec![note("This name is hard to spell.", None)],
             approved_by: vec!["dan".into()],
+            waits: Some(waits()),
             ..base.clone()
         },
         Sticky {
@@ -99,6 +101,7 @@ pub fn stickies() -> Vec<Sticky> {
                 MachineLine {
                     held: Some("waiting for a decision".into()),
                     trouble: Some("the provider does not answer".into()),
+                    waits: Some(waits()),
                     protected: true,
                     addresses: vec![],
                     next: None,
@@ -132,6 +135,11 @@ fn awaiting_several(base: Sticky) -> Sticky {
         parts: asked(),
         ..base
     }
+}
+
+/// What an operator holds back.
+fn waits() -> String {
+    format!("not destroyed for now: storage is being moved. It goes on by itself on `{UNTIL}`")
 }
 
 /// Those of the phases nothing comes after.
@@ -170,6 +178,13 @@ fn note(message: &str, hint: Option<&str>) -> Note {
         rule: hint.map(|_| "much-memory".into()),
         rule_at: hint.map(|_| "sandbox.toml:41".into()),
     }
+}
+
+/// The last approval that was needed.
+fn approved(waits: Option<String>) -> Reply {
+    let (by, machines) = ("dan".into(), vec!["sandbox-7".into()]);
+    let missing = vec![];
+    Reply::Approved { by, have: 2, need: 2, missing, machines, acceptance_by: None, waits }
 }
 
 /// One that was written, one that was not.
@@ -265,15 +280,10 @@ fn replies_to_approvals() -> Vec<Reply> {
             missing: asked().split_off(1),
             machines: vec![],
             acceptance_by: Some("erin".into()),
+            waits: None,
         },
-        Reply::Approved {
-            by: "dan".into(),
-            have: 2,
-            need: 2,
-            missing: vec![],
-            machines: vec!["sandbox-7".to_owned()],
-            acceptance_by: None,
-        },
+        approved(None),
+        approved(Some(waits())),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod approval;
+mod brakes;
 mod changes;
 mod commands;
 mod crash;

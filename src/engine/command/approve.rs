@@ -102,6 +102,7 @@ impl Engine {
             need: approved.iter().map(|(part, _)| part.count).sum(),
             missing: asked(&approved).into_iter().filter(|asked| !asked.done).collect(),
             machines: Vec::new(),
+            waits: None,
             acceptance_by: request
                 .verdict
                 .acceptance_needed

@@ -266,6 +266,9 @@ fn replies_to_approvals() -> Vec<Reply> {
     let digest = || "3f9c2a7e".to_owned();
     let approvers = || vec!["group:tpo/tpa".to_owned()];
     vec![
+        Reply::ApproveWhich { digest: digest() },
+        Reply::Stale { command: "approve".into(), given: "00000000".into(), digest: digest() },
+        Reply::NotApprovable { why: "something is still missing.".into() },
         Reply::ReadyForApproval {
             approvers: approvers(),
             parts: vec![],
@@ -307,9 +310,6 @@ pub fn replies() -> Vec<Reply> {
             }],
         },
         Reply::Status { lines: vec![format!("`sandbox-7` is running until {UNTIL}")] },
-        Reply::ApproveWhich { digest: digest() },
-        Reply::Stale { command: "approve".into(), given: "00000000".into(), digest: digest() },
-        Reply::NotApprovable { why: "something is still missing.".into() },
         Reply::ApprovalsVoided {
             cause: "The description was changed".into(),
             by: vec!["dan".into()],
@@ -347,12 +347,32 @@ pub fn replies() -> Vec<Reply> {
         Reply::ExtendBeyondBudget {
             machine: machine(),
             latest: Some(UNTIL.into()),
+            longest: None,
+            extensions: None,
+            approvers: approvers(),
+            example: "@innkeeper extend 2w".into(),
+        },
+        Reply::ExtendBeyondBudget {
+            machine: machine(),
+            latest: Some(UNTIL.into()),
+            longest: Some("30 days".into()),
+            extensions: None,
             approvers: approvers(),
             example: "@innkeeper extend 2w".into(),
         },
         Reply::ExtendBeyondBudget {
             machine: machine(),
             latest: None,
+            longest: None,
+            extensions: Some(3),
+            approvers: approvers(),
+            example: "@innkeeper extend 2w".into(),
+        },
+        Reply::ExtendBeyondBudget {
+            machine: machine(),
+            latest: None,
+            longest: None,
+            extensions: None,
             approvers: approvers(),
             example: "@innkeeper restore 2w".into(),
         },

@@ -10,7 +10,8 @@ use std::{collections::BTreeSet, fmt::Display};
 use super::{
     Severity,
     expression::{Datum, Expression, Values},
-    rules::waits_for,
+    facts::Facts,
+    rules::is_silent,
     values,
 };
 use crate::{
@@ -34,6 +35,7 @@ const DOUBLINGS: usize = 24;
 pub(super) fn remedies(
     cookbook: &Cookbook,
     rule: &Rule,
+    facts: &Facts,
     values: &Values,
     earlier: &[Violation],
 ) -> Vec<String> {
@@ -47,7 +49,7 @@ pub(super) fn remedies(
             other.severity == Severity::Deny
                 && other.id != rule.id
                 && values::mentions(cookbook, &other.require, &field.name)
-                && waits_for(cookbook, &other.require, earlier).is_none()
+                && !is_silent(cookbook, &other.require, facts, earlier)
         });
         let conditions = std::iter::once(rule).chain(deny).map(|rule| &rule.require).collect();
         let name = match field.kind {

@@ -3,6 +3,7 @@
 use super::{
     advice::{Advice, Severity},
     expression::{Expression, Values},
+    facts::Facts,
     remedy::remedies,
     values,
 };
@@ -24,14 +25,13 @@ pub(super) struct Said {
 pub(super) fn ask(
     cookbook: &Cookbook,
     reading: &Reading,
+    facts: &Facts,
     values: &Values,
     earlier: &[Violation],
 ) -> Said {
     let mut said = Said::default();
     for rule in &cookbook.rules {
-        // A rule about something that could not be read says nothing: its turn
-        // comes when that has been corrected.
-        if waits_for(cookbook, &rule.require, earlier).is_some() {
+        if is_silent(cookbook, &rule.require, facts, earlier) {
             continue;
         }
         let unusable = match rule.require.holds(values) {
@@ -40,7 +40,9 @@ pub(super) fn ask(
             Err(error) => Some(error),
         };
         let would_pass = match (&unusable, rule.severity) {
-            (None, Severity::Deny | Severity::Review) => remedies(cookbook, rule, values, earlier),
+            (None, Severity::Deny | Severity::Review) => {
+                remedies(cookbook, rule, facts, values, earlier)
+            }
             _ => Vec::new(),
         };
         let line = rule.field.as_ref().and_then(|field| reading.fields.get(field)?.line);
@@ -62,6 +64,18 @@ pub(super) fn ask(
         }
     }
     said
+}
+
+/// Whether a condition can say nothing now.
+pub(super) fn is_silent(
+    cookbook: &Cookbook,
+    condition: &Expression,
+    facts: &Facts,
+    earlier: &[Violation],
+) -> bool {
+    // What nobody knows is not held against anybody. What could not be read has
+    // its turn when it has been corrected.
+    facts.room.is_missing_for(condition) || waits_for(cookbook, condition, earlier).is_some()
 }
 
 /// The field that has to be corrected before a condition can say anything.

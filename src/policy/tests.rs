@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 
-use super::{Concern, Facts, Groups, Need, Part, People, Usage, Verdict, judge};
+use super::{Concern, Facts, Groups, Need, Part, People, Room, Usage, Verdict, judge};
 use crate::{
     cookbook::{Cookbook, Cookbooks, Principal, load},
     identity::{CookbookName, Digest, Person, UserId},
@@ -68,6 +68,7 @@ fn facts() -> Facts {
         people: People::Known(people),
         groups: Groups::Of(BTreeSet::from(["tpo/web".to_owned()])),
         usage: Usage::default(),
+        room: Room::default(),
         taken_names: BTreeSet::from(["web".to_owned()]),
         protected_names: BTreeSet::from(["ldap".to_owned()]),
         auto_approval: true,
@@ -126,7 +127,7 @@ fn automatic_approval_needs_every_one_of_its_conditions() {
         ("switched on", "", |facts| facts.auto_approval = false),
         ("an eligible author", "", |facts| facts.author_eligible = None),
         ("the author's own words", "", |facts| facts.description_edited_by_others = true),
-        ("few machines", "", |facts| facts.usage.owner_leases = 2),
+        ("few machines", "", |facts| facts.usage.owner.leases = 2),
         ("a short life", "### How long?\n\n3 weeks\n", no_change),
         ("a short life by date", "### How long?\n\n2027-01-25\n", no_change),
         ("the author as owner", "### Owner\n\n@carol\n", no_change),
@@ -167,7 +168,7 @@ fn each_thing_that_is_wrong_is_said_with_its_place() {
         ("### Owner\n\n@ghost\n", no_change, &["UnknownUser owner 15"]),
         ("### Owner\n\n@nobody-asked\n", no_change, &["UnknownUser owner 15"]),
         ("### Owner\n\n@Bob\n", no_change, &["RuleRefused fallback 7"]),
-        ("", |facts| facts.usage.owner_pending = 3, &["RuleRefused - -"]),
+        ("", |facts| facts.usage.owner.pending = 3, &["RuleRefused - -"]),
         (
             "### Memory\n\n64 GiB\n\n### Owner\n\n@bob\n",
             |facts| facts.author_eligible = Some(false),
@@ -201,7 +202,7 @@ fn a_rule_about_what_could_not_be_read_keeps_quiet() {
     let refused = verdict("vm", &body, &facts());
     assert_eq!(shown(&refused), ["UnreadableValue memory 31"]);
     // And what an unknown owner holds is nobody's business.
-    let busy = |facts: &mut Facts| facts.usage.owner_leases = 9;
+    let busy = |facts: &mut Facts| facts.usage.owner.leases = 9;
     assert_eq!(shown(&sandbox("### Owner\n\n@ghost\n", busy)), ["UnknownUser owner 15"]);
 }
 
@@ -365,7 +366,7 @@ fn rules_see_names_as_the_forge_spells_them_and_what_is_left_out_as_it_will_be()
         "usage.provider.leases == 7",
     ] {
         let mut facts = facts();
-        facts.usage.provider_leases = 7;
+        facts.usage.provider.leases = 7;
         let body = format!("{}\n### Owner\n\n@Carol\n", SANDBOX.replace("@bob", "@BOB"));
         assert_eq!(shown(&verdict_by(&with_rule(require), &body, &facts)), [""; 0], "{require}");
     }

@@ -181,6 +181,7 @@ fn print(cookbook: &CookbookName, rules: &[Explained], verdict: &Verdict) {
             Outcome::Reviews => paint.yellow("reviews"),
             Outcome::Warns => paint.yellow("warns  "),
             Outcome::WaitsFor(_) => paint.yellow("waits  "),
+            Outcome::RoomUnknown => paint.yellow("unknown"),
             Outcome::Unusable(_) => paint.red("broken "),
         };
         let place = match (line, severity) {
@@ -206,6 +207,9 @@ fn print(cookbook: &CookbookName, rules: &[Explained], verdict: &Verdict) {
             Outcome::WaitsFor(field) => {
                 output::line(format_args!("        it speaks once field `{field}` is corrected"));
             }
+            Outcome::RoomUnknown => output::line(
+                "        what is free is not known: it refuses nothing, but a person decides",
+            ),
             Outcome::Unusable(why) => output::line(format_args!("        {}", printable(why))),
             _ => {}
         }

@@ -9,11 +9,11 @@ use super::{
     look::Desk,
 };
 use crate::{
-    cookbook::{Cookbook, Cookbooks},
+    cookbook::{Cookbook, Cookbooks, Principal},
     identity::{Digest, LeaseId, Person},
     lease::Lease,
     notice::{FieldChange, Reply},
-    policy::{self, Facts, Need, People, Usage, Verdict, usage::Asking},
+    policy::{self, Facts, Groups, Need, People, Usage, Verdict, usage::Asking},
     ports::{
         PortError,
         forge::Standing,
@@ -170,6 +170,7 @@ impl Engine {
                 .await?
                 .is_some();
         let people = self.look_up(desk, &author, reading).await?;
+        let groups = self.groups_of(desk, &author, reading).await?;
         let owner = usernames(reading)
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
@@ -193,6 +194,7 @@ impl Engine {
             author,
             author_eligible: Some(eligible),
             people: People::Known(people),
+            groups,
             usage,
             room,
             taken_names,
@@ -217,6 +219,25 @@ impl Engine {
             }
         }
         Ok(people)
+    }
+
+    /// Those of the groups in the form that the author is a member of.
+    async fn groups_of(
+        &self,
+        desk: &Desk,
+        author: &Person,
+        reading: &Reading,
+    ) -> Result<Groups, PortError> {
+        let forge = &desk.issue.reference.forge;
+        let mut own = BTreeSet::new();
+        for answer in reading.fields.values() {
+            let Value::Group(path) = &answer.value else { continue };
+            let group = [Principal::Group(path.clone())];
+            if self.first_of(forge, author.id, &group, Standing::Member).await?.is_some() {
+                own.insert(path.clone());
+            }
+        }
+        Ok(Groups::Of(own))
     }
 
     /// The active account of this name. Nothing is anybody's who is us: some

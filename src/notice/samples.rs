@@ -5,7 +5,7 @@ use super::{
     FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
-    sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
+    sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
     team::TeamNote,
 };
 use crate::{
@@ -62,13 +62,15 @@ pub fn stickies() -> Vec<Sticky> {
                     message: "`4 GX` is not an amount of memory.".into(),
                     hint: Some("Write it like `4 GiB`.".into()),
                     rule: None,
+                    rule_at: None,
                 },
                 Problem {
                     field: None,
                     line: None,
                     message: "Name a fallback owner other than yourself.".into(),
                     hint: None,
-                    rule: Some("sandbox.toml:34 fallback-owner".into()),
+                    rule: Some("fallback-owner".into()),
+                    rule_at: Some("sandbox.toml:34".into()),
                 },
             ],
             ..base.clone()
@@ -77,6 +79,8 @@ pub fn stickies() -> Vec<Sticky> {
             phase: Phase { awaiting: true, ..phase },
             digest: Some("3f9c2a7e".into()),
             acceptance_by: Some("carol".into()),
+            reviews: vec![note("Much memory for a sandbox.", Some("4 GiB do for most."))],
+            warnings: vec![note("This name is hard to spell.", None)],
             approved_by: vec!["dan".into()],
             ..base.clone()
         },
@@ -124,6 +128,17 @@ fn last_stickies(base: Sticky) -> [Sticky; 4] {
         Sticky { phase: Phase { fulfilled: true, ..phase }, over: true, ..base.clone() },
         Sticky { phase: Phase { rejected: true, ..phase }, new_url: None, ..base },
     ]
+}
+
+/// Advice of a rule, or of none.
+fn note(message: &str, hint: Option<&str>) -> Note {
+    Note {
+        field: hint.map(|_| "Memory".into()),
+        message: message.into(),
+        hint: hint.map(str::to_owned),
+        rule: hint.map(|_| "much-memory".into()),
+        rule_at: hint.map(|_| "sandbox.toml:41".into()),
+    }
 }
 
 /// One that was written, one that was not.
@@ -267,38 +282,6 @@ pub fn replies() -> Vec<Reply> {
         },
         Reply::EditedNote { by: "alice".into() },
         Reply::Rejected { by: "dan".into(), reason: "Use the shared one.\n/close".into() },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: Some(UNTIL.into()),
-            longest: None,
-            extensions: None,
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: Some(UNTIL.into()),
-            longest: Some("30 days".into()),
-            extensions: None,
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: None,
-            longest: None,
-            extensions: Some(3),
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: None,
-            longest: None,
-            extensions: None,
-            approvers: approvers(),
-            example: "@innkeeper restore 2w".into(),
-        },
         Reply::ConfirmRelease {
             machine: machine(),
             code: "9c41f7a2".into(),
@@ -317,7 +300,26 @@ pub fn replies() -> Vec<Reply> {
         },
     ];
     replies.extend(replies_to_deeds());
+    replies.extend(beyond_budget());
     replies
+}
+
+/// Each reason why an owner cannot extend alone.
+fn beyond_budget() -> impl Iterator<Item = Reply> {
+    let reasons = [
+        (Some(UNTIL), None, None),
+        (Some(UNTIL), Some("30 days"), None),
+        (None, None, Some(3)),
+        (None, None, None),
+    ];
+    reasons.into_iter().map(|(latest, longest, extensions)| Reply::ExtendBeyondBudget {
+        machine: "sandbox-7".to_owned(),
+        latest: latest.map(str::to_owned),
+        longest: longest.map(str::to_owned),
+        extensions,
+        approvers: vec!["group:tpo/tpa".to_owned()],
+        example: "@innkeeper extend 2w".to_owned(),
+    })
 }
 
 /// What is said to what people do besides talking.

@@ -18,6 +18,8 @@ pub struct Facts {
     pub author_eligible: Option<bool>,
     /// The accounts the form names.
     pub people: People,
+    /// The groups the form names.
+    pub groups: Groups,
     /// What is in use and asked for already.
     pub usage: Usage,
     /// What is free.
@@ -46,6 +48,16 @@ pub enum People {
     /// By lower-case username. `None`, or not listed: no active account of a
     /// person, be it unknown, blocked or a bot.
     Known(BTreeMap<String, Option<Person>>),
+}
+
+/// The groups a form names, and whether the author belongs to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// Nobody was asked: then it is no objection.
+    Unchecked,
+    /// Those the author belongs to, by full path in lower case. Not listed: the
+    /// author does not, or there is no such group.
+    Of(BTreeSet<String>),
 }
 
 /// What is free for new machines on the provider with most room, in MiB; `None`

@@ -3,7 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 
-use super::{Facts, Need, People, Room, Usage, Verdict, judge};
+use super::{
+    Concern, Facts, Groups, Holding, Need, People, Room, Usage, Verdict,
+    explain::{self, Outcome},
+    judge,
+};
 use crate::{
     cookbook::{Cookbook, Cookbooks, Principal, load},
     identity::{CookbookName, Digest, Person, UserId},
@@ -66,6 +70,7 @@ fn facts() -> Facts {
         author: person(1, "alice"),
         author_eligible: Some(true),
         people: People::Known(people),
+        groups: Groups::Of(BTreeSet::from(["tpo/web".to_owned()])),
         usage: Usage::default(),
         room: Room::default(),
         taken_names: BTreeSet::from(["web".to_owned()]),
@@ -233,6 +238,88 @@ fn a_rule_that_cannot_be_evaluated_counts_as_refused() {
     assert_eq!(verdict.spec, None);
 }
 
+/// The shipped sandbox with one rule of this severity more.
+fn with_severity(severity: &str, require: &str) -> Cookbook {
+    let rule = format!(
+        "\n[[rule]]\nid = \"extra\"\nrequire = {require:?}\nseverity = \"{severity}\"\n\
+         message = \"Large.\"\nfield = \"memory\"\n"
+    );
+    let text = include_str!("../../policies/sandbox.toml").to_owned() + &rule;
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]);
+    book(&cookbooks.unwrap_or_else(|error| panic!("{error}")), "sandbox")
+}
+
+#[test]
+fn each_severity_has_its_consequence() {
+    let large = format!("{SANDBOX}\n### Memory\n\n3 GiB\n");
+    let by = |severity, require| verdict_by(&with_severity(severity, require), &large, &facts());
+    let small = "request.memory <= 2048";
+    let deny = by("deny", small);
+    assert_eq!((shown(&deny), deny.advice.len()), (vec!["RuleRefused memory 15".to_owned()], 0));
+    for (severity, concern, needs_nobody) in
+        [("review", Concern::Review, false), ("warn", Concern::Warn, true)]
+    {
+        let verdict = by(severity, small);
+        assert!(verdict.is_fine() && verdict.spec.is_some(), "{severity}");
+        assert_eq!(verdict.needs == Need::Nothing, needs_nobody, "{severity}");
+        let [advice] = verdict.advice.as_slice() else { panic!("{:?}", verdict.advice) };
+        assert_eq!((advice.severity, advice.message.as_str()), (concern, "Large."));
+        assert_eq!(
+            (advice.line, advice.rule.as_ref().map(|r| r.id.as_str())),
+            (Some(15), Some("extra"))
+        );
+        let holding = by(severity, "request.memory <= 4096");
+        assert_eq!((holding.advice.len(), holding.needs), (0, Need::Nothing), "{severity}");
+        // What cannot be evaluated counts as not holding.
+        let unusable = by(severity, "10 / usage.owner.leases > 0");
+        assert!(unusable.is_fine());
+        assert_eq!(unusable.needs == Need::Nothing, needs_nobody, "{severity}");
+        assert!(unusable.advice[0].message.contains("could not be applied"), "{severity}");
+    }
+}
+
+#[test]
+fn a_review_under_a_newer_policy_is_worse_only_if_nobody_had_to_approve() {
+    let facts_without = Facts { auto_approval: false, ..facts() };
+    let review = with_severity("review", "request.memory <= 1024");
+    for (facts, worse) in [(facts(), true), (facts_without, false)] {
+        let earlier = verdict("sandbox", SANDBOX, &facts);
+        assert_eq!(verdict_by(&review, SANDBOX, &facts).is_worse_than(&earlier), worse);
+    }
+}
+
+#[test]
+fn a_verdict_stored_before_there_was_advice_is_read() {
+    let verdict = sandbox("", no_change);
+    let mut stored = serde_json::to_value(&verdict).unwrap();
+    assert!(stored.as_object_mut().unwrap().remove("advice").is_some());
+    assert_eq!(serde_json::from_value::<Verdict>(stored).unwrap(), verdict);
+}
+
+#[test]
+fn a_group_is_one_the_author_belongs_to() {
+    let text = format!(
+        "{}\n[[field]]\nname = \"team\"\ntype = \"group\"\nrequired = false\n\n[[rule]]\nid = \"web\"\nrequire = \"request.team in ['', 'tpo/web', 'tpo/mail']\"\nmessage = \"No.\"\n",
+        include_str!("../../policies/sandbox.toml")
+    );
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    let cookbook = book(&cookbooks, "sandbox");
+    let with = |team: &str| format!("{SANDBOX}\n### Team\n\n{team}\n");
+    assert_eq!(shown(&verdict_by(&cookbook, SANDBOX, &facts())), [""; 0]);
+    let fine = verdict_by(&cookbook, &with("@TPO/Web"), &facts());
+    assert_eq!(fine.spec.as_ref().and_then(|spec| spec.team()), Some("tpo/web"));
+    // Whether it is there, and whether the rules would allow it, is the same.
+    for team in ["tpo/mail", "tpo/ghost"] {
+        let refused = verdict_by(&cookbook, &with(team), &facts());
+        assert_eq!(shown(&refused), ["NotAMember team 15"], "{team}");
+        let message = format!("`{team}` is not a group you belong to.");
+        assert_eq!(refused.violations[0].message, message);
+        let unchecked = Facts { groups: Groups::Unchecked, ..facts() };
+        let unchecked = verdict_by(&cookbook, &with(team), &unchecked);
+        assert_eq!(unchecked.is_fine(), team == "tpo/mail", "{team}");
+    }
+}
+
 #[test]
 fn an_unusable_unless_approves_nothing() {
     let text = include_str!("../../policies/sandbox.toml");
@@ -257,6 +344,77 @@ fn rules_see_names_as_the_forge_spells_them_and_what_is_left_out_as_it_will_be()
         facts.usage.provider.leases = 7;
         let body = format!("{}\n### Owner\n\n@Carol\n", SANDBOX.replace("@bob", "@BOB"));
         assert_eq!(shown(&verdict_by(&with_rule(require), &body, &facts)), [""; 0], "{require}");
+    }
+}
+
+#[test]
+fn each_name_of_usage_sees_its_own_number() {
+    let holding = |from: u64| Holding {
+        leases: from,
+        pending: from + 1,
+        vcpus: from + 2,
+        memory: from + 3,
+        disk: from + 4,
+    };
+    let usage = Usage {
+        owner: holding(10),
+        team: holding(20),
+        cookbook: holding(30),
+        provider: holding(40),
+        extensions: 50,
+        open_issues: 51,
+    };
+    let mut wanted = Vec::new();
+    for (holder, from) in [("owner", 10), ("team", 20), ("cookbook", 30), ("provider", 40)] {
+        for (what, number) in ["leases", "pending", "vcpus", "memory", "disk"].iter().zip(from..) {
+            wanted.push(format!("usage.{holder}.{what} == {number}"));
+        }
+    }
+    wanted.push("usage.owner.extensions == 50 && usage.owner.open_issues == 51".to_owned());
+    let mut facts = facts();
+    facts.usage = usage;
+    // Without the shipped rule about how many one may have.
+    let text = include_str!("../../policies/sandbox.toml");
+    let text = text.replace("usage.owner.leases + usage.owner.pending < 3", "true");
+    for require in wanted {
+        let rule = format!("\n[[rule]]\nid = \"e\"\nrequire = {require:?}\nmessage = \"No.\"\n");
+        let cookbooks = load::files(&[("sandbox.toml".to_owned(), text.clone() + &rule)]);
+        let cookbook = book(&cookbooks.unwrap_or_else(|error| panic!("{error}")), "sandbox");
+        assert_eq!(shown(&verdict_by(&cookbook, SANDBOX, &facts)), [""; 0], "{require}");
+    }
+}
+
+#[test]
+fn a_rule_about_what_is_free_refuses_only_where_that_is_known() {
+    let cookbook = with_rule("request.memory <= capacity.memory || request.vcpus > 90");
+    let with = |memory: Option<u64>| {
+        let mut facts = facts();
+        facts.room = Room { memory, disk: None };
+        let reading = form::read(SANDBOX, &cookbook, facts.today);
+        let explained = explain::explain(&cookbook, &reading, &facts);
+        let rule = explained.into_iter().find(|rule| rule.rule == "extra").unwrap();
+        let saw = rule.saw.iter().find(|(name, _)| name == "capacity.memory");
+        let (_, saw) = saw.unwrap().clone();
+        (verdict_by(&cookbook, SANDBOX, &facts), rule.outcome, saw)
+    };
+    let (fine, outcome, saw) = with(Some(4096));
+    assert_eq!((fine.needs, outcome, saw.as_str()), (Need::Nothing, Outcome::Holds, "4096"));
+    let (refused, outcome, saw) = with(Some(1024));
+    assert_eq!((shown(&refused), outcome), (vec!["RuleRefused - -".to_owned()], Outcome::Refuses));
+    assert_eq!(saw, "1024");
+    let (unknown, outcome, saw) = with(None);
+    assert_eq!((outcome, saw.as_str()), (Outcome::RoomUnknown, "not known"));
+    assert!(unknown.is_fine() && unknown.spec.is_some());
+    assert!(matches!(unknown.needs, Need::Approval { .. }), "a person decides");
+    // The same where it is the condition of automatic approval that asks.
+    let text = include_str!("../../policies/sandbox.toml");
+    let text = text.replace("request.vcpus <= 2 &&", "capacity.disk > 10 &&");
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    for (disk, automatic) in [(Some(11), true), (Some(9), false), (None, false)] {
+        let mut facts = facts();
+        facts.room = Room { memory: None, disk };
+        let verdict = verdict_by(&book(&cookbooks, "sandbox"), SANDBOX, &facts);
+        assert_eq!(verdict.needs == Need::Nothing, automatic, "{disk:?}");
     }
 }
 

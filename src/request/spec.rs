@@ -176,12 +176,6 @@ impl Spec {
         }
     }
 
-    /// The team it is for: the field `team`.
-    #[must_use]
-    pub fn team(&self) -> Option<&str> {
-        self.value("team").and_then(super::group)
-    }
-
     /// The host name asked for.
     #[must_use]
     pub fn hostname(&self) -> Option<&str> {
@@ -189,6 +183,15 @@ impl Spec {
         let named = self.value("hostname").filter(|value| pick(value));
         match named.or_else(|| self.values.values().find(|value| pick(value))) {
             Some(Value::Hostname(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The group it is asked for: the field `team`, in lower case.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        match self.value("team") {
+            Some(Value::Group(path)) => Some(path),
             _ => None,
         }
     }

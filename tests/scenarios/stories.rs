@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod faults;
 mod forge_details;
+mod forms;
 mod hooks;
 pub(crate) mod host;
 mod issue_life;
@@ -18,6 +19,7 @@ mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;
 mod provider_faults;
+mod quotas;
 mod room;
 mod time;
 pub(crate) mod world;

@@ -108,6 +108,7 @@ const HELD: [&str; 5] = ["leases", "pending", "vcpus", "memory", "disk"];
 /// | of type `number` | number | 0 |
 /// | of type `text`, `choice`, `hostname`, `url` | text | `""` |
 /// | of type `user` | text, the username without `@` | `""` |
+/// | of type `group` | text, its full path in lower case | `""` |
 /// | of type `date` | text, `2027-01-31` | `""` |
 /// | of type `many`, `users`, `ssh-keys` | list of texts | `[]` |
 /// | of type `boolean`, `acknowledgement` | truth | `false` |
@@ -186,6 +187,7 @@ fn type_of(kind: &FieldKind) -> Option<Type> {
     match kind {
         FieldKind::Text { .. }
         | FieldKind::Choice { .. }
+        | FieldKind::Group
         | FieldKind::Hostname
         | FieldKind::Url
         | FieldKind::User

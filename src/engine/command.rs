@@ -27,7 +27,7 @@ use crate::{
     cookbook::{Cookbook, Cookbooks, MachineCommand},
     identity::{Digest, LeaseId, MachineName, Person},
     lease::{Lease, State},
-    notice::{HelpLine, Reply},
+    notice::{HelpLine, Reply, waits::waits},
     ports::{forge::Note, store::CommitError},
 };
 
@@ -98,7 +98,7 @@ impl Engine {
                 draft.reply(&order.key, Reply::Status { lines });
             }
             Command::Approve { digest } => self.approve(draft, order, digest.as_deref()).await?,
-            Command::Reject { reason } => Self::reject(draft, order, reason),
+            Command::Reject { reason } => self.reject(draft, order, reason).await?,
             Command::Accept { digest } => self.accept(draft, order, digest.as_deref()).await?,
             Command::Extend { by, machine, .. } => {
                 self.extend(draft, order, by, machine.as_ref());
@@ -151,6 +151,9 @@ impl Engine {
             } else if let Some(hold) = &lease.hold {
                 line.push_str("; on hold: ");
                 line.push_str(hold);
+            } else if let Some(waiting) = &lease.waiting {
+                line.push_str("; it is ");
+                line.push_str(&waits(waiting, &self.calendar));
             } else if let Some(deadline) = lease.deadline {
                 let step = super::view::step_in_words(deadline.step);
                 let when = self.calendar.describe(deadline.at, self.now());

@@ -9,11 +9,12 @@ use super::{
     look::Desk,
 };
 use crate::{
+    brake::Deed,
     cookbook::Cookbook,
     identity::{LeaseId, MachineName, Person},
     lease::{Extensions, Lease, State, lifecycle::Effect},
     machine::{Keep, MachineKey, MachineOrder, Power, Shape},
-    notice::Reply,
+    notice::{Reply, waits::waits},
     policy::{self, Verdict},
     ports::{
         PortError,
@@ -93,6 +94,7 @@ impl Engine {
                 host_keys: Vec::new(),
                 progress: None,
                 trouble: None,
+                waiting: None,
                 hooks: Vec::new(),
                 team: spec.team().map(str::to_owned),
                 extensions: Extensions::default(),
@@ -103,10 +105,13 @@ impl Engine {
         let of = |authority| Of { digest: Some(digest), authority, lease: None };
         match last {
             Some((approval, authority)) => {
+                let waiting = self.brake(Deed::Create, &cookbook.name).await?;
                 let reply = Reply::Approved {
+                    waits: waiting.map(|waiting| waits(&waiting, &self.calendar)),
                     by: approval.by.username.clone(),
                     have: request.approvals.len(),
                     need: request.approvals.len(),
+                    missing: Vec::new(),
                     machines,
                     acceptance_by: None,
                 };
@@ -176,7 +181,7 @@ impl Engine {
 
     async fn names_in_use(&self, cookbook: &Cookbook) -> Result<BTreeSet<String>, PortError> {
         let mut names: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
-        names.extend(self.settings.protected_names.iter().cloned());
+        names.extend(self.in_force().protected_names.iter().cloned());
         let live = self.store().live_leases().await?;
         names.extend(live.into_iter().map(|lease| lease.value.order.key.name.to_string()));
         Ok(names)

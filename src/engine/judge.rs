@@ -12,8 +12,8 @@ use crate::{
     cookbook::{Cookbook, Cookbooks, Principal},
     identity::{Digest, LeaseId, Person},
     lease::Lease,
-    notice::{FieldChange, Reply},
-    policy::{self, Facts, Groups, Need, People, Usage, Verdict, usage::Asking},
+    notice::{Asked, FieldChange, Reply},
+    policy::{self, Facts, Groups, Need, Part, People, Usage, Verdict, usage::Asking},
     ports::{
         PortError,
         forge::Standing,
@@ -53,7 +53,12 @@ impl Engine {
         let today = self.calendar.today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
         draft.usage_read(self.usage_mark(cookbook).await?);
-        let facts = self.facts(desk, draft, cookbook, &reading).await?;
+        let mut facts = self.facts(desk, draft, cookbook, &reading).await?;
+        if self.cookbooks().version != cookbooks.version {
+            // Exchanged meanwhile: these cookbooks and that switch were never in
+            // force together. The next look judges by what is.
+            facts.auto_approval = false;
+        }
         let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
         self.take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict).await
     }
@@ -133,6 +138,7 @@ impl Engine {
         if before.state == request::lifecycle::State::Incomplete && !first {
             let ready = Reply::ReadyForApproval {
                 approvers: approvers(cookbook),
+                parts: asked(&request.approved()),
                 digest: digest.short(),
                 acceptance_by: request.verdict.acceptance_needed.as_ref().map(username),
             };
@@ -175,6 +181,7 @@ impl Engine {
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
             .unwrap_or_else(|| author.clone());
+        let in_force = self.in_force();
         let asking = Asking {
             forge,
             owner: owner.id,
@@ -198,8 +205,8 @@ impl Engine {
             usage,
             room,
             taken_names,
-            protected_names: self.settings.protected_names.iter().cloned().collect(),
-            auto_approval: self.settings.automatic_approval,
+            protected_names: in_force.protected_names.iter().cloned().collect(),
+            auto_approval: in_force.automatic_approval,
             today: self.calendar.today(self.now()),
         })
     }
@@ -342,6 +349,19 @@ fn void_approvals(draft: &mut Draft<'_>, cookbook: &Cookbook, before: &Request) 
     };
     draft.reply(&key, reply);
     draft.audit(Actor::Outside, "approvals-voided", Of { digest, ..Of::default() });
+}
+
+/// The parts of what has to be approved, in words; nothing if there is only
+/// one, which [`approvers`] names.
+pub(super) fn asked(parts: &[(&Part, usize)]) -> Vec<Asked> {
+    let asked = |(part, have): &(&Part, usize)| Asked {
+        by: part.by.iter().map(ToString::to_string).collect(),
+        have: *have,
+        need: part.count,
+        done: *have >= part.count,
+        reason: part.reason.clone(),
+    };
+    if parts.len() > 1 { parts.iter().map(asked).collect() } else { Vec::new() }
 }
 
 /// Who may approve, in words.

@@ -60,6 +60,7 @@ pub(crate) fn lease() -> Lease {
         host_keys: vec![],
         progress: None,
         trouble: None,
+        waiting: None,
         hooks: vec![],
         team: None,
         extensions: Extensions::default(),

@@ -64,7 +64,11 @@ impl Engine {
     }
 
     /// What keeps an issue from being a request, whatever it says.
-    fn obstacle(&self, desk: &Desk, cookbook: &Cookbook) -> Result<Option<Violation>, PortError> {
+    pub(super) fn obstacle(
+        &self,
+        desk: &Desk,
+        cookbook: &Cookbook,
+    ) -> Result<Option<Violation>, PortError> {
         if desk.issue.by_bot {
             let message = "This issue was filed by an account that is nobody's, so nobody would answer for a machine.";
             let hint = format!(

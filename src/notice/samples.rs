@@ -53,31 +53,7 @@ pub fn stickies() -> Vec<Sticky> {
         ..machine.clone()
     };
     let mut stickies = vec![
-        Sticky {
-            phase: Phase { incomplete: true, ..phase },
-            problem_count: "2 things".into(),
-            problems: vec![
-                Problem {
-                    field: Some("Memory".into()),
-                    line: Some(12),
-                    message: "`4 GX` is not an amount of memory.".into(),
-                    hint: Some("Write it like `4 GiB`.".into()),
-                    would_pass: vec![],
-                    rule: None,
-                    rule_at: None,
-                },
-                Problem {
-                    field: None,
-                    line: None,
-                    message: "Name a fallback owner other than yourself.".into(),
-                    hint: None,
-                    would_pass: vec!["Memory: 4 GiB or less".into(), "vCPUs: 2 vCPUs".into()],
-                    rule: Some("fallback-owner".into()),
-                    rule_at: Some("sandbox.toml:34".into()),
-                },
-            ],
-            ..base.clone()
-        },
+        incomplete(base.clone()),
         Sticky {
             phase: Phase { awaiting: true, ..phase },
             digest: Some("3f9c2a7e".into()),
@@ -123,6 +99,35 @@ pub fn stickies() -> Vec<Sticky> {
     stickies.push(awaiting_several(base.clone()));
     stickies.extend(last_stickies(base));
     stickies
+}
+
+/// One in which something has to be mended.
+fn incomplete(base: Sticky) -> Sticky {
+    Sticky {
+        phase: Phase { incomplete: true, ..Phase::default() },
+        problem_count: "2 things".into(),
+        problems: vec![
+            Problem {
+                field: Some("Memory".into()),
+                line: Some(12),
+                message: "`4 GX` is not an amount of memory.".into(),
+                hint: Some("Write it like `4 GiB`.".into()),
+                would_pass: vec![],
+                rule: None,
+                rule_at: None,
+            },
+            Problem {
+                field: None,
+                line: None,
+                message: "Name a fallback owner other than yourself.".into(),
+                hint: None,
+                would_pass: vec!["Memory: 4 GiB or less".into(), "vCPUs: 2 vCPUs".into()],
+                rule: Some("fallback-owner".into()),
+                rule_at: Some("sandbox.toml:34".into()),
+            },
+        ],
+        ..base
+    }
 }
 
 /// One that several groups have to approve.

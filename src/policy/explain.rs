@@ -7,6 +7,7 @@ use super::{
     Facts, Severity, before_rules,
     expression::{Expression, Values},
     people,
+    remedy::remedies,
     rules::waits_for,
     values,
 };
@@ -27,6 +28,10 @@ pub struct Explained {
     pub outcome: Outcome,
     /// Each name it looks at, with the value it saw.
     pub saw: Vec<(String, String)>,
+    /// For each field that alone would do, what would make a deny or review
+    /// rule hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would_pass: Vec<String>,
 }
 
 /// What came of a rule.
@@ -64,6 +69,10 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             Some(field) => Outcome::WaitsFor(field.clone()),
             None => outcome(&rule.require, &values, facts, failing(rule.severity)),
         };
+        let would_pass = match outcome {
+            Outcome::Refuses | Outcome::Reviews => remedies(cookbook, rule, &values, &earlier),
+            _ => Vec::new(),
+        };
         Explained {
             rule: rule.id.clone(),
             line: Some(rule.line),
@@ -71,6 +80,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             condition: rule.require.source().to_owned(),
             outcome,
             saw: saw(&rule.require, &values, facts),
+            would_pass,
         }
     });
     let also = cookbook.approval.also.iter().filter_map(|also| {
@@ -85,6 +95,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
                 None => outcome(when, &values, facts, Outcome::No),
             },
             saw: saw(when, &values, facts),
+            would_pass: Vec::new(),
         })
     });
     let unless = cookbook.approval.unless.iter().map(|unless| Explained {
@@ -94,6 +105,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
         condition: unless.source().to_owned(),
         outcome: outcome(unless, &values, facts, Outcome::No),
         saw: saw(unless, &values, facts),
+        would_pass: Vec::new(),
     });
     rules.chain(also).chain(unless).collect()
 }

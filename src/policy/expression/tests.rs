@@ -85,7 +85,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "usage.provider.machines < 1",
         "machines",
         "unknown name `usage.provider.machines`",
-        "there is `leases`",
+        "there is `disk`, `leases`, `memory`, `pending`, `vcpus`",
     ),
     (
         "request.period < 1",
@@ -196,7 +196,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "request.fallback.all(name, nmae != '')",
         "nmae",
         "unknown name `nmae`",
-        "there is `request`, `usage`",
+        "there is `capacity`, `request`, `usage`",
     ),
     ("request.fallback.all(request, true)", "(", "`request` cannot be the name of an element", ""),
     ("[].all(x, true)", "[", "this list is always empty", ""),

@@ -16,7 +16,7 @@ use handlebars::{
     RenderErrorReason,
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::{
@@ -29,7 +29,10 @@ use super::{
     sticky::Sticky,
     team::TeamNote,
 };
-use crate::{cookbook::Principal, lease::lifecycle::Topic};
+use crate::{
+    cookbook::{Principal, page::Page},
+    lease::lifecycle::Topic,
+};
 
 macro_rules! embedded {
     ($($name:literal)*) => {
@@ -39,7 +42,7 @@ macro_rules! embedded {
 
 /// The templates this binary was built with.
 const EMBEDDED: &[(&str, &str)] = embedded!(
-    "sticky" "adoption"
+    "sticky" "adoption" "cookbook/page" "cookbook/index"
     "reply/help" "reply/status" "reply/ready-for-approval" "reply/approve-which"
     "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
@@ -184,6 +187,11 @@ impl Renderer {
         for adoption in samples::adoptions() {
             self.adoption(&adoption).map_err(fails("adoption"))?;
         }
+        let pages = samples::pages();
+        for page in &pages {
+            self.page(page).map_err(fails("cookbook/page"))?;
+        }
+        self.index(&pages).map_err(fails("cookbook/index"))?;
         for reply in samples::replies() {
             for links in samples::links() {
                 self.reply(&reply, "innkeeper", &links).map_err(fails(&reply_template(&reply)))?;
@@ -214,6 +222,24 @@ impl Renderer {
     /// As [`Renderer::sticky`].
     pub fn adoption(&self, adoption: &Adoption) -> Result<Markdown, RenderError> {
         self.render("adoption", adoption)
+    }
+
+    /// The page of a cookbook, for a wiki.
+    ///
+    /// # Errors
+    ///
+    /// As [`Renderer::sticky`].
+    pub fn page(&self, page: &Page) -> Result<Markdown, RenderError> {
+        self.render("cookbook/page", page)
+    }
+
+    /// The page that lists the pages of cookbooks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Renderer::sticky`].
+    pub fn index(&self, pages: &[Page]) -> Result<Markdown, RenderError> {
+        self.render("cookbook/index", &json!({ "pages": pages }))
     }
 
     /// An answer.

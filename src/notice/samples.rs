@@ -5,7 +5,7 @@ use super::{
     FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
-    sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
+    sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
     team::TeamNote,
 };
 use crate::{
@@ -65,13 +65,15 @@ pub fn stickies() -> Vec<Sticky> {
                     message: "`4 GX` is not an amount of memory.".into(),
                     hint: Some("Write it like `4 GiB`.".into()),
                     rule: None,
+                    rule_at: None,
                 },
                 Problem {
                     field: None,
                     line: None,
                     message: "Name a fallback owner other than yourself.".into(),
                     hint: None,
-                    rule: Some("sandbox.toml:34 fallback-owner".into()),
+                    rule: Some("fallback-owner".into()),
+                    rule_at: Some("sandbox.toml:34".into()),
                 },
             ],
             ..base.clone()
@@ -80,6 +82,8 @@ pub fn stickies() -> Vec<Sticky> {
             phase: Phase { awaiting: true, ..phase },
             digest: Some("3f9c2a7e".into()),
             acceptance_by: Some("carol".into()),
+            reviews: vec![note("Much memory for a sandbox.", Some("4 GiB do for most."))],
+            warnings: vec![note("This name is hard to spell.", None)],
             approved_by: vec!["dan".into()],
             ..base.clone()
         },
@@ -127,6 +131,17 @@ fn last_stickies(base: Sticky) -> [Sticky; 4] {
         Sticky { phase: Phase { fulfilled: true, ..phase }, over: true, ..base.clone() },
         Sticky { phase: Phase { rejected: true, ..phase }, new_url: None, ..base },
     ]
+}
+
+/// Advice of a rule, or of none.
+fn note(message: &str, hint: Option<&str>) -> Note {
+    Note {
+        field: hint.map(|_| "Memory".into()),
+        message: message.into(),
+        hint: hint.map(str::to_owned),
+        rule: hint.map(|_| "much-memory".into()),
+        rule_at: hint.map(|_| "sandbox.toml:41".into()),
+    }
 }
 
 /// One that was written, one that was not.

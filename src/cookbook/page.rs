@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Cookbook, Field, FieldKind, MachineCommand, PowerCommand, Rule};
-use crate::request::value::limits;
+use crate::{policy::Severity, request::value::limits};
 
 /// The context of `templates/cookbook/page.hbs`. Texts are the cookbook's;
 /// templates make them safe.
@@ -67,8 +67,10 @@ pub struct RuleLine {
     pub message: String,
     /// What would be accepted.
     pub hint: Option<String>,
-    /// Its name.
-    pub id: String,
+    /// Whether somebody has to look, instead of a refusal, when it does not hold.
+    pub review: bool,
+    /// Whether it is only said, instead of a refusal.
+    pub warn: bool,
 }
 
 /// How long machines live.
@@ -145,7 +147,12 @@ fn question(field: &Field, cookbook: &Cookbook) -> Question {
 }
 
 fn rule(rule: &Rule) -> RuleLine {
-    RuleLine { message: rule.message.clone(), hint: rule.hint.clone(), id: rule.id.clone() }
+    RuleLine {
+        message: rule.message.clone(),
+        hint: rule.hint.clone(),
+        review: rule.severity == Severity::Review,
+        warn: rule.severity == Severity::Warn,
+    }
 }
 
 fn life(cookbook: &Cookbook) -> Life {

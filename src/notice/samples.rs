@@ -489,7 +489,8 @@ pub fn pages() -> Vec<Page> {
         rules: vec![RuleLine {
             message: "The owner cannot be their own fallback.".into(),
             hint: Some("Name somebody else.".into()),
-            id: "fallback-owner".into(),
+            review: true,
+            warn: false,
         }],
         eligible: vec!["group:tpo".into()],
         approvers: vec!["group:tpo/tpa".into(), "user:alice".into()],

@@ -185,6 +185,12 @@ const RULE: Section = Section {
             "A condition (CEL) that must be true, e.g. `request.vcpus <= 4`.",
         )
         .required(),
+        Key::new(
+            "severity",
+            OneOf(&["deny", "review", "warn"]),
+            "What follows when it is not true: refused, somebody has to look, or only said.",
+        )
+        .default(r#""deny""#),
         Key::new("message", Text, "What the requester is told when it is not true.").required(),
         Key::new("hint", Text, "What would be accepted."),
         Key::new("field", Text, "The field it is shown at."),
@@ -227,12 +233,13 @@ pub(super) struct Type {
 const LIMITS: [&str; 3] = ["min", "max", "choices"];
 const AMOUNT: &[(&str, bool)] = &[("min", false), ("max", true)];
 
-pub(super) const TYPES: [Type; 16] = [
+pub(super) const TYPES: [Type; 17] = [
     Type { name: "text", takes: &[("max", false)] },
     Type { name: "choice", takes: &[("choices", true)] },
     Type { name: "many", takes: &[("choices", true)] },
     Type { name: "user", takes: &[] },
     Type { name: "users", takes: &[("min", false), ("max", false)] },
+    Type { name: "group", takes: &[] },
     Type { name: "hostname", takes: &[] },
     Type { name: "memory", takes: AMOUNT },
     Type { name: "disk", takes: AMOUNT },
@@ -292,6 +299,11 @@ const CASE: Section = Section {
         Key::new("author", Text, "Who files it.").default(r#""alice""#),
         Key::new("eligible", Truth, "Whether the author is one of `[eligible]`.").default("true"),
         Key::new("unknown", Texts, "Accounts that the form names and that do not exist."),
+        Key::new(
+            "groups",
+            Texts,
+            "The groups the author belongs to. Left out: any that are named.",
+        ),
         Key::new("taken", Texts, "Host names in use."),
         Key::new("protected", Texts, "Host names nobody gets."),
         Key::new("usage", Table(&USAGE), USAGE.says),
@@ -302,6 +314,8 @@ const CASE: Section = Section {
             .required(),
         Key::new("codes", SomeOf(&CODES), "The codes of everything that is wrong, in any order."),
         Key::new("rules", Texts, "The rules that refuse it, in any order."),
+        Key::new("review", Texts, "The rules that ask for somebody to look."),
+        Key::new("warn", Texts, "The rules that only say something."),
     ],
 };
 

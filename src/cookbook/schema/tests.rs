@@ -166,7 +166,7 @@ fn whatever_the_loader_accepts_the_schema_accepts() {
         for entry in fs::read_dir(root.join(folder)).into_iter().flatten() {
             let path = entry.unwrap().path();
             let file = path.file_name().unwrap().to_string_lossy().into_owned();
-            if !file.ends_with(".toml") {
+            if path.extension().is_none_or(|extension| extension != "toml") {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();

@@ -7,6 +7,7 @@ pub mod warning;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    brake::Waiting,
     cookbook::Terms,
     hook,
     identity::{
@@ -78,6 +79,9 @@ pub struct Lease {
     pub progress: Option<String>,
     /// What is going wrong at the moment, for the view and the dashboard.
     pub trouble: Option<String>,
+    /// What it waits for that nobody has to do anything about.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
     /// What became of the operator's hooks.
     pub hooks: Vec<hook::Run>,
 }

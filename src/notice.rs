@@ -16,6 +16,7 @@ pub mod safe;
 pub mod samples;
 pub mod sticky;
 pub mod team;
+pub mod waits;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,9 @@ pub enum Reply {
         machines: Vec<String>,
         /// Who must still agree to own it.
         acceptance_by: Option<String>,
+        /// Why they are not made yet: see [`waits`].
+        #[serde(default)]
+        waits: Option<String>,
     },
     /// Approvals that had been given do not count any more.
     ApprovalsVoided {

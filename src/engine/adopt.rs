@@ -188,7 +188,7 @@ impl Engine {
     }
 
     fn has_protected_name(&self, name: &MachineName) -> bool {
-        self.settings.protected_names.iter().any(|other| other == name.as_str())
+        self.in_force().protected_names.iter().any(|other| other == name.as_str())
     }
 
     /// Where people talk about a lease.
@@ -273,7 +273,7 @@ impl Adoption<'_> {
         };
         let text = self
             .engine
-            .renderer
+            .renderer()
             .adoption(&adoption)
             .map_err(|cause| PortError::give_up("render the issue of an adopted machine", cause))?
             .marked(&self.marker(machine.uuid));
@@ -350,6 +350,7 @@ impl Adoption<'_> {
             host_keys: machine.host_keys.clone(),
             progress: None,
             trouble: None,
+            waiting: None,
             hooks: Vec::new(),
         };
         (request, lease)

@@ -24,7 +24,7 @@ use crate::{
     cookbook::{Cookbook, Cookbooks, MachineCommand},
     identity::{Digest, LeaseId, MachineName, Person},
     lease::{Lease, State},
-    notice::{HelpLine, Reply},
+    notice::{HelpLine, Reply, waits::waits},
     ports::{forge::Note, store::CommitError},
 };
 
@@ -148,6 +148,9 @@ impl Engine {
             } else if let Some(hold) = &lease.hold {
                 line.push_str("; on hold: ");
                 line.push_str(hold);
+            } else if let Some(waiting) = &lease.waiting {
+                line.push_str("; it is ");
+                line.push_str(&waits(waiting, &self.calendar));
             } else if let Some(deadline) = lease.deadline {
                 let step = super::view::step_in_words(deadline.step);
                 let when = self.calendar.describe(deadline.at, self.now());

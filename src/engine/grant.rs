@@ -9,11 +9,12 @@ use super::{
     look::Desk,
 };
 use crate::{
+    brake::Deed,
     cookbook::Cookbook,
     identity::{LeaseId, MachineName, Person},
     lease::{Lease, State, lifecycle::Effect},
     machine::{Keep, MachineKey, MachineOrder, Power, Shape},
-    notice::Reply,
+    notice::{Reply, waits::waits},
     ports::{
         PortError,
         store::{Actor, CommitError},
@@ -82,6 +83,7 @@ impl Engine {
                 host_keys: Vec::new(),
                 progress: None,
                 trouble: None,
+                waiting: None,
                 hooks: Vec::new(),
             };
             draft.add_lease(lease, Effect::Create);
@@ -89,7 +91,9 @@ impl Engine {
         let of = |authority| Of { digest: Some(digest), authority, lease: None };
         match last {
             Some((approval, authority)) => {
+                let waiting = self.brake(Deed::Create, &cookbook.name).await?;
                 let reply = Reply::Approved {
+                    waits: waiting.map(|waiting| waits(&waiting, &self.calendar)),
                     by: approval.by.username.clone(),
                     have: request.approvals.len(),
                     need: request.approvals.len(),
@@ -136,7 +140,7 @@ impl Engine {
 
     async fn names_in_use(&self, cookbook: &Cookbook) -> Result<BTreeSet<String>, PortError> {
         let mut names: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
-        names.extend(self.settings.protected_names.iter().cloned());
+        names.extend(self.in_force().protected_names.iter().cloned());
         let live = self.store().live_leases().await?;
         names.extend(live.into_iter().map(|lease| lease.value.order.key.name.to_string()));
         Ok(names)

@@ -51,7 +51,12 @@ impl Engine {
         }
         let today = self.calendar.today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
-        let facts = self.facts(desk, draft, cookbook, &reading).await?;
+        let mut facts = self.facts(desk, draft, cookbook, &reading).await?;
+        if self.cookbooks().version != cookbooks.version {
+            // Exchanged meanwhile: these cookbooks and that switch were never in
+            // force together. The next look judges by what is.
+            facts.auto_approval = false;
+        }
         let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
         self.take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict).await
     }
@@ -160,6 +165,7 @@ impl Engine {
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
             .unwrap_or_else(|| author.clone());
+        let in_force = self.in_force();
         let (usage, taken_names) = self.usage(draft, cookbook, &owner).await?;
         Ok(Facts {
             description_edited_by_others: desk
@@ -173,8 +179,8 @@ impl Engine {
             groups,
             usage,
             taken_names,
-            protected_names: self.settings.protected_names.iter().cloned().collect(),
-            auto_approval: self.settings.automatic_approval,
+            protected_names: in_force.protected_names.iter().cloned().collect(),
+            auto_approval: in_force.automatic_approval,
             today: self.calendar.today(self.now()),
         })
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Engine, draft::Draft, judge::approvers, look::Desk};
 use crate::{
+    brake::{Deed, Waiting},
     cookbook::{Cookbook, Cookbooks},
     hook,
     identity::FieldName,
@@ -17,6 +18,7 @@ use crate::{
         markdown::Markdown,
         marker::Marker,
         sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
+        waits::waits,
     },
     policy::{Advice, Concern, Need},
     ports::{
@@ -122,9 +124,15 @@ impl Engine {
     ) -> Result<(), CommitError> {
         let forge = self.forge(&desk.reference().forge)?;
         let new_url = self.links(&draft.request.value)?.new_url;
-        let sticky = self.sticky(desk, draft, cookbook, new_url);
+        let not_made = match draft.request.value.state {
+            RequestState::AwaitingApproval => {
+                self.brake(Deed::Create, &draft.request.value.cookbook).await?
+            }
+            _ => None,
+        };
+        let sticky = self.sticky(desk, draft, cookbook, new_url, not_made.as_ref());
         let body = self
-            .renderer
+            .renderer()
             .sticky(&sticky)
             .map_err(|cause| PortError::give_up("render the sticky comment", cause))?;
         let body = body.marked(&Marker::Sticky);
@@ -257,6 +265,7 @@ impl Engine {
         draft: &Draft<'_>,
         cookbook: Option<&Cookbook>,
         new_url: Option<String>,
+        not_made: Option<&Waiting>,
     ) -> Sticky {
         let request = &draft.request.value;
         let verdict = &request.verdict;
@@ -289,6 +298,7 @@ impl Engine {
                 .filter(|_| !request.accepted)
                 .map(|person| person.username.clone()),
             shortage: request.shortage.clone(),
+            waits: not_made.map(|waiting| waits(waiting, &self.calendar)),
             machines: draft.leases.iter().map(|lease| self.machine_line(&lease.value)).collect(),
             ends: draft
                 .leases
@@ -322,6 +332,7 @@ impl Engine {
             protected: lease.protected,
             progress: lease.progress.clone(),
             trouble: lease.trouble.clone(),
+            waits: lease.waiting.as_ref().map(|waiting| waits(waiting, &self.calendar)),
             hooks: lease.hooks.iter().map(hook_line).collect(),
         }
     }

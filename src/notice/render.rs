@@ -466,6 +466,7 @@ mod tests {
         | `sandbox-7` | running, protected | alice | on hold: waiting for a decision |
 
         - `sandbox-7` answers at `192.0.2.7`
+        - `sandbox-7` is not destroyed for now: storage is being moved. It goes on by itself on `Tue 2027-01-05 10:00 CET (in 13 days)`.
         - `sandbox-7`: the provider does not answer
         - Around `sandbox-7`:
           - DNS record (before hand-over): done

@@ -45,6 +45,7 @@ pub fn stickies() -> Vec<Sticky> {
         protected: false,
         progress: None,
         trouble: None,
+        waits: None,
         hooks: Vec::new(),
     };
     let found = MachineLine {
@@ -85,6 +86,7 @@ pub fn stickies() -> Vec<Sticky> {
             reviews: vec![note("Much memory for a sandbox.", Some("4 GiB do for most."))],
             warnings: vec![note("This name is hard to spell.", None)],
             approved_by: vec!["dan".into()],
+            waits: Some(waits()),
             ..base.clone()
         },
         Sticky {
@@ -100,6 +102,7 @@ pub fn stickies() -> Vec<Sticky> {
                 MachineLine {
                     held: Some("waiting for a decision".into()),
                     trouble: Some("the provider does not answer".into()),
+                    waits: Some(waits()),
                     protected: true,
                     addresses: vec![],
                     next: None,
@@ -122,6 +125,11 @@ pub fn stickies() -> Vec<Sticky> {
     stickies
 }
 
+/// What an operator holds back.
+fn waits() -> String {
+    format!("not destroyed for now: storage is being moved. It goes on by itself on `{UNTIL}`")
+}
+
 /// Those of the phases nothing comes after.
 fn last_stickies(base: Sticky) -> [Sticky; 4] {
     let phase = Phase::default();
@@ -142,6 +150,12 @@ fn note(message: &str, hint: Option<&str>) -> Note {
         rule: hint.map(|_| "much-memory".into()),
         rule_at: hint.map(|_| "sandbox.toml:41".into()),
     }
+}
+
+/// The last approval that was needed.
+fn approved(waits: Option<String>) -> Reply {
+    let (by, machines) = ("dan".into(), vec!["sandbox-7".into()]);
+    Reply::Approved { by, have: 2, need: 2, machines, acceptance_by: None, waits }
 }
 
 /// One that was written, one that was not.
@@ -243,14 +257,10 @@ pub fn replies() -> Vec<Reply> {
             need: 2,
             machines: vec![],
             acceptance_by: Some("erin".into()),
+            waits: None,
         },
-        Reply::Approved {
-            by: "dan".into(),
-            have: 2,
-            need: 2,
-            machines: vec![machine()],
-            acceptance_by: None,
-        },
+        approved(None),
+        approved(Some(waits())),
         Reply::ApprovalsVoided {
             cause: "The description was changed".into(),
             by: vec!["dan".into()],

@@ -40,6 +40,8 @@ pub struct Sticky {
     pub acceptance_by: Option<String>,
     /// What there is too little of to make the machines now.
     pub shortage: Option<String>,
+    /// Why no machine would be made now: see [`super::waits`].
+    pub waits: Option<String>,
     /// The machines.
     pub machines: Vec<MachineLine>,
     /// Machines with a deadline, for the reminder how to extend.
@@ -140,6 +142,8 @@ pub struct MachineLine {
     pub progress: Option<String>,
     /// What is going wrong.
     pub trouble: Option<String>,
+    /// What waits, why, and until when: see [`super::waits`].
+    pub waits: Option<String>,
     /// What the operator's hooks did, and what is left to do by hand.
     pub hooks: Vec<HookLine>,
 }

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod approval;
+mod brakes;
 mod changes;
 mod commands;
 mod crash;
@@ -15,6 +16,7 @@ mod life;
 mod log;
 mod matrix;
 mod places;
+mod policies;
 mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;

@@ -76,10 +76,12 @@ sqlite_keeps! {
     effects::sixteen_claimers_never_hold_the_same_task,
     effects::no_more_tasks_begin_than_are_admitted,
     effects::of_many_who_ask_at_once_as_many_are_admitted_as_may_be,
+    effects::waiting_is_no_try_and_keeps_what_has_begun,
     effects::figures_tell_what_waits_and_what_failed,
     memory::a_lock_has_one_holder_until_it_runs_out,
     memory::a_lock_is_given_back_by_its_holder_alone,
     memory::a_moment_is_remembered,
+    memory::what_is_frozen_stays_so_until_it_is_thawed,
     audit::the_log_is_a_chain_read_in_pieces,
     audit::concurrent_commits_do_not_fork_the_chain,
 }

@@ -85,6 +85,7 @@ impl Engine {
             have: draft.request.value.approvals.len(),
             need: count,
             machines: Vec::new(),
+            waits: None,
             acceptance_by: request
                 .verdict
                 .acceptance_needed

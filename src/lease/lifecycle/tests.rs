@@ -85,6 +85,7 @@ fn lease() -> Lease {
         host_keys: vec![],
         progress: None,
         trouble: None,
+        waiting: None,
         hooks: vec![],
     }
 }

@@ -39,6 +39,9 @@ pub enum Reply {
     ReadyForApproval {
         /// Who may approve.
         approvers: Vec<String>,
+        /// The parts of what has to be approved, where there are several.
+        #[serde(default)]
+        parts: Vec<Asked>,
         /// What to type.
         digest: String,
         /// Who must first agree to own it.
@@ -71,6 +74,9 @@ pub enum Reply {
         have: usize,
         /// How many are needed.
         need: usize,
+        /// The parts that miss somebody, where there are several.
+        #[serde(default)]
+        missing: Vec<Asked>,
         /// The machines that are being made, when that was the last one.
         machines: Vec<String>,
         /// Who must still agree to own it.
@@ -252,6 +258,21 @@ pub struct HelpLine {
     pub who: String,
     /// What it does.
     pub explanation: String,
+}
+
+/// Some people of whom some have to approve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Who may, in words.
+    pub by: Vec<String>,
+    /// How many count for it.
+    pub have: usize,
+    /// How many are needed.
+    pub need: usize,
+    /// Whether these are enough.
+    pub done: bool,
+    /// Why they are asked, as a sentence.
+    pub reason: Option<String>,
 }
 
 /// A field that reads differently than before.

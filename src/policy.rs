@@ -9,7 +9,9 @@ pub mod cases;
 pub mod explain;
 pub mod expression;
 mod facts;
+mod need;
 mod people;
+mod remedy;
 mod rules;
 mod values;
 mod verdict;
@@ -20,12 +22,13 @@ mod tests;
 pub use self::{
     advice::{Advice, Concern, Severity},
     facts::{Facts, Groups, People, Usage},
-    verdict::{Need, Verdict},
+    need::{Need, Part, assign},
+    verdict::Verdict,
 };
 
 use std::collections::BTreeMap;
 
-use self::people::Cast;
+use self::{expression::Values, people::Cast};
 use crate::{
     cookbook::{Cookbook, FieldKind},
     identity::{Digest, FieldName},
@@ -44,6 +47,7 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let cast = people::cast(reading, facts);
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
+    let parts = need::parts(cookbook, &values, &violations);
     let said = rules::ask(cookbook, reading, &values, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
@@ -64,20 +68,13 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
         && acceptance_needed.is_none()
         && violations.is_empty()
         && !looked_at
+        && parts.len() == 1
         && cookbook
             .approval
             .unless
             .as_ref()
             .is_some_and(|unless| unless.holds(&values) == Ok(true));
-    let needs = if automatic {
-        Need::Nothing
-    } else {
-        Need::Approval {
-            by: cookbook.approval.by.clone(),
-            count: cookbook.approval.count,
-            own: cookbook.approval.own,
-        }
-    };
+    let needs = if automatic { Need::Nothing } else { Need::Approval { parts } };
     let spec = spec(cookbook, reading, facts, &cast).filter(|_| violations.is_empty());
     Verdict {
         cookbook: cookbook.name.clone(),
@@ -109,7 +106,7 @@ fn before_rules(
 
 /// Nobody is told what is wrong without being told what would be right.
 fn explain(cookbook: &Cookbook, violation: &mut Violation) {
-    if violation.hint.is_none() {
+    if violation.hint.is_none() && violation.would_pass.is_empty() {
         let field = violation.field.as_ref().and_then(|name| cookbook.field(name.as_str()));
         let accepted = field.and_then(|field| limits::accepted(&field.kind, &cookbook.lifetime));
         violation.hint = Some(match accepted {

@@ -180,9 +180,9 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
     if verdict.is_fine() {
         let who = match &verdict.needs {
             Need::Nothing => "nobody needs to approve it".to_owned(),
-            Need::Approval { by, count, .. } => {
-                let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-                format!("{count} of {} must approve it", by.join(", "))
+            Need::Approval { parts } => {
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                format!("{} must approve it", parts.join(", and another "))
             }
         };
         output::line(format_args!("{}: {who}", paint.green("accepted")));
@@ -201,6 +201,9 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
         ));
         if let Some(hint) = &violation.hint {
             output::line(paint.dim(&format!("    hint: {}", printable(hint))));
+        }
+        for passing in &violation.would_pass {
+            output::line(paint.dim(&format!("    would pass: {}", printable(passing))));
         }
         if let Some(rule) = &violation.rule {
             output::line(
@@ -224,6 +227,9 @@ fn print_advice(cookbook: &Cookbook, verdict: &Verdict) {
         output::line(format_args!("{}:{field} {message}", paint.yellow(word)));
         if let Some(hint) = &advice.hint {
             output::line(paint.dim(&format!("    hint: {}", printable(hint))));
+        }
+        for passing in &advice.would_pass {
+            output::line(paint.dim(&format!("    would pass: {}", printable(passing))));
         }
         if let Some(rule) = &advice.rule {
             output::line(paint.dim(&format!("    rule: {} at {}", rule.id, rule.at())));

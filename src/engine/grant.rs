@@ -97,6 +97,7 @@ impl Engine {
                     by: approval.by.username.clone(),
                     have: request.approvals.len(),
                     need: request.approvals.len(),
+                    missing: Vec::new(),
                     machines,
                     acceptance_by: None,
                 };

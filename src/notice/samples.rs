@@ -2,7 +2,7 @@
 //! loaded, and the tests read what comes out.
 
 use super::{
-    FieldChange, HelpLine, Links, MachineEnd, Reply,
+    Asked, FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
     sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
@@ -65,6 +65,7 @@ pub fn stickies() -> Vec<Sticky> {
                     line: Some(12),
                     message: "`4 GX` is not an amount of memory.".into(),
                     hint: Some("Write it like `4 GiB`.".into()),
+                    would_pass: vec![],
                     rule: None,
                     rule_at: None,
                 },
@@ -73,6 +74,7 @@ pub fn stickies() -> Vec<Sticky> {
                     line: None,
                     message: "Name a fallback owner other than yourself.".into(),
                     hint: None,
+                    would_pass: vec!["Memory: 4 GiB or less".into(), "vCPUs: 2 vCPUs".into()],
                     rule: Some("fallback-owner".into()),
                     rule_at: Some("sandbox.toml:34".into()),
                 },
@@ -121,8 +123,21 @@ pub fn stickies() -> Vec<Sticky> {
             ..base.clone()
         },
     ];
+    stickies.push(awaiting_several(base.clone()));
     stickies.extend(last_stickies(base));
     stickies
+}
+
+/// One that several groups have to approve.
+fn awaiting_several(base: Sticky) -> Sticky {
+    Sticky {
+        phase: Phase { awaiting: true, ..Phase::default() },
+        digest: Some("3f9c2a7e".into()),
+        approved_by: vec!["dan".into()],
+        approvals_needed: 2,
+        parts: asked(),
+        ..base
+    }
 }
 
 /// What an operator holds back.
@@ -141,12 +156,28 @@ fn last_stickies(base: Sticky) -> [Sticky; 4] {
     ]
 }
 
+/// Two groups, of which one has approved.
+fn asked() -> Vec<Asked> {
+    let asked = |by: &[&str], have, reason: Option<&str>| Asked {
+        by: by.iter().map(|by| (*by).to_owned()).collect(),
+        have,
+        need: 1,
+        done: have > 0,
+        reason: reason.map(str::to_owned),
+    };
+    vec![
+        asked(&["group:tpo/tpa"], 1, None),
+        asked(&["group:tpo/security", "user:erin"], 0, Some("It is about personal data.")),
+    ]
+}
+
 /// Advice of a rule, or of none.
 fn note(message: &str, hint: Option<&str>) -> Note {
     Note {
         field: hint.map(|_| "Memory".into()),
         message: message.into(),
         hint: hint.map(str::to_owned),
+        would_pass: hint.map(|_| "Memory: 4 GiB or less".to_owned()).into_iter().collect(),
         rule: hint.map(|_| "much-memory".into()),
         rule_at: hint.map(|_| "sandbox.toml:41".into()),
     }
@@ -155,7 +186,8 @@ fn note(message: &str, hint: Option<&str>) -> Note {
 /// The last approval that was needed.
 fn approved(waits: Option<String>) -> Reply {
     let (by, machines) = ("dan".into(), vec!["sandbox-7".into()]);
-    Reply::Approved { by, have: 2, need: 2, machines, acceptance_by: None, waits }
+    let missing = vec![];
+    Reply::Approved { by, have: 2, need: 2, missing, machines, acceptance_by: None, waits }
 }
 
 /// One that was written, one that was not.
@@ -227,6 +259,37 @@ pub fn adoptions() -> Vec<Adoption> {
     vec![known, bare]
 }
 
+/// Where somebody can approve, or has.
+fn replies_to_approvals() -> Vec<Reply> {
+    let digest = || "3f9c2a7e".to_owned();
+    let approvers = || vec!["group:tpo/tpa".to_owned()];
+    vec![
+        Reply::ReadyForApproval {
+            approvers: approvers(),
+            parts: vec![],
+            digest: digest(),
+            acceptance_by: None,
+        },
+        Reply::ReadyForApproval {
+            approvers: approvers(),
+            parts: asked(),
+            digest: digest(),
+            acceptance_by: Some("carol".into()),
+        },
+        Reply::Approved {
+            by: "dan".into(),
+            have: 1,
+            need: 2,
+            missing: asked().split_off(1),
+            machines: vec![],
+            acceptance_by: Some("erin".into()),
+            waits: None,
+        },
+        approved(None),
+        approved(Some(waits())),
+    ]
+}
+
 /// At least one of each reply.
 #[must_use]
 pub fn replies() -> Vec<Reply> {
@@ -242,25 +305,9 @@ pub fn replies() -> Vec<Reply> {
             }],
         },
         Reply::Status { lines: vec![format!("`sandbox-7` is running until {UNTIL}")] },
-        Reply::ReadyForApproval { approvers: approvers(), digest: digest(), acceptance_by: None },
-        Reply::ReadyForApproval {
-            approvers: approvers(),
-            digest: digest(),
-            acceptance_by: Some("carol".into()),
-        },
         Reply::ApproveWhich { digest: digest() },
         Reply::Stale { command: "approve".into(), given: "00000000".into(), digest: digest() },
         Reply::NotApprovable { why: "something is still missing.".into() },
-        Reply::Approved {
-            by: "dan".into(),
-            have: 1,
-            need: 2,
-            machines: vec![],
-            acceptance_by: Some("erin".into()),
-            waits: None,
-        },
-        approved(None),
-        approved(Some(waits())),
         Reply::ApprovalsVoided {
             cause: "The description was changed".into(),
             by: vec!["dan".into()],
@@ -324,6 +371,7 @@ pub fn replies() -> Vec<Reply> {
             reference: "effect-17".into(),
         },
     ];
+    replies.extend(replies_to_approvals());
     replies.extend(replies_to_deeds());
     replies
 }

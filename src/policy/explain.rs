@@ -15,11 +15,11 @@ use crate::{cookbook::Cookbook, identity::FieldName, request::Reading};
 /// One rule, held against a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explained {
-    /// The rule's `id`; `unless` for the condition of automatic approval.
+    /// The rule's `id`; `also` and `unless` for the conditions of approval.
     pub rule: String,
-    /// The line of its `[[rule]]`; none for `unless`.
+    /// The line of its section; none for `unless`.
     pub line: Option<usize>,
-    /// What follows when it does not hold; none for `unless`.
+    /// What follows when it does not hold; none for `also` and `unless`.
     pub severity: Option<Severity>,
     /// Its condition, as the cookbook has it.
     pub condition: String,
@@ -41,7 +41,8 @@ pub enum Outcome {
     Reviews,
     /// Its condition is not true, and people are told.
     Warns,
-    /// Its condition is not true, and nothing follows: that of `unless`.
+    /// Its condition is not true, and nothing follows: that of `also` or
+    /// `unless`.
     No,
     /// It says nothing before this field has been corrected.
     WaitsFor(FieldName),
@@ -49,7 +50,7 @@ pub enum Outcome {
     Unusable(String),
 }
 
-/// All rules of the cookbook in their order, then `unless`.
+/// All rules of the cookbook in their order, then `also` and `unless`.
 #[must_use]
 pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Explained> {
     let cast = people::cast(reading, facts);
@@ -69,6 +70,20 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             saw: saw(&rule.require, &values),
         }
     });
+    let also = cookbook.approval.also.iter().filter_map(|also| {
+        let when = also.when.as_ref()?;
+        Some(Explained {
+            rule: "also".to_owned(),
+            line: Some(also.line),
+            severity: None,
+            condition: when.source().to_owned(),
+            outcome: match waits_for(cookbook, when, &earlier) {
+                Some(field) => Outcome::WaitsFor(field.clone()),
+                None => outcome(when, &values, Outcome::No),
+            },
+            saw: saw(when, &values),
+        })
+    });
     let unless = cookbook.approval.unless.iter().map(|unless| Explained {
         rule: "unless".to_owned(),
         line: None,
@@ -77,7 +92,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
         outcome: outcome(unless, &values, Outcome::No),
         saw: saw(unless, &values),
     });
-    rules.chain(unless).collect()
+    rules.chain(also).chain(unless).collect()
 }
 
 /// What a rule of this severity does when it does not hold.

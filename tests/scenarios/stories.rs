@@ -6,6 +6,7 @@ mod brakes;
 mod changes;
 mod commands;
 mod crash;
+mod decisions;
 mod faults;
 mod forge_details;
 mod forms;

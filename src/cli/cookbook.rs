@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::{generated, output};
 use crate::{
     cookbook::{load, page::Page},
-    notice::render::Renderer,
+    notice::{index::index, render::Renderer},
 };
 
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let renderer = Renderer::new(None)?;
     let pages: Vec<Page> = cookbooks.cookbooks.iter().map(Page::of).collect();
     // No cookbook's name has capitals, so none is overwritten.
-    let mut files = vec![("README.md".to_owned(), text(&renderer.index(&pages)?))];
+    let mut files = vec![("README.md".to_owned(), text(&index(&pages)))];
     for page in &pages {
         files.push((format!("{}.md", page.name), text(&renderer.page(page)?)));
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Cookbook, Field, FieldKind, MachineCommand, PowerCommand, Rule};
+use super::{AlsoApproval, Cookbook, Field, FieldKind, MachineCommand, PowerCommand, Rule};
 use crate::{policy::Severity, request::value::limits};
 
 /// The context of `templates/cookbook/page.hbs`. Texts are the cookbook's;
@@ -31,6 +31,8 @@ pub struct Page {
     pub approvals: Option<usize>,
     /// Whether people may approve their own.
     pub own: bool,
+    /// Who must approve as well.
+    pub also: Vec<AlsoLine>,
     /// When nobody needs to, as the cookbook has it.
     pub unless: Option<String>,
     /// How long machines live.
@@ -71,6 +73,19 @@ pub struct RuleLine {
     pub review: bool,
     /// Whether it is only said, instead of a refusal.
     pub warn: bool,
+}
+
+/// Others who must approve as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlsoLine {
+    /// Who.
+    pub by: Vec<String>,
+    /// How many of them, if more than one.
+    pub count: Option<usize>,
+    /// When, as the cookbook has it; none: always.
+    pub when: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// How long machines live.
@@ -121,6 +136,7 @@ impl Page {
             approvers: listed(&approval.by),
             approvals: Some(approval.count).filter(|count| *count > 1),
             own: approval.own,
+            also: approval.also.iter().map(also).collect(),
             unless: approval.unless.as_ref().map(|unless| unless.source().to_owned()),
             life: life(cookbook),
             commands: cookbook.commands.iter().map(|command| word(*command)).collect(),
@@ -152,6 +168,15 @@ fn rule(rule: &Rule) -> RuleLine {
         hint: rule.hint.clone(),
         review: rule.severity == Severity::Review,
         warn: rule.severity == Severity::Warn,
+    }
+}
+
+fn also(also: &AlsoApproval) -> AlsoLine {
+    AlsoLine {
+        by: also.by.iter().map(ToString::to_string).collect(),
+        count: Some(also.count).filter(|count| *count > 1),
+        when: also.when.as_ref().map(|when| when.source().to_owned()),
+        reason: also.reason.clone(),
     }
 }
 

@@ -16,7 +16,7 @@ use handlebars::{
     RenderErrorReason,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use thiserror::Error;
 
 use super::{
@@ -42,7 +42,7 @@ macro_rules! embedded {
 
 /// The templates this binary was built with.
 const EMBEDDED: &[(&str, &str)] = embedded!(
-    "sticky" "adoption" "cookbook/page" "cookbook/index"
+    "sticky" "adoption" "cookbook/page"
     "reply/help" "reply/status" "reply/ready-for-approval" "reply/approve-which"
     "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
@@ -187,11 +187,9 @@ impl Renderer {
         for adoption in samples::adoptions() {
             self.adoption(&adoption).map_err(fails("adoption"))?;
         }
-        let pages = samples::pages();
-        for page in &pages {
-            self.page(page).map_err(fails("cookbook/page"))?;
+        for page in samples::pages() {
+            self.page(&page).map_err(fails("cookbook/page"))?;
         }
-        self.index(&pages).map_err(fails("cookbook/index"))?;
         for reply in samples::replies() {
             for links in samples::links() {
                 self.reply(&reply, "innkeeper", &links).map_err(fails(&reply_template(&reply)))?;
@@ -231,15 +229,6 @@ impl Renderer {
     /// As [`Renderer::sticky`].
     pub fn page(&self, page: &Page) -> Result<Markdown, RenderError> {
         self.render("cookbook/page", page)
-    }
-
-    /// The page that lists the pages of cookbooks.
-    ///
-    /// # Errors
-    ///
-    /// As [`Renderer::sticky`].
-    pub fn index(&self, pages: &[Page]) -> Result<Markdown, RenderError> {
-        self.render("cookbook/index", &json!({ "pages": pages }))
     }
 
     /// An answer.
@@ -400,7 +389,8 @@ mod tests {
         let adoptions = samples::adoptions().into_iter().map(|a| renderer.adoption(&a).unwrap());
         let team =
             samples::team_notes().into_iter().map(|n| renderer.team(&n, "innkeeper").unwrap());
-        stickies.chain(replies).chain(news).chain(adoptions).chain(team).collect()
+        let pages = samples::pages().into_iter().map(|page| renderer.page(&page).unwrap());
+        stickies.chain(replies).chain(news).chain(adoptions).chain(team).chain(pages).collect()
     }
 
     #[test]
@@ -418,7 +408,7 @@ mod tests {
         let mut tags: Vec<String> = samples::replies().iter().map(super::reply_template).collect();
         tags.extend(samples::team_notes().iter().map(super::team_template));
         for (name, _) in EMBEDDED {
-            let sampled = ["sticky", "adoption"].contains(name)
+            let sampled = ["sticky", "adoption", "cookbook/page"].contains(name)
                 || tags.iter().any(|tag| tag == name)
                 || samples::news()
                     .iter()

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cookbook::{
         PowerCommand,
-        page::{Detail, Life, Page, Question, RuleLine},
+        page::{AlsoLine, Detail, Life, Page, Question, RuleLine},
     },
     identity::{Person, UserId},
     lease::lifecycle::Topic,
@@ -554,6 +554,12 @@ pub fn pages() -> Vec<Page> {
         approvers: vec!["group:tpo/tpa".into(), "user:alice".into()],
         approvals: Some(2),
         own: false,
+        also: vec![AlsoLine {
+            by: vec!["group:tpo/security".into()],
+            count: Some(2),
+            when: Some("request.data == 'Secret'".into()),
+            reason: Some("Secrets are looked at by security.".into()),
+        }],
         unless: Some("request.vcpus <= 2".into()),
         life,
         commands: vec!["start", "stop"],
@@ -575,6 +581,7 @@ pub fn pages() -> Vec<Page> {
         eligible: Vec::new(),
         approvals: None,
         own: true,
+        also: Vec::new(),
         unless: None,
         life: Life { total: None, backups: None, keep_disks: true, ..full.life.clone() },
         commands: Vec::new(),

@@ -76,6 +76,20 @@ const APPROVAL: Section = Section {
             Text,
             "A condition (CEL): where it is true nobody needs to approve, once the operator has switched automatic approval on.",
         ),
+        Key::new("also", Tables(&ALSO), ALSO.says),
+    ],
+};
+
+const ALSO: Section = Section {
+    title: "[[approval.also]]",
+    says: "Others who must approve as well.",
+    keys: &[
+        Key::new("by", People, PRINCIPALS).required(),
+        Key::new("count", Number(1, 10), "How many of them must approve.").default("1"),
+        Key::new("own", Truth, "Whether people may approve what they asked for or will own.")
+            .default("false"),
+        Key::new("when", Text, "A condition (CEL): only then. Left out: always."),
+        Key::new("reason", Text, "Why, for whoever reads the issue."),
     ],
 };
 
@@ -320,7 +334,7 @@ const CASE: Section = Section {
 };
 
 /// As [`crate::violation::ViolationCode`] spells them.
-pub(super) const CODES: [&str; 17] = [
+pub(super) const CODES: [&str; 18] = [
     "missing-field",
     "repeated-field",
     "unreadable-value",
@@ -329,6 +343,7 @@ pub(super) const CODES: [&str; 17] = [
     "above-maximum",
     "not-a-choice",
     "not-acknowledged",
+    "not-a-member",
     "unknown-user",
     "not-eligible",
     "name-taken",

@@ -39,10 +39,6 @@ pub(super) fn contexts() -> Vec<(String, Value)> {
         .extend(samples::adoptions().iter().map(|a| named("adoption", serde_json::to_value(a))));
     let pages = samples::pages();
     contexts.extend(pages.iter().map(|page| named("cookbook/page", serde_json::to_value(page))));
-    contexts.push((
-        "cookbook/index".to_owned(),
-        json!({ "pages": value(serde_json::to_value(&pages)) }),
-    ));
     for (topic, context) in &samples::news() {
         let name = format!("news/{}", news::template(topic));
         contexts.push(named(&name, serde_json::to_value(context)));

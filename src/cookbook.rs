@@ -78,6 +78,16 @@ impl Cookbook {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name.as_str() == name)
     }
+
+    /// Whether any of its conditions looks at a name that begins like this,
+    /// e.g. `usage.`.
+    #[must_use]
+    pub fn looks_at(&self, prefix: &str) -> bool {
+        let rules = self.rules.iter().map(|rule| &rule.require);
+        let also = self.approval.also.iter().filter_map(|also| also.when.as_ref());
+        let mut conditions = rules.chain(&self.approval.unless).chain(also);
+        conditions.any(|condition| condition.mentions_any_of(prefix))
+    }
 }
 
 /// What becomes of an issue that is read by a cookbook.
@@ -209,10 +219,14 @@ pub struct Rule {
 pub struct Terms {
     /// Granted when the form does not say.
     pub default: Lifetime,
-    /// The longest single grant.
+    /// The longest single grant, and the longest single extension that the
+    /// owner may give alone.
     pub max: Lifetime,
     /// The longest life with all extensions the owner may give alone.
     pub total: Lifetime,
+    /// How often the owner may extend alone; `None`: as long as `total` allows.
+    #[serde(default)]
+    pub extensions: Option<u32>,
     /// How long before the machine is stopped people are warned; longest first.
     pub warn: Vec<Delay>,
     /// The least time between the last warning that was delivered and the

@@ -142,6 +142,10 @@ pub enum Reply {
         machine: String,
         /// The latest end the owner can choose alone; none if that is reached.
         latest: Option<String>,
+        /// The longest single extension, if that is why it is not later.
+        longest: Option<String>,
+        /// How often the owner may extend alone, if that is used up.
+        extensions: Option<u32>,
         /// Who may go further.
         approvers: Vec<String>,
         /// The command they would type.

@@ -13,6 +13,7 @@ mod need;
 mod people;
 mod remedy;
 mod rules;
+pub mod usage;
 mod values;
 mod verdict;
 
@@ -21,8 +22,9 @@ mod tests;
 
 pub use self::{
     advice::{Advice, Concern, Severity},
-    facts::{Facts, Groups, People, Usage},
+    facts::{Facts, Groups, People, Room},
     need::{Need, Part, assign},
+    usage::{Holding, Usage},
     verdict::Verdict,
 };
 
@@ -47,8 +49,8 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let cast = people::cast(reading, facts);
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
-    let parts = need::parts(cookbook, &values, &violations);
-    let said = rules::ask(cookbook, reading, &values, &violations);
+    let parts = need::parts(cookbook, &values, facts.room, &violations);
+    let said = rules::ask(cookbook, reading, &values, facts.room, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
     for violation in &mut violations {
@@ -62,18 +64,20 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let looked_at = advice.iter().any(|advice| advice.severity == Concern::Review);
 
     let acceptance_needed = (!cast.owner_is_author).then(|| cast.owner.clone());
+    // What depends on figures nobody has is for people to decide.
+    let mut conditions = cookbook.rules.iter().map(|rule| &rule.require);
+    let room_is_known = !conditions.any(|condition| facts.room.is_missing_for(condition));
     let automatic = facts.auto_approval
+        && room_is_known
         && facts.author_eligible == Some(true)
         && !facts.description_edited_by_others
         && acceptance_needed.is_none()
         && violations.is_empty()
         && !looked_at
         && parts.len() == 1
-        && cookbook
-            .approval
-            .unless
-            .as_ref()
-            .is_some_and(|unless| unless.holds(&values) == Ok(true));
+        && cookbook.approval.unless.as_ref().is_some_and(|unless| {
+            !facts.room.is_missing_for(unless) && unless.holds(&values) == Ok(true)
+        });
     let needs = if automatic { Need::Nothing } else { Need::Approval { parts } };
     let spec = spec(cookbook, reading, facts, &cast).filter(|_| violations.is_empty());
     Verdict {

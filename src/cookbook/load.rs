@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | at the top | `title`, `summary`, `label` (none) |
 //! | `[issue]` | `confidential` (false): hidden before anything is said on it; `labels` (none): put on when it is first seen |
-//! | `[lifetime]` | `default`, `max`, `total` (= `max`), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
+//! | `[lifetime]` | `default`, `max`, `total` (= `max`), `extensions` (no limit), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
 //! | `[[field]]` | `name`, `type`, `label` (the name in words), `aliases`, `required` (true, unless there is a default or it is a boolean or duration), `default`, `min`, `max`, `choices`, `help`, `placeholder` |
 //! | `[[rule]]` | `id`, `require`, `severity` (`deny`; or `review`, `warn`), `message`, `hint`, `field` |
 //! | `[eligible]` | `by`; without the section anyone who can file an issue may ask |

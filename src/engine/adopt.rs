@@ -19,7 +19,7 @@ use crate::{
     identity::{
         CookbookName, Digest, ForgeName, LeaseId, MachineName, Person, ProjectId, ProviderName,
     },
-    lease::{Lease, State},
+    lease::{Extensions, Lease, State},
     machine::{Keep, Machine, MachineKey},
     notice::{adoption, marker::Marker},
     ports::{
@@ -352,6 +352,9 @@ impl Adoption<'_> {
             trouble: None,
             waiting: None,
             hooks: Vec::new(),
+            team: None,
+            extensions: Extensions::default(),
+            resizing: Vec::new(),
         };
         (request, lease)
     }

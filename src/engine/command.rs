@@ -1,15 +1,18 @@
 //! Obeying commands: who may, whether it makes sense now, and what follows.
 //!
 //! One file a group of commands: [`approve`] decides about requests, [`confirm`]
-//! about machines that were found, [`time`] moves deadlines, [`change`] alters
-//! machines in use, [`machine`] does everything else to a lease.
+//! about machines that were found, [`time`] moves deadlines within the [`budget`],
+//! [`change`] alters machines in use, [`transfer`] gives them away, [`machine`]
+//! does everything else to a lease.
 
 mod approve;
+mod budget;
 mod change;
 mod confirm;
 mod machine;
 mod question;
 mod time;
+mod transfer;
 
 use std::fmt::Write as _;
 

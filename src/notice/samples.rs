@@ -56,31 +56,7 @@ pub fn stickies() -> Vec<Sticky> {
         ..machine.clone()
     };
     let mut stickies = vec![
-        Sticky {
-            phase: Phase { incomplete: true, ..phase },
-            problem_count: "2 things".into(),
-            problems: vec![
-                Problem {
-                    field: Some("Memory".into()),
-                    line: Some(12),
-                    message: "`4 GX` is not an amount of memory.".into(),
-                    hint: Some("Write it like `4 GiB`.".into()),
-                    would_pass: vec![],
-                    rule: None,
-                    rule_at: None,
-                },
-                Problem {
-                    field: None,
-                    line: None,
-                    message: "Name a fallback owner other than yourself.".into(),
-                    hint: None,
-                    would_pass: vec!["Memory: 4 GiB or less".into(), "vCPUs: 2 vCPUs".into()],
-                    rule: Some("fallback-owner".into()),
-                    rule_at: Some("sandbox.toml:34".into()),
-                },
-            ],
-            ..base.clone()
-        },
+        incomplete(base.clone()),
         Sticky {
             phase: Phase { awaiting: true, ..phase },
             digest: Some("3f9c2a7e".into()),
@@ -126,6 +102,35 @@ pub fn stickies() -> Vec<Sticky> {
     stickies.push(awaiting_several(base.clone()));
     stickies.extend(last_stickies(base));
     stickies
+}
+
+/// One in which something has to be mended.
+fn incomplete(base: Sticky) -> Sticky {
+    Sticky {
+        phase: Phase { incomplete: true, ..Phase::default() },
+        problem_count: "2 things".into(),
+        problems: vec![
+            Problem {
+                field: Some("Memory".into()),
+                line: Some(12),
+                message: "`4 GX` is not an amount of memory.".into(),
+                hint: Some("Write it like `4 GiB`.".into()),
+                would_pass: vec![],
+                rule: None,
+                rule_at: None,
+            },
+            Problem {
+                field: None,
+                line: None,
+                message: "Name a fallback owner other than yourself.".into(),
+                hint: None,
+                would_pass: vec!["Memory: 4 GiB or less".into(), "vCPUs: 2 vCPUs".into()],
+                rule: Some("fallback-owner".into()),
+                rule_at: Some("sandbox.toml:34".into()),
+            },
+        ],
+        ..base
+    }
 }
 
 /// One that several groups have to approve.
@@ -295,7 +300,6 @@ fn replies_to_approvals() -> Vec<Reply> {
 pub fn replies() -> Vec<Reply> {
     let digest = || "3f9c2a7e".to_owned();
     let machine = || "sandbox-7".to_owned();
-    let approvers = || vec!["group:tpo/tpa".to_owned()];
     let mut replies = vec![
         Reply::Help {
             commands: vec![HelpLine {
@@ -342,18 +346,6 @@ pub fn replies() -> Vec<Reply> {
         },
         Reply::EditedNote { by: "alice".into() },
         Reply::Rejected { by: "dan".into(), reason: "Use the shared one.\n/close".into() },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: Some(UNTIL.into()),
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: None,
-            approvers: approvers(),
-            example: "@innkeeper restore 2w".into(),
-        },
         Reply::ConfirmRelease {
             machine: machine(),
             code: "9c41f7a2".into(),
@@ -373,7 +365,26 @@ pub fn replies() -> Vec<Reply> {
     ];
     replies.extend(replies_to_approvals());
     replies.extend(replies_to_deeds());
+    replies.extend(beyond_budget());
     replies
+}
+
+/// Each reason why an owner cannot extend alone.
+fn beyond_budget() -> impl Iterator<Item = Reply> {
+    let reasons = [
+        (Some(UNTIL), None, None),
+        (Some(UNTIL), Some("30 days"), None),
+        (None, None, Some(3)),
+        (None, None, None),
+    ];
+    reasons.into_iter().map(|(latest, longest, extensions)| Reply::ExtendBeyondBudget {
+        machine: "sandbox-7".to_owned(),
+        latest: latest.map(str::to_owned),
+        longest: longest.map(str::to_owned),
+        extensions,
+        approvers: vec!["group:tpo/tpa".to_owned()],
+        example: "@innkeeper extend 2w".to_owned(),
+    })
 }
 
 /// What is said to what people do besides talking.

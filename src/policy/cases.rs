@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::document::{read, request_body};
 use super::{
-    Concern, Facts, Groups, Need, People, Severity, Usage, Verdict,
+    Concern, Facts, Groups, Holding, Need, People, Room, Severity, Usage, Verdict,
     explain::{Explained, Outcome, explain},
     judge,
 };
@@ -54,8 +54,10 @@ pub struct World {
     pub taken: BTreeSet<String>,
     /// Host names nobody gets.
     pub protected: BTreeSet<String>,
-    /// What is in use.
+    /// What is in use and asked for.
     pub usage: Usage,
+    /// What is free.
+    pub room: Room,
     /// Whether somebody else has edited the description.
     pub edited_by_others: bool,
     /// Which day it is.
@@ -163,7 +165,7 @@ pub fn run(cookbook: &Cookbook, version: Digest, cases: &[Case]) -> (Vec<Tried>,
                 Outcome::Refuses | Outcome::Reviews | Outcome::Warns | Outcome::No => {
                     met.triggered += 1;
                 }
-                Outcome::WaitsFor(_) | Outcome::Unusable(_) => {}
+                Outcome::WaitsFor(_) | Outcome::RoomUnknown | Outcome::Unusable(_) => {}
             }
         }
         tried.push(Tried {
@@ -225,6 +227,7 @@ fn hold(cookbook: &Cookbook, version: Digest, case: &Case) -> (Verdict, Vec<Expl
         people: People::Known(people),
         groups,
         usage: world.usage,
+        room: world.room,
         taken_names: world.taken.clone(),
         protected_names: world.protected.clone(),
         auto_approval: true,

@@ -7,6 +7,7 @@ use super::{
     Facts, Severity, before_rules,
     expression::{Expression, Values},
     people,
+    remedy::remedies,
     rules::waits_for,
     values,
 };
@@ -27,6 +28,10 @@ pub struct Explained {
     pub outcome: Outcome,
     /// Each name it looks at, with the value it saw.
     pub saw: Vec<(String, String)>,
+    /// For each field that alone would do, what would make a deny or review
+    /// rule hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would_pass: Vec<String>,
 }
 
 /// What came of a rule.
@@ -46,6 +51,9 @@ pub enum Outcome {
     No,
     /// It says nothing before this field has been corrected.
     WaitsFor(FieldName),
+    /// It looks at what is free, which nobody knows: nothing follows from it,
+    /// but people decide.
+    RoomUnknown,
     /// It could not be evaluated, which counts as not true.
     Unusable(String),
 }
@@ -59,7 +67,11 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
     let rules = cookbook.rules.iter().map(|rule| {
         let outcome = match waits_for(cookbook, &rule.require, &earlier) {
             Some(field) => Outcome::WaitsFor(field.clone()),
-            None => outcome(&rule.require, &values, failing(rule.severity)),
+            None => outcome(&rule.require, &values, facts, failing(rule.severity)),
+        };
+        let would_pass = match outcome {
+            Outcome::Refuses | Outcome::Reviews => remedies(cookbook, rule, &values, &earlier),
+            _ => Vec::new(),
         };
         Explained {
             rule: rule.id.clone(),
@@ -67,7 +79,8 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             severity: Some(rule.severity),
             condition: rule.require.source().to_owned(),
             outcome,
-            saw: saw(&rule.require, &values),
+            saw: saw(&rule.require, &values, facts),
+            would_pass,
         }
     });
     let also = cookbook.approval.also.iter().filter_map(|also| {
@@ -79,9 +92,10 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             condition: when.source().to_owned(),
             outcome: match waits_for(cookbook, when, &earlier) {
                 Some(field) => Outcome::WaitsFor(field.clone()),
-                None => outcome(when, &values, Outcome::No),
+                None => outcome(when, &values, facts, Outcome::No),
             },
-            saw: saw(when, &values),
+            saw: saw(when, &values, facts),
+            would_pass: Vec::new(),
         })
     });
     let unless = cookbook.approval.unless.iter().map(|unless| Explained {
@@ -89,8 +103,9 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
         line: None,
         severity: None,
         condition: unless.source().to_owned(),
-        outcome: outcome(unless, &values, Outcome::No),
-        saw: saw(unless, &values),
+        outcome: outcome(unless, &values, facts, Outcome::No),
+        saw: saw(unless, &values, facts),
+        would_pass: Vec::new(),
     });
     rules.chain(also).chain(unless).collect()
 }
@@ -104,7 +119,10 @@ fn failing(severity: Severity) -> Outcome {
     }
 }
 
-fn outcome(condition: &Expression, values: &Values, failing: Outcome) -> Outcome {
+fn outcome(condition: &Expression, values: &Values, facts: &Facts, failing: Outcome) -> Outcome {
+    if facts.room.is_missing_for(condition) {
+        return Outcome::RoomUnknown;
+    }
     match condition.holds(values) {
         Ok(true) => Outcome::Holds,
         Ok(false) => failing,
@@ -112,9 +130,14 @@ fn outcome(condition: &Expression, values: &Values, failing: Outcome) -> Outcome
     }
 }
 
-fn saw(condition: &Expression, values: &Values) -> Vec<(String, String)> {
+fn saw(condition: &Expression, values: &Values, facts: &Facts) -> Vec<(String, String)> {
+    let unknown = |name: &str| facts.room.names().contains(&(name, None));
     let value = |name: &str| {
-        let shown = values.get(name).map_or_else(String::new, ToString::to_string);
+        let shown = match values.get(name) {
+            Some(_) if unknown(name) => "not known".to_owned(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
         (name.to_owned(), shown)
     };
     condition.names().map(value).collect()

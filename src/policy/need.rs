@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Values, rules};
+use super::{Room, Values, rules};
 use crate::{
     cookbook::{Cookbook, Principal},
     violation::Violation,
@@ -105,14 +105,21 @@ impl fmt::Display for Part {
 
 /// Who has to approve, when nothing is automatic. `earlier` is what is wrong
 /// whatever the rules say.
-pub(super) fn parts(cookbook: &Cookbook, values: &Values, earlier: &[Violation]) -> Vec<Part> {
+pub(super) fn parts(
+    cookbook: &Cookbook,
+    values: &Values,
+    room: Room,
+    earlier: &[Violation],
+) -> Vec<Part> {
     let approval = &cookbook.approval;
     let own =
         Part { by: approval.by.clone(), count: approval.count, own: approval.own, reason: None };
     let also = approval.also.iter().filter(|also| {
         also.when.as_ref().is_none_or(|when| {
             // What cannot be told counts as so: rather one approval too many.
-            rules::waits_for(cookbook, when, earlier).is_some() || when.holds(values) != Ok(false)
+            rules::waits_for(cookbook, when, earlier).is_some()
+                || room.is_missing_for(when)
+                || when.holds(values) != Ok(false)
         })
     });
     let also = also.map(|also| Part {

@@ -24,6 +24,8 @@ use crate::{
 const TRIES: usize = 200;
 /// The most choices that are listed.
 const MOST_LISTED: usize = 6;
+/// In MiB, as amounts are held.
+const GIBIBYTE: u64 = 1024;
 /// How often a number is doubled to find one that passes.
 const DOUBLINGS: usize = 24;
 
@@ -84,17 +86,19 @@ impl Trial<'_> {
         let amount = |mebibytes| Mebibytes::new(mebibytes).map(|amount| amount.to_string());
         match kind {
             FieldKind::Memory { min, max } | FieldKind::Disk { min, max } => {
-                self.number(min.get(), max.get(), amount)
+                self.number((min.get(), max.get()), GIBIBYTE, amount)
             }
             FieldKind::Vcpus { min, max } => {
                 let count = |count| Some(Vcpus::new(u16::try_from(count).ok()?)?.to_string());
-                self.number(min.get().into(), max.get().into(), count)
+                self.number((min.get().into(), max.get().into()), 1, count)
             }
-            FieldKind::Number { min, max } => self.number(*min, *max, |n| Some(n.to_string())),
+            FieldKind::Number { min, max } => {
+                self.number((*min, *max), 1, |number| Some(number.to_string()))
+            }
             FieldKind::Lifetime => {
                 let days = |days| Some(Lifetime::new(u32::try_from(days).ok()?)?.to_string());
                 let (min, max) = (Lifetime::MIN, cookbook.lifetime.max);
-                self.number(min.days().into(), max.days().into(), days)
+                self.number((min.days().into(), max.days().into()), 1, days)
             }
             FieldKind::Choice { choices } => self.choice(choices),
             FieldKind::Boolean => {
@@ -127,11 +131,12 @@ impl Trial<'_> {
     }
 
     /// The ranges next to the present number in which all that was tried
-    /// passes, with their ends as `shown` writes them.
+    /// passes, with their ends as `shown` writes them. People think in wholes
+    /// of `unit`.
     fn number<T: Display>(
         &mut self,
-        min: u64,
-        max: u64,
+        (min, max): (u64, u64),
+        unit: u64,
         shown: impl Fn(u64) -> Option<T>,
     ) -> Option<String> {
         let Some(Datum::Number(present)) = self.values.get(&self.name).cloned() else {
@@ -158,10 +163,21 @@ impl Trial<'_> {
         let mut words = Vec::new();
         for (first, last) in ranges {
             let (low, high) = (shown(first)?, shown(last)?);
+            // 20 GiB is easier to read than the 20479 MiB before it.
+            let whole = |number: u64, beyond: u64| {
+                let odd = !number.is_multiple_of(unit) && beyond.is_multiple_of(unit);
+                odd.then(|| shown(beyond)).flatten()
+            };
             words.push(match (first == min, last == max) {
                 _ if first == last => low.to_string(),
-                (true, _) => format!("{high} or less"),
-                (_, true) => format!("at least {low}"),
+                (true, _) => match whole(last, last.saturating_add(1)) {
+                    Some(limit) => format!("less than {limit}"),
+                    None => format!("{high} or less"),
+                },
+                (_, true) => match whole(first, first.saturating_sub(1)) {
+                    Some(limit) => format!("more than {limit}"),
+                    None => format!("at least {low}"),
+                },
                 _ => format!("{low} to {high}"),
             });
         }

@@ -3,6 +3,7 @@
 use super::{
     advice::{Advice, Severity},
     expression::{Expression, Values},
+    facts::Room,
     remedy::remedies,
     values,
 };
@@ -25,6 +26,7 @@ pub(super) fn ask(
     cookbook: &Cookbook,
     reading: &Reading,
     values: &Values,
+    room: Room,
     earlier: &[Violation],
 ) -> Said {
     let mut said = Said::default();
@@ -32,6 +34,10 @@ pub(super) fn ask(
         // A rule about something that could not be read says nothing: its turn
         // comes when that has been corrected.
         if waits_for(cookbook, &rule.require, earlier).is_some() {
+            continue;
+        }
+        // Nor does one about what nobody knows: it is not held against anybody.
+        if room.is_missing_for(&rule.require) {
             continue;
         }
         let unusable = match rule.require.holds(values) {

@@ -3,7 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 
-use super::{Concern, Facts, Groups, Need, Part, People, Usage, Verdict, judge};
+use super::{
+    Concern, Facts, Groups, Holding, Need, Part, People, Room, Usage, Verdict,
+    explain::{self, Outcome},
+    judge,
+};
 use crate::{
     cookbook::{Cookbook, Cookbooks, Principal, load},
     identity::{CookbookName, Digest, Person, UserId},
@@ -68,6 +72,7 @@ fn facts() -> Facts {
         people: People::Known(people),
         groups: Groups::Of(BTreeSet::from(["tpo/web".to_owned()])),
         usage: Usage::default(),
+        room: Room::default(),
         taken_names: BTreeSet::from(["web".to_owned()]),
         protected_names: BTreeSet::from(["ldap".to_owned()]),
         auto_approval: true,
@@ -126,7 +131,7 @@ fn automatic_approval_needs_every_one_of_its_conditions() {
         ("switched on", "", |facts| facts.auto_approval = false),
         ("an eligible author", "", |facts| facts.author_eligible = None),
         ("the author's own words", "", |facts| facts.description_edited_by_others = true),
-        ("few machines", "", |facts| facts.usage.owner_leases = 2),
+        ("few machines", "", |facts| facts.usage.owner.leases = 2),
         ("a short life", "### How long?\n\n3 weeks\n", no_change),
         ("a short life by date", "### How long?\n\n2027-01-25\n", no_change),
         ("the author as owner", "### Owner\n\n@carol\n", no_change),
@@ -167,7 +172,7 @@ fn each_thing_that_is_wrong_is_said_with_its_place() {
         ("### Owner\n\n@ghost\n", no_change, &["UnknownUser owner 15"]),
         ("### Owner\n\n@nobody-asked\n", no_change, &["UnknownUser owner 15"]),
         ("### Owner\n\n@Bob\n", no_change, &["RuleRefused fallback 7"]),
-        ("", |facts| facts.usage.owner_pending = 3, &["RuleRefused - -"]),
+        ("", |facts| facts.usage.owner.pending = 3, &["RuleRefused - -"]),
         (
             "### Memory\n\n64 GiB\n\n### Owner\n\n@bob\n",
             |facts| facts.author_eligible = Some(false),
@@ -201,7 +206,7 @@ fn a_rule_about_what_could_not_be_read_keeps_quiet() {
     let refused = verdict("vm", &body, &facts());
     assert_eq!(shown(&refused), ["UnreadableValue memory 31"]);
     // And what an unknown owner holds is nobody's business.
-    let busy = |facts: &mut Facts| facts.usage.owner_leases = 9;
+    let busy = |facts: &mut Facts| facts.usage.owner.leases = 9;
     assert_eq!(shown(&sandbox("### Owner\n\n@ghost\n", busy)), ["UnknownUser owner 15"]);
 }
 
@@ -365,9 +370,80 @@ fn rules_see_names_as_the_forge_spells_them_and_what_is_left_out_as_it_will_be()
         "usage.provider.leases == 7",
     ] {
         let mut facts = facts();
-        facts.usage.provider_leases = 7;
+        facts.usage.provider.leases = 7;
         let body = format!("{}\n### Owner\n\n@Carol\n", SANDBOX.replace("@bob", "@BOB"));
         assert_eq!(shown(&verdict_by(&with_rule(require), &body, &facts)), [""; 0], "{require}");
+    }
+}
+
+#[test]
+fn each_name_of_usage_sees_its_own_number() {
+    let holding = |from: u64| Holding {
+        leases: from,
+        pending: from + 1,
+        vcpus: from + 2,
+        memory: from + 3,
+        disk: from + 4,
+    };
+    let usage = Usage {
+        owner: holding(10),
+        team: holding(20),
+        cookbook: holding(30),
+        provider: holding(40),
+        extensions: 50,
+        open_issues: 51,
+    };
+    let mut wanted = Vec::new();
+    for (holder, from) in [("owner", 10), ("team", 20), ("cookbook", 30), ("provider", 40)] {
+        for (what, number) in ["leases", "pending", "vcpus", "memory", "disk"].iter().zip(from..) {
+            wanted.push(format!("usage.{holder}.{what} == {number}"));
+        }
+    }
+    wanted.push("usage.owner.extensions == 50 && usage.owner.open_issues == 51".to_owned());
+    let mut facts = facts();
+    facts.usage = usage;
+    // Without the shipped rule about how many one may have.
+    let text = include_str!("../../policies/sandbox.toml");
+    let text = text.replace("usage.owner.leases + usage.owner.pending < 3", "true");
+    for require in wanted {
+        let rule = format!("\n[[rule]]\nid = \"e\"\nrequire = {require:?}\nmessage = \"No.\"\n");
+        let cookbooks = load::files(&[("sandbox.toml".to_owned(), text.clone() + &rule)]);
+        let cookbook = book(&cookbooks.unwrap_or_else(|error| panic!("{error}")), "sandbox");
+        assert_eq!(shown(&verdict_by(&cookbook, SANDBOX, &facts)), [""; 0], "{require}");
+    }
+}
+
+#[test]
+fn a_rule_about_what_is_free_refuses_only_where_that_is_known() {
+    let cookbook = with_rule("request.memory <= capacity.memory || request.vcpus > 90");
+    let with = |memory: Option<u64>| {
+        let mut facts = facts();
+        facts.room = Room { memory, disk: None };
+        let reading = form::read(SANDBOX, &cookbook, facts.today);
+        let explained = explain::explain(&cookbook, &reading, &facts);
+        let rule = explained.into_iter().find(|rule| rule.rule == "extra").unwrap();
+        let saw = rule.saw.iter().find(|(name, _)| name == "capacity.memory");
+        let (_, saw) = saw.unwrap().clone();
+        (verdict_by(&cookbook, SANDBOX, &facts), rule.outcome, saw)
+    };
+    let (fine, outcome, saw) = with(Some(4096));
+    assert_eq!((fine.needs, outcome, saw.as_str()), (Need::Nothing, Outcome::Holds, "4096"));
+    let (refused, outcome, saw) = with(Some(1024));
+    assert_eq!((shown(&refused), outcome), (vec!["RuleRefused - -".to_owned()], Outcome::Refuses));
+    assert_eq!(saw, "1024");
+    let (unknown, outcome, saw) = with(None);
+    assert_eq!((outcome, saw.as_str()), (Outcome::RoomUnknown, "not known"));
+    assert!(unknown.is_fine() && unknown.spec.is_some());
+    assert!(matches!(unknown.needs, Need::Approval { .. }), "a person decides");
+    // The same where it is the condition of automatic approval that asks.
+    let text = include_str!("../../policies/sandbox.toml");
+    let text = text.replace("request.vcpus <= 2 &&", "capacity.disk > 10 &&");
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    for (disk, automatic) in [(Some(11), true), (Some(9), false), (None, false)] {
+        let mut facts = facts();
+        facts.room = Room { memory: None, disk };
+        let verdict = verdict_by(&book(&cookbooks, "sandbox"), SANDBOX, &facts);
+        assert_eq!(verdict.needs == Need::Nothing, automatic, "{disk:?}");
     }
 }
 

@@ -118,8 +118,24 @@ impl Sqlite {
 /// Stores everything in a change; `false` as soon as something of it was
 /// overtaken, and then the transaction must not be committed.
 async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx::Result<bool> {
-    let Change { request, leases, effects, lanes, finishes, seen, looks, freezes, audit, at } =
-        change;
+    let Change {
+        request,
+        leases,
+        effects,
+        lanes,
+        finishes,
+        seen,
+        looks,
+        freezes,
+        audit,
+        usage_mark,
+        at,
+    } = change;
+    if let Some(mark) = usage_mark
+        && state::usage_mark(&mut *database).await? != *mark
+    {
+        return Ok(false);
+    }
     if let Some(effect) = finishes
         && !effects::finish(&mut *database, effect, *at).await?
     {
@@ -231,6 +247,10 @@ impl Store for Sqlite {
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
         let stored = self.try_commit(change).await.doing("store a change")?;
         if stored { Ok(()) } else { Err(CommitError::Conflict) }
+    }
+
+    async fn usage_mark(&self) -> Result<u64, PortError> {
+        state::usage_mark(&self.readers).await.doing("read the mark of usage")
     }
 
     async fn claim_effect(

@@ -65,6 +65,34 @@ fn allow_automatic(settings: &mut Settings) {
     settings.automatic_approval = true;
 }
 
+#[tokio::test]
+async fn a_refusal_says_which_rule_and_what_would_pass() {
+    let cookbooks = sandbox_with(
+        "[[rule]]\nid = \"balanced\"\nrequire = \"request.memory <= request.vcpus * 2048\"\n\
+         message = \"Too much memory for so few processors.\"\n",
+    );
+    scenario_with_cookbooks(
+        cookbooks,
+        |_| {},
+        async |world: &mut World| {
+            let issue = world.filed(&[("Memory", "6 GiB")]).await;
+            let sticky = world.sticky(issue);
+            assert!(
+                sticky.contains(
+                    "- Too much memory for so few processors. \
+                 Would pass: Memory: 2 GiB or less; or vCPUs: at least 3 vCPUs. _Rule `balanced`,"
+                ),
+                "{sticky}"
+            );
+            // What is said to pass does.
+            world.edited("alice", issue, &[("Memory", "6 GiB"), ("vCPUs", "3")]).await;
+            assert!(world.sticky(issue).contains("complete, waiting for approval"));
+            world.read_until(issue, "complete and allowed");
+        },
+    )
+    .await;
+}
+
 // --- several groups
 
 #[tokio::test]

@@ -210,3 +210,41 @@ fn a_rule_expected_to_do_what_it_cannot_is_a_mistake_in_the_case() {
     help: expect it in `review`
     "#);
 }
+
+#[test]
+fn a_case_says_what_everybody_holds_and_what_is_free() {
+    let rules = r#"
+[[rule]]
+id = "team"
+require = "usage.team.memory + request.memory <= 4096"
+message = "No."
+
+[[rule]]
+id = "extended"
+require = "usage.owner.extensions < 5 && usage.owner.open_issues < 5"
+message = "No."
+
+[[rule]]
+id = "room"
+require = "request.memory <= capacity.memory"
+message = "No."
+"#;
+    let text = COOKBOOK.to_owned() + rules;
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    let cookbook = &cookbooks.cookbooks[0];
+    let case = |more: &str| FINE.replace("verdict = \"automatic\"", more);
+    for more in [
+        "verdict = \"approval\"",
+        "capacity = { memory = \"2 GiB\" }\nverdict = \"automatic\"",
+        "capacity = { memory = \"1 GiB\" }\nverdict = \"refused\"\nrules = [\"room\"]",
+        "usage = { team = { memory = \"3 GiB\" } }\nverdict = \"refused\"\nrules = [\"team\"]",
+        "usage = { owner = { extensions = 5 } }\nverdict = \"refused\"\nrules = [\"extended\"]",
+        "usage = { owner = { open_issues = 5 } }\nverdict = \"refused\"\nrules = [\"extended\"]",
+    ] {
+        let cases = read("sandbox.test.toml", &case(more), cookbook).unwrap();
+        let (tried, _) = run(cookbook, cookbooks.version, &cases);
+        assert!(tried[0].is_fine(), "{more}: {tried:#?}");
+    }
+    let wrong = case("usage = { team = { extensions = 5 } }\nverdict = \"refused\"");
+    assert!(read("sandbox.test.toml", &wrong, cookbook).is_err());
+}

@@ -100,9 +100,9 @@ fn what_would_pass_is_found_and_written_as_people_write_it() {
     for (require, expected) in [
         ("request.memory <= 4096", &["Memory: 4 GiB or less"][..]),
         ("request.memory < 2 * 1024 + 100", &["Memory: 2147 MiB or less"]),
-        ("request.memory > 8192", &["Memory: at least 8193 MiB"]),
+        ("request.memory > 8192", &["Memory: more than 8 GiB"]),
         ("request.memory >= 16384", &["Memory: at least 16 GiB"]),
-        ("request.memory != 8192", &["Memory: 8191 MiB or less, or at least 8193 MiB"]),
+        ("request.memory != 8192", &["Memory: less than 8 GiB, or more than 8 GiB"]),
         ("request.memory == 3000", &["Memory: 3000 MiB"]),
         // Several fields: each by itself, the others left as they are.
         (
@@ -172,8 +172,16 @@ proptest! {
             let ends: Vec<u64> = remedy
                 .trim_start_matches("Memory: ")
                 .split(" to ")
-                .map(|end| end.trim_start_matches("at least ").trim_end_matches(" or less"))
-                .map(|end| crate::quantity::Mebibytes::parse(end).unwrap().get())
+                .map(|end| {
+                    let amount = end.trim_start_matches("at least ").trim_end_matches(" or less");
+                    let (beyond, amount) = match amount.split_once(" than ") {
+                        Some(("less", amount)) => (-1, amount),
+                        Some((_, amount)) => (1, amount),
+                        None => (0, amount),
+                    };
+                    let amount = crate::quantity::Mebibytes::parse(amount).unwrap().get();
+                    amount.checked_add_signed(beyond).unwrap()
+                })
                 .collect();
             for end in &ends {
                 prop_assert!(holds(*end), "{remedy}: {first}, {second}");

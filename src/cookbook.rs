@@ -9,6 +9,8 @@
 pub mod diagnostic;
 pub mod issue_template;
 pub mod load;
+pub mod page;
+pub mod schema;
 
 use std::collections::BTreeMap;
 

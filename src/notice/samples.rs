@@ -9,7 +9,10 @@ use super::{
     team::TeamNote,
 };
 use crate::{
-    cookbook::PowerCommand,
+    cookbook::{
+        PowerCommand,
+        page::{AlsoLine, Detail, Life, Page, Question, RuleLine},
+    },
     identity::{Person, UserId},
     lease::lifecycle::Topic,
     quantity::Delay,
@@ -524,4 +527,78 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         (Topic::LetGo, base.clone()),
         (Topic::Transferred, base),
     ]
+}
+
+/// A page with everything on it, and one with as little as there can be.
+#[must_use]
+pub fn pages() -> Vec<Page> {
+    let life = Life {
+        default: "14 days".into(),
+        max: "30 days".into(),
+        total: Some("90 days".into()),
+        warn: vec!["7 days".into(), "1 day".into()],
+        min_notice: "24 hours".into(),
+        grace: "3 days".into(),
+        backups: Some("30 days".into()),
+        keep_disks: false,
+    };
+    let full = Page {
+        name: "sandbox".into(),
+        title: "Sandbox".into(),
+        summary: "A machine to try something out.".into(),
+        label: Some("sandbox".into()),
+        confidential: true,
+        questions: vec![Question {
+            label: "Memory".into(),
+            accepted: Some("512 MiB to 8 GiB".into()),
+            default: Some("2 GiB".into()),
+            required: true,
+            help: "What the machine needs to start with.".into(),
+        }],
+        rules: vec![RuleLine {
+            message: "The owner cannot be their own fallback.".into(),
+            hint: Some("Name somebody else.".into()),
+            review: true,
+            warn: false,
+        }],
+        eligible: vec!["group:tpo".into()],
+        approvers: vec!["group:tpo/tpa".into(), "user:alice".into()],
+        approvals: Some(2),
+        own: false,
+        also: vec![AlsoLine {
+            by: vec!["group:tpo/security".into()],
+            count: Some(2),
+            when: Some("request.data == 'Secret'".into()),
+            reason: Some("Secrets are looked at by security.".into()),
+        }],
+        unless: Some("request.vcpus <= 2".into()),
+        life,
+        commands: vec!["start", "stop"],
+        providers: vec!["kvm1".into(), "kvm2".into()],
+        machine: vec![Detail { what: "Image", value: "debian-12".into() }],
+        retire: vec!["Remove it from the inventory".into()],
+    };
+    let bare = Page {
+        label: None,
+        confidential: false,
+        questions: vec![Question {
+            label: "I understand".into(),
+            accepted: None,
+            default: None,
+            required: false,
+            help: String::new(),
+        }],
+        rules: Vec::new(),
+        eligible: Vec::new(),
+        approvals: None,
+        own: true,
+        also: Vec::new(),
+        unless: None,
+        life: Life { total: None, backups: None, keep_disks: true, ..full.life.clone() },
+        commands: Vec::new(),
+        machine: Vec::new(),
+        retire: Vec::new(),
+        ..full.clone()
+    };
+    vec![full, bare]
 }

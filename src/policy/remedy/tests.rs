@@ -75,6 +75,7 @@ fn verdict(cookbook: &Cookbook, body: &str, usage: Usage) -> Verdict {
     let facts = Facts {
         author: Person { id: UserId(1), username: "alice".to_owned() },
         author_eligible: Some(true),
+        groups: crate::policy::Groups::Unchecked,
         people: People::Unchecked,
         usage,
         taken_names: BTreeSet::new(),

@@ -9,6 +9,7 @@
 pub mod diagnostic;
 pub mod issue_template;
 pub mod load;
+pub mod tier;
 
 use std::collections::BTreeMap;
 
@@ -160,6 +161,13 @@ pub enum FieldKind {
         min: Vcpus,
         /// Most allowed.
         max: Vcpus,
+    },
+    /// A size by name, or sizes of one's own.
+    Tier {
+        /// What is offered, smallest first.
+        tiers: Vec<tier::Tier>,
+        /// Whether the amounts may be said instead, in the form's own fields.
+        custom: bool,
     },
     /// A whole number.
     Number {

@@ -9,6 +9,7 @@ pub mod cases;
 pub mod explain;
 pub mod expression;
 mod facts;
+mod nudge;
 mod people;
 mod rules;
 mod values;
@@ -47,6 +48,7 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let said = rules::ask(cookbook, reading, &values, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
+    advice.extend(nudge::to_a_tier(cookbook, reading));
     for violation in &mut violations {
         explain(cookbook, violation);
     }

@@ -10,6 +10,7 @@
 //! | `[issue]` | `confidential` (false): hidden before anything is said on it; `labels` (none): put on when it is first seen |
 //! | `[lifetime]` | `default`, `max`, `total` (= `max`), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
 //! | `[[field]]` | `name`, `type`, `label` (the name in words), `aliases`, `required` (true, unless there is a default or it is a boolean or duration), `default`, `min`, `max`, `choices`, `help`, `placeholder` |
+//! | `[[tier]]` | `name`, `memory`, `vcpus`, `disk`, `summary`; offered by the field of type `tier`, which has `custom` (false): amounts of one's own |
 //! | `[[rule]]` | `id`, `require`, `severity` (`deny`; or `review`, `warn`), `message`, `hint`, `field` |
 //! | `[eligible]` | `by`; without the section anyone who can file an issue may ask |
 //! | `[approval]` | `by`, `count` (1), `own` (false), `unless` (never) |
@@ -30,6 +31,7 @@ mod sections;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod tier;
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
@@ -39,6 +41,7 @@ use self::reader::{At, File, Table};
 use super::{
     Approval, Cookbook, Cookbooks, Field, FieldKind, Rule,
     diagnostic::{Diagnostic, LoadError},
+    tier::Amount,
 };
 use crate::{
     identity::{CookbookName, Digest},
@@ -265,16 +268,19 @@ struct Fields {
 }
 
 fn fields(top: &Table<'_>) -> Fields {
+    let sizes = top.tables("tier", "[[tier]]");
+    let tiers = tier::read_all(&sizes);
     let tables = top.tables("field", "[[field]]");
     if tables.is_empty() {
         top.missing("field", "[[field]]");
     }
     let mut fields = Fields { form: Vec::new(), complete: true };
+    let mut placed_fields = Vec::new();
     let mut names: Vec<String> = Vec::new();
     let mut headings: BTreeMap<String, String> = BTreeMap::new();
     let mut once: Vec<&'static str> = Vec::new();
     for table in &tables {
-        let Some(placed) = field::read(table) else {
+        let Some(placed) = field::read(table, &tiers) else {
             fields.complete = false;
             continue;
         };
@@ -315,7 +321,16 @@ fn fields(top: &Table<'_>) -> Fields {
             }
             once.push(kind);
         }
-        fields.form.push(placed.field);
+        placed_fields.push((placed, table));
+    }
+    if fields.complete {
+        tier::check(&sizes, &placed_fields);
+    }
+    fields.form = placed_fields.into_iter().map(|(placed, _)| placed.field).collect();
+    if !tiers.is_empty() {
+        // Asked for with `custom` only: the form reader sees to it.
+        let amounts = |field: &&mut Field| Amount::asked_by(&field.kind).is_some();
+        fields.form.iter_mut().filter(amounts).for_each(|field| field.required = false);
     }
     fields
 }

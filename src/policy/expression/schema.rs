@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::cookbook::{Field, FieldKind};
+use crate::cookbook::{Field, FieldKind, tier::Amount};
 
 /// What a part of an expression is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,8 @@ const ALWAYS: [(&str, Type); 11] = [
 /// | `request.FIELD` of type `memory`, `disk` | number of MiB | what `[placement]` says |
 /// | of type `vcpus` | number | what `[placement]` says |
 /// | of type `number` | number | 0 |
-/// | of type `text`, `choice`, `hostname`, `url` | text | `""` |
+/// | `request.memory`, `.vcpus`, `.disk` of a form with tiers | number: of the tier, or as asked | what `[placement]` says |
+/// | of type `text`, `choice`, `tier`, `hostname`, `url` | text | `""` |
 /// | of type `user` | text, the username without `@` | `""` |
 /// | of type `group` | text, its full path in lower case | `""` |
 /// | of type `date` | text, `2027-01-31` | `""` |
@@ -133,6 +134,10 @@ impl Schema {
         let mut durations = Vec::new();
         for field in fields {
             let name = format!("request.{}", field.name);
+            if matches!(field.kind, FieldKind::Tier { .. }) {
+                let amounts = Amount::ALL.into_iter();
+                names.extend(amounts.map(|it| (format!("request.{}", it.name()), Type::Number)));
+            }
             match type_of(&field.kind) {
                 Some(kind) => {
                     names.insert(name, kind);
@@ -180,6 +185,7 @@ fn type_of(kind: &FieldKind) -> Option<Type> {
     match kind {
         FieldKind::Text { .. }
         | FieldKind::Choice { .. }
+        | FieldKind::Tier { .. }
         | FieldKind::Group
         | FieldKind::Hostname
         | FieldKind::Url

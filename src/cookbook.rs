@@ -206,7 +206,9 @@ pub struct Rule {
     pub hint: Option<String>,
     /// The field it is shown at, if it is mostly about one.
     pub field: Option<FieldName>,
-    /// The line of its `[[rule]]` in the cookbook's file.
+    /// The file it stands in: the cookbook's, or a part's.
+    pub file: String,
+    /// The line of its `[[rule]]` there.
     pub line: usize,
 }
 

@@ -70,7 +70,7 @@ pub(super) fn waits_for<'a>(
 }
 
 fn refusal(cookbook: &Cookbook, rule: &Rule, unusable: Option<String>) -> Violation {
-    let place = place(cookbook, rule);
+    let place = place(rule);
     let violation = match unusable {
         None => {
             let hint = rule.hint.clone().unwrap_or_else(|| {
@@ -90,7 +90,7 @@ fn refusal(cookbook: &Cookbook, rule: &Rule, unusable: Option<String>) -> Violat
 }
 
 fn advice(cookbook: &Cookbook, rule: &Rule, unusable: Option<String>) -> Advice {
-    let place = place(cookbook, rule);
+    let place = place(rule);
     let new = match rule.severity {
         Severity::Warn => Advice::warn,
         Severity::Deny | Severity::Review => Advice::review,
@@ -109,6 +109,6 @@ fn to_operators(place: &RulePlace) -> String {
     format!("Ask the operators to correct it: {}:{}.", place.file, place.line)
 }
 
-fn place(cookbook: &Cookbook, rule: &Rule) -> RulePlace {
-    RulePlace { id: rule.id.clone(), file: format!("{}.toml", cookbook.name), line: rule.line }
+fn place(rule: &Rule) -> RulePlace {
+    RulePlace { id: rule.id.clone(), file: rule.file.clone(), line: rule.line }
 }

@@ -343,8 +343,8 @@ fn rules_see_what_a_tier_has() {
         let verdict = verdict_by(&with_tiers(require), &medium, &facts());
         assert_eq!(shown(&verdict), [""; 0], "{require}");
         let spec = verdict.spec.unwrap();
-        assert_eq!(spec.memory().map(|memory| memory.get()), Some(4096));
-        assert_eq!(spec.disk().map(|disk| disk.get()), Some(20480));
+        assert_eq!(spec.memory(), crate::quantity::Mebibytes::new(4096));
+        assert_eq!(spec.disk(), crate::quantity::Mebibytes::new(20480));
     }
     // What is approved is what the tier has, not its name.
     let text = |cookbook: &Cookbook| verdict_by(cookbook, &medium, &facts()).digest();

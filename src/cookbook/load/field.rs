@@ -1,10 +1,10 @@
 //! `[[field]]`: one question of the form.
 
-use std::{fmt::Display, ops::Range};
+use std::fmt::Display;
 
 use super::{
     default,
-    reader::{At, Table},
+    reader::{At, Place, Table},
 };
 use crate::{
     cookbook::{Field, FieldKind, diagnostic::nearest, tier::Tier},
@@ -55,7 +55,7 @@ const ONCE: [&str; 6] = ["hostname", "tier", "memory", "disk", "vcpus", "duratio
 /// A field, and where what must be unique about it stands.
 pub(super) struct Placed {
     pub(super) field: Field,
-    pub(super) name: Range<usize>,
+    pub(super) name: Place,
     /// The headings it answers to, with their places.
     pub(super) headings: Vec<At<String>>,
     /// Its type, if there may be only one such field.

@@ -31,6 +31,8 @@ pub struct Cookbooks {
     pub cookbooks: Vec<Cookbook>,
     /// Over names and contents of all files.
     pub version: Digest,
+    /// The commit they were read from, if it was one: its hash in full.
+    pub commit: Option<String>,
 }
 
 impl Cookbooks {

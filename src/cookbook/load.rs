@@ -90,8 +90,7 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     for entry in fs::read_dir(path).map_err(|error| unreadable(&error))? {
         let entry = entry.map_err(|error| unreadable(&error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(stem) = name.strip_suffix(".toml") else { continue };
-        if stem.starts_with('.') || stem.rsplit('.').next() == Some("test") {
+        if !is_read(&name) {
             continue;
         }
         match text_of(&entry.path()) {
@@ -118,10 +117,15 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     if failures.is_empty() {
         return result;
     }
-    for failure in &mut failures {
-        failure.file = path.join(&failure.file).display().to_string();
-    }
-    Err(LoadError::new(failures))
+    Err(LoadError::new(failures).inside(&shown))
+}
+
+/// Whether a file of that name is a cookbook, and no test of one.
+#[must_use]
+pub fn is_read(name: &str) -> bool {
+    name.strip_suffix(".toml").is_some_and(|stem| {
+        !stem.starts_with('.') && !stem.contains('/') && stem.rsplit('.').next() != Some("test")
+    })
 }
 
 /// The parts that cookbooks of a folder include, and why some cannot be read.
@@ -172,7 +176,11 @@ fn text_of(path: &Path) -> io::Result<String> {
 pub fn embedded() -> Cookbooks {
     let sources = SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned()));
     // A test holds that they load.
-    files(&sources).unwrap_or_else(|_| Cookbooks { cookbooks: Vec::new(), version: version(&[]) })
+    files(&sources).unwrap_or_else(|_| Cookbooks {
+        cookbooks: Vec::new(),
+        version: version(&[]),
+        commit: None,
+    })
 }
 
 /// Reads cookbooks from texts, each with its file name. Those with a folder in
@@ -227,7 +235,7 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
         return Err(LoadError::new(found));
     }
     used.sort_unstable();
-    Ok(Cookbooks { cookbooks, version: version(&used) })
+    Ok(Cookbooks { cookbooks, version: version(&used), commit: None })
 }
 
 /// Over names and contents. Lengths go in too, so that no two sets of files

@@ -314,6 +314,7 @@ impl Engine {
                 && !draft.leases.iter().any(|lease| lease.value.state.has_machine()),
             new_url,
             policy: request.policy_version.short(),
+            policy_commit: self.commit_of(request.policy_version),
         }
     }
 

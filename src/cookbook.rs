@@ -9,6 +9,9 @@
 pub mod diagnostic;
 pub mod issue_template;
 pub mod load;
+pub mod page;
+pub mod schema;
+pub mod tier;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +31,8 @@ pub struct Cookbooks {
     pub cookbooks: Vec<Cookbook>,
     /// Over names and contents of all files.
     pub version: Digest,
+    /// The commit they were read from, if it was one: its hash in full.
+    pub commit: Option<String>,
 }
 
 impl Cookbooks {
@@ -82,7 +87,9 @@ impl Cookbook {
     #[must_use]
     pub fn looks_at(&self, prefix: &str) -> bool {
         let rules = self.rules.iter().map(|rule| &rule.require);
-        rules.chain(&self.approval.unless).any(|condition| condition.mentions_any_of(prefix))
+        let also = self.approval.also.iter().filter_map(|also| also.when.as_ref());
+        let mut conditions = rules.chain(&self.approval.unless).chain(also);
+        conditions.any(|condition| condition.mentions_any_of(prefix))
     }
 }
 
@@ -169,6 +176,13 @@ pub enum FieldKind {
         /// Most allowed.
         max: Vcpus,
     },
+    /// A size by name, or sizes of one's own.
+    Tier {
+        /// What is offered, smallest first.
+        tiers: Vec<tier::Tier>,
+        /// Whether the amounts may be said instead, in the form's own fields.
+        custom: bool,
+    },
     /// A whole number.
     Number {
         /// Least allowed.
@@ -206,7 +220,9 @@ pub struct Rule {
     pub hint: Option<String>,
     /// The field it is shown at, if it is mostly about one.
     pub field: Option<FieldName>,
-    /// The line of its `[[rule]]` in the cookbook's file.
+    /// The file it stands in: the cookbook's, or a part's.
+    pub file: String,
+    /// The line of its `[[rule]]` there.
     pub line: usize,
 }
 
@@ -309,7 +325,9 @@ pub struct AlsoApproval {
     pub own: bool,
     /// What everybody is told of why, as a sentence.
     pub reason: Option<String>,
-    /// The line of its `[[approval.also]]` in the cookbook's file.
+    /// The file it stands in: the cookbook's, or one of its parts.
+    pub file: String,
+    /// The line of its `[[approval.also]]` there.
     pub line: usize,
 }
 

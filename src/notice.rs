@@ -7,6 +7,7 @@
 //! [`markdown::Markdown`], the only type the forge port takes.
 
 pub mod adoption;
+pub mod index;
 pub mod markdown;
 pub mod marker;
 pub mod news;

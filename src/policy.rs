@@ -10,6 +10,7 @@ pub mod explain;
 pub mod expression;
 mod facts;
 mod need;
+mod nudge;
 mod people;
 mod remedy;
 mod rules;
@@ -49,10 +50,11 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let cast = people::cast(reading, facts);
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
-    let parts = need::parts(cookbook, facts, &values, &violations);
-    let said = rules::ask(cookbook, reading, facts, &values, &violations);
+    let parts = need::parts(cookbook, &values, facts.room, &violations);
+    let said = rules::ask(cookbook, reading, &values, facts.room, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
+    advice.extend(nudge::to_a_tier(cookbook, reading));
     for violation in &mut violations {
         explain(cookbook, violation);
     }

@@ -178,8 +178,11 @@ impl Reading {
 }
 
 /// The group a value names.
-fn group(_value: &Value) -> Option<&str> {
-    None
+fn group(value: &Value) -> Option<&str> {
+    match value {
+        Value::Group(path) => Some(path),
+        _ => None,
+    }
 }
 
 /// One field as it was understood.

@@ -9,7 +9,10 @@ use super::{
     team::TeamNote,
 };
 use crate::{
-    cookbook::PowerCommand,
+    cookbook::{
+        PowerCommand,
+        page::{AlsoLine, Detail, Life, Page, Question, RuleLine},
+    },
     identity::{Person, UserId},
     lease::lifecycle::Topic,
     quantity::Delay,
@@ -29,6 +32,7 @@ pub fn stickies() -> Vec<Sticky> {
         edit_url: "https://gitlab.example/tpo/tpa/team/-/issues/7".into(),
         new_url: links().first().and_then(|links| links.new_url.clone()),
         policy: "1f9c2a7e".into(),
+        policy_commit: Some("0123456789ab".into()),
         ..Sticky::default()
     };
     let phase = Phase::default();
@@ -266,9 +270,6 @@ fn replies_to_approvals() -> Vec<Reply> {
     let digest = || "3f9c2a7e".to_owned();
     let approvers = || vec!["group:tpo/tpa".to_owned()];
     vec![
-        Reply::ApproveWhich { digest: digest() },
-        Reply::Stale { command: "approve".into(), given: "00000000".into(), digest: digest() },
-        Reply::NotApprovable { why: "something is still missing.".into() },
         Reply::ReadyForApproval {
             approvers: approvers(),
             parts: vec![],
@@ -300,7 +301,6 @@ fn replies_to_approvals() -> Vec<Reply> {
 pub fn replies() -> Vec<Reply> {
     let digest = || "3f9c2a7e".to_owned();
     let machine = || "sandbox-7".to_owned();
-    let approvers = || vec!["group:tpo/tpa".to_owned()];
     let mut replies = vec![
         Reply::Help {
             commands: vec![HelpLine {
@@ -310,6 +310,9 @@ pub fn replies() -> Vec<Reply> {
             }],
         },
         Reply::Status { lines: vec![format!("`sandbox-7` is running until {UNTIL}")] },
+        Reply::ApproveWhich { digest: digest() },
+        Reply::Stale { command: "approve".into(), given: "00000000".into(), digest: digest() },
+        Reply::NotApprovable { why: "something is still missing.".into() },
         Reply::ApprovalsVoided {
             cause: "The description was changed".into(),
             by: vec!["dan".into()],
@@ -344,38 +347,6 @@ pub fn replies() -> Vec<Reply> {
         },
         Reply::EditedNote { by: "alice".into() },
         Reply::Rejected { by: "dan".into(), reason: "Use the shared one.\n/close".into() },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: Some(UNTIL.into()),
-            longest: None,
-            extensions: None,
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: Some(UNTIL.into()),
-            longest: Some("30 days".into()),
-            extensions: None,
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: None,
-            longest: None,
-            extensions: Some(3),
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: None,
-            longest: None,
-            extensions: None,
-            approvers: approvers(),
-            example: "@innkeeper restore 2w".into(),
-        },
         Reply::ConfirmRelease {
             machine: machine(),
             code: "9c41f7a2".into(),
@@ -395,7 +366,26 @@ pub fn replies() -> Vec<Reply> {
     ];
     replies.extend(replies_to_approvals());
     replies.extend(replies_to_deeds());
+    replies.extend(beyond_budget());
     replies
+}
+
+/// Each reason why an owner cannot extend alone.
+fn beyond_budget() -> impl Iterator<Item = Reply> {
+    let reasons = [
+        (Some(UNTIL), None, None),
+        (Some(UNTIL), Some("30 days"), None),
+        (None, None, Some(3)),
+        (None, None, None),
+    ];
+    reasons.into_iter().map(|(latest, longest, extensions)| Reply::ExtendBeyondBudget {
+        machine: "sandbox-7".to_owned(),
+        latest: latest.map(str::to_owned),
+        longest: longest.map(str::to_owned),
+        extensions,
+        approvers: vec!["group:tpo/tpa".to_owned()],
+        example: "@innkeeper extend 2w".to_owned(),
+    })
 }
 
 /// What is said to what people do besides talking.
@@ -538,4 +528,78 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         (Topic::LetGo, base.clone()),
         (Topic::Transferred, base),
     ]
+}
+
+/// A page with everything on it, and one with as little as there can be.
+#[must_use]
+pub fn pages() -> Vec<Page> {
+    let life = Life {
+        default: "14 days".into(),
+        max: "30 days".into(),
+        total: Some("90 days".into()),
+        warn: vec!["7 days".into(), "1 day".into()],
+        min_notice: "24 hours".into(),
+        grace: "3 days".into(),
+        backups: Some("30 days".into()),
+        keep_disks: false,
+    };
+    let full = Page {
+        name: "sandbox".into(),
+        title: "Sandbox".into(),
+        summary: "A machine to try something out.".into(),
+        label: Some("sandbox".into()),
+        confidential: true,
+        questions: vec![Question {
+            label: "Memory".into(),
+            accepted: Some("512 MiB to 8 GiB".into()),
+            default: Some("2 GiB".into()),
+            required: true,
+            help: "What the machine needs to start with.".into(),
+        }],
+        rules: vec![RuleLine {
+            message: "The owner cannot be their own fallback.".into(),
+            hint: Some("Name somebody else.".into()),
+            review: true,
+            warn: false,
+        }],
+        eligible: vec!["group:tpo".into()],
+        approvers: vec!["group:tpo/tpa".into(), "user:alice".into()],
+        approvals: Some(2),
+        own: false,
+        also: vec![AlsoLine {
+            by: vec!["group:tpo/security".into()],
+            count: Some(2),
+            when: Some("request.data == 'Secret'".into()),
+            reason: Some("Secrets are looked at by security.".into()),
+        }],
+        unless: Some("request.vcpus <= 2".into()),
+        life,
+        commands: vec!["start", "stop"],
+        providers: vec!["kvm1".into(), "kvm2".into()],
+        machine: vec![Detail { what: "Image", value: "debian-12".into() }],
+        retire: vec!["Remove it from the inventory".into()],
+    };
+    let bare = Page {
+        label: None,
+        confidential: false,
+        questions: vec![Question {
+            label: "I understand".into(),
+            accepted: None,
+            default: None,
+            required: false,
+            help: String::new(),
+        }],
+        rules: Vec::new(),
+        eligible: Vec::new(),
+        approvals: None,
+        own: true,
+        also: Vec::new(),
+        unless: None,
+        life: Life { total: None, backups: None, keep_disks: true, ..full.life.clone() },
+        commands: Vec::new(),
+        machine: Vec::new(),
+        retire: Vec::new(),
+        ..full.clone()
+    };
+    vec![full, bare]
 }

@@ -51,8 +51,8 @@ pub enum Outcome {
     No,
     /// It says nothing before this field has been corrected.
     WaitsFor(FieldName),
-    /// It looks at what is free, which nobody knows: it is not held against
-    /// the request, but people decide.
+    /// It looks at what is free, which nobody knows: nothing follows from it,
+    /// but people decide.
     RoomUnknown,
     /// It could not be evaluated, which counts as not true.
     Unusable(String),
@@ -70,9 +70,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             None => outcome(&rule.require, &values, facts, failing(rule.severity)),
         };
         let would_pass = match outcome {
-            Outcome::Refuses | Outcome::Reviews => {
-                remedies(cookbook, rule, facts, &values, &earlier)
-            }
+            Outcome::Refuses | Outcome::Reviews => remedies(cookbook, rule, &values, &earlier),
             _ => Vec::new(),
         };
         Explained {

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Values, rules};
+use super::{Room, Values, rules};
 use crate::{
     cookbook::{Cookbook, Principal},
     violation::Violation,
@@ -107,8 +107,8 @@ impl fmt::Display for Part {
 /// whatever the rules say.
 pub(super) fn parts(
     cookbook: &Cookbook,
-    facts: &Facts,
     values: &Values,
+    room: Room,
     earlier: &[Violation],
 ) -> Vec<Part> {
     let approval = &cookbook.approval;
@@ -117,7 +117,9 @@ pub(super) fn parts(
     let also = approval.also.iter().filter(|also| {
         also.when.as_ref().is_none_or(|when| {
             // What cannot be told counts as so: rather one approval too many.
-            rules::is_silent(cookbook, when, facts, earlier) || when.holds(values) != Ok(false)
+            rules::waits_for(cookbook, when, earlier).is_some()
+                || room.is_missing_for(when)
+                || when.holds(values) != Ok(false)
         })
     });
     let also = also.map(|also| Part {

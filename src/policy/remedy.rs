@@ -10,8 +10,7 @@ use std::{collections::BTreeSet, fmt::Display};
 use super::{
     Severity,
     expression::{Datum, Expression, Values},
-    facts::Facts,
-    rules::is_silent,
+    rules::waits_for,
     values,
 };
 use crate::{
@@ -35,7 +34,6 @@ const DOUBLINGS: usize = 24;
 pub(super) fn remedies(
     cookbook: &Cookbook,
     rule: &Rule,
-    facts: &Facts,
     values: &Values,
     earlier: &[Violation],
 ) -> Vec<String> {
@@ -49,7 +47,7 @@ pub(super) fn remedies(
             other.severity == Severity::Deny
                 && other.id != rule.id
                 && values::mentions(cookbook, &other.require, &field.name)
-                && !is_silent(cookbook, &other.require, facts, earlier)
+                && waits_for(cookbook, &other.require, earlier).is_none()
         });
         let conditions = std::iter::once(rule).chain(deny).map(|rule| &rule.require).collect();
         let name = match field.kind {

@@ -3,7 +3,7 @@
 use super::{
     advice::{Advice, Severity},
     expression::{Expression, Values},
-    facts::Facts,
+    facts::Room,
     remedy::remedies,
     values,
 };
@@ -25,13 +25,19 @@ pub(super) struct Said {
 pub(super) fn ask(
     cookbook: &Cookbook,
     reading: &Reading,
-    facts: &Facts,
     values: &Values,
+    room: Room,
     earlier: &[Violation],
 ) -> Said {
     let mut said = Said::default();
     for rule in &cookbook.rules {
-        if is_silent(cookbook, &rule.require, facts, earlier) {
+        // A rule about something that could not be read says nothing: its turn
+        // comes when that has been corrected.
+        if waits_for(cookbook, &rule.require, earlier).is_some() {
+            continue;
+        }
+        // Nor does one about what nobody knows: it is not held against anybody.
+        if room.is_missing_for(&rule.require) {
             continue;
         }
         let unusable = match rule.require.holds(values) {
@@ -40,22 +46,20 @@ pub(super) fn ask(
             Err(error) => Some(error),
         };
         let would_pass = match (&unusable, rule.severity) {
-            (None, Severity::Deny | Severity::Review) => {
-                remedies(cookbook, rule, facts, values, earlier)
-            }
+            (None, Severity::Deny | Severity::Review) => remedies(cookbook, rule, values, earlier),
             _ => Vec::new(),
         };
         let line = rule.field.as_ref().and_then(|field| reading.fields.get(field)?.line);
         match rule.severity {
             Severity::Deny => {
-                let refusal = refusal(cookbook, rule, unusable, would_pass).at(line);
+                let refusal = refusal(rule, unusable, would_pass).at(line);
                 said.violations.push(match &rule.field {
                     Some(field) => refusal.of(field),
                     None => refusal,
                 });
             }
             Severity::Review | Severity::Warn => {
-                let advice = Advice { would_pass, ..advice(cookbook, rule, unusable).at(line) };
+                let advice = Advice { would_pass, ..advice(rule, unusable).at(line) };
                 said.advice.push(match &rule.field {
                     Some(field) => advice.of(field),
                     None => advice,
@@ -64,18 +68,6 @@ pub(super) fn ask(
         }
     }
     said
-}
-
-/// Whether a condition can say nothing now.
-pub(super) fn is_silent(
-    cookbook: &Cookbook,
-    condition: &Expression,
-    facts: &Facts,
-    earlier: &[Violation],
-) -> bool {
-    // What nobody knows is not held against anybody. What could not be read has
-    // its turn when it has been corrected.
-    facts.room.is_missing_for(condition) || waits_for(cookbook, condition, earlier).is_some()
 }
 
 /// The field that has to be corrected before a condition can say anything.
@@ -88,13 +80,8 @@ pub(super) fn waits_for<'a>(
     unread.find(|field| values::mentions(cookbook, condition, field))
 }
 
-fn refusal(
-    cookbook: &Cookbook,
-    rule: &Rule,
-    unusable: Option<String>,
-    would_pass: Vec<String>,
-) -> Violation {
-    let place = place(cookbook, rule);
+fn refusal(rule: &Rule, unusable: Option<String>, would_pass: Vec<String>) -> Violation {
+    let place = place(rule);
     let violation = match unusable {
         None => {
             let generic = || {
@@ -115,8 +102,8 @@ fn refusal(
     violation.by(place)
 }
 
-fn advice(cookbook: &Cookbook, rule: &Rule, unusable: Option<String>) -> Advice {
-    let place = place(cookbook, rule);
+fn advice(rule: &Rule, unusable: Option<String>) -> Advice {
+    let place = place(rule);
     let new = match rule.severity {
         Severity::Warn => Advice::warn,
         Severity::Deny | Severity::Review => Advice::review,
@@ -135,6 +122,6 @@ fn to_operators(place: &RulePlace) -> String {
     format!("Ask the operators to correct it: {}:{}.", place.file, place.line)
 }
 
-fn place(cookbook: &Cookbook, rule: &Rule) -> RulePlace {
-    RulePlace { id: rule.id.clone(), file: format!("{}.toml", cookbook.name), line: rule.line }
+fn place(rule: &Rule) -> RulePlace {
+    RulePlace { id: rule.id.clone(), file: rule.file.clone(), line: rule.line }
 }

@@ -3,9 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 
-use super::{Concern, Facts, Groups, Need, Part, People, Room, Usage, Verdict, judge};
+use super::{
+    Concern, Facts, Groups, Holding, Need, Part, People, Room, Usage, Verdict,
+    explain::{self, Outcome},
+    judge,
+};
 use crate::{
-    cookbook::{Cookbook, Cookbooks, Principal, load},
+    cookbook::{Cookbook, Cookbooks, FieldKind, Principal, load},
     identity::{CookbookName, Digest, Person, UserId},
     request::form,
     violation::ViolationCode,
@@ -345,6 +349,70 @@ fn a_group_is_one_the_author_belongs_to() {
     }
 }
 
+/// The shipped sandbox with tiers, whose fields are asked for with `custom`.
+fn with_tiers(rule: &str) -> Cookbook {
+    let tier = |name: &str, amount: u32| {
+        format!(
+            "\n[[tier]]\nname = \"{name}\"\nmemory = \"{} GiB\"\nvcpus = {amount}\ndisk = \"{}0 GiB\"\n",
+            amount * 2,
+            amount
+        )
+    };
+    let text = include_str!("../../policies/sandbox.toml").to_owned()
+        + &tier("small", 1)
+        + &tier("medium", 2)
+        + "\n[[field]]\nname = \"size\"\ntype = \"tier\"\ncustom = true\ndefault = \"small\"\n"
+        + &format!("\n[[rule]]\nid = \"extra\"\nrequire = {rule:?}\nmessage = \"No.\"\n");
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]);
+    book(&cookbooks.unwrap_or_else(|error| panic!("{error}")), "sandbox")
+}
+
+#[test]
+fn rules_see_what_a_tier_has() {
+    let medium = format!("{SANDBOX}\n### Size\n\nMedium\n");
+    for require in [
+        "request.size == 'medium' && request.memory == 4096",
+        "request.vcpus == 2 && request.disk == 20480",
+    ] {
+        let verdict = verdict_by(&with_tiers(require), &medium, &facts());
+        assert_eq!(shown(&verdict), [""; 0], "{require}");
+        let spec = verdict.spec.unwrap();
+        assert_eq!(spec.memory(), crate::quantity::Mebibytes::new(4096));
+        assert_eq!(spec.disk(), crate::quantity::Mebibytes::new(20480));
+    }
+    // What is approved is what the tier has, not its name.
+    let text = |cookbook: &Cookbook| verdict_by(cookbook, &medium, &facts()).digest();
+    let mut larger = with_tiers("true");
+    for field in &mut larger.fields {
+        if let FieldKind::Tier { tiers, .. } = &mut field.kind {
+            tiers[1].shape.memory = crate::quantity::Mebibytes::new(8192).unwrap();
+        }
+    }
+    assert_ne!(text(&larger), text(&with_tiers("true")));
+    // A rule about sizes waits for the tier as for an amount.
+    let unread = format!("{SANDBOX}\n### Size\n\nhuge\n");
+    let verdict = verdict_by(&with_tiers("request.memory == 1"), &unread, &facts());
+    assert_eq!(shown(&verdict), ["NotAChoice size 15"]);
+}
+
+#[test]
+fn sizes_of_ones_own_that_fit_into_a_tier_are_told_so() {
+    let advice = |sizes: &str| {
+        let body = format!("{SANDBOX}\n### Size\n\n{sizes}\n");
+        let verdict = verdict_by(&with_tiers("true"), &body, &facts());
+        assert!(verdict.is_fine(), "{:?}", verdict.violations);
+        verdict.advice.into_iter().map(|advice| advice.message).collect::<Vec<_>>()
+    };
+    let custom = |memory| format!("custom\n\n### Memory\n\n{memory}\n\n### vCPUs\n\n1\n");
+    let none = [""; 0];
+    assert_eq!(advice("medium"), none);
+    let small = "All of this fits into small (1 vCPU, 2 GiB memory, 10 GiB disk).";
+    assert_eq!(advice(&custom("2 GiB")), [small]);
+    let medium = "All of this fits into medium (2 vCPUs, 4 GiB memory, 20 GiB disk).";
+    assert_eq!(advice(&custom("3 GiB")), [medium]);
+    assert_eq!(advice(&custom("5 GiB")), none);
+}
+
 #[test]
 fn an_unusable_unless_approves_nothing() {
     let text = include_str!("../../policies/sandbox.toml");
@@ -369,6 +437,77 @@ fn rules_see_names_as_the_forge_spells_them_and_what_is_left_out_as_it_will_be()
         facts.usage.provider.leases = 7;
         let body = format!("{}\n### Owner\n\n@Carol\n", SANDBOX.replace("@bob", "@BOB"));
         assert_eq!(shown(&verdict_by(&with_rule(require), &body, &facts)), [""; 0], "{require}");
+    }
+}
+
+#[test]
+fn each_name_of_usage_sees_its_own_number() {
+    let holding = |from: u64| Holding {
+        leases: from,
+        pending: from + 1,
+        vcpus: from + 2,
+        memory: from + 3,
+        disk: from + 4,
+    };
+    let usage = Usage {
+        owner: holding(10),
+        team: holding(20),
+        cookbook: holding(30),
+        provider: holding(40),
+        extensions: 50,
+        open_issues: 51,
+    };
+    let mut wanted = Vec::new();
+    for (holder, from) in [("owner", 10), ("team", 20), ("cookbook", 30), ("provider", 40)] {
+        for (what, number) in ["leases", "pending", "vcpus", "memory", "disk"].iter().zip(from..) {
+            wanted.push(format!("usage.{holder}.{what} == {number}"));
+        }
+    }
+    wanted.push("usage.owner.extensions == 50 && usage.owner.open_issues == 51".to_owned());
+    let mut facts = facts();
+    facts.usage = usage;
+    // Without the shipped rule about how many one may have.
+    let text = include_str!("../../policies/sandbox.toml");
+    let text = text.replace("usage.owner.leases + usage.owner.pending < 3", "true");
+    for require in wanted {
+        let rule = format!("\n[[rule]]\nid = \"e\"\nrequire = {require:?}\nmessage = \"No.\"\n");
+        let cookbooks = load::files(&[("sandbox.toml".to_owned(), text.clone() + &rule)]);
+        let cookbook = book(&cookbooks.unwrap_or_else(|error| panic!("{error}")), "sandbox");
+        assert_eq!(shown(&verdict_by(&cookbook, SANDBOX, &facts)), [""; 0], "{require}");
+    }
+}
+
+#[test]
+fn a_rule_about_what_is_free_refuses_only_where_that_is_known() {
+    let cookbook = with_rule("request.memory <= capacity.memory || request.vcpus > 90");
+    let with = |memory: Option<u64>| {
+        let mut facts = facts();
+        facts.room = Room { memory, disk: None };
+        let reading = form::read(SANDBOX, &cookbook, facts.today);
+        let explained = explain::explain(&cookbook, &reading, &facts);
+        let rule = explained.into_iter().find(|rule| rule.rule == "extra").unwrap();
+        let saw = rule.saw.iter().find(|(name, _)| name == "capacity.memory");
+        let (_, saw) = saw.unwrap().clone();
+        (verdict_by(&cookbook, SANDBOX, &facts), rule.outcome, saw)
+    };
+    let (fine, outcome, saw) = with(Some(4096));
+    assert_eq!((fine.needs, outcome, saw.as_str()), (Need::Nothing, Outcome::Holds, "4096"));
+    let (refused, outcome, saw) = with(Some(1024));
+    assert_eq!((shown(&refused), outcome), (vec!["RuleRefused - -".to_owned()], Outcome::Refuses));
+    assert_eq!(saw, "1024");
+    let (unknown, outcome, saw) = with(None);
+    assert_eq!((outcome, saw.as_str()), (Outcome::RoomUnknown, "not known"));
+    assert!(unknown.is_fine() && unknown.spec.is_some());
+    assert!(matches!(unknown.needs, Need::Approval { .. }), "a person decides");
+    // The same where it is the condition of automatic approval that asks.
+    let text = include_str!("../../policies/sandbox.toml");
+    let text = text.replace("request.vcpus <= 2 &&", "capacity.disk > 10 &&");
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    for (disk, automatic) in [(Some(11), true), (Some(9), false), (None, false)] {
+        let mut facts = facts();
+        facts.room = Room { memory: None, disk };
+        let verdict = verdict_by(&book(&cookbooks, "sandbox"), SANDBOX, &facts);
+        assert_eq!(verdict.needs == Need::Nothing, automatic, "{disk:?}");
     }
 }
 

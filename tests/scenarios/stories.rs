@@ -22,6 +22,7 @@ mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;
 mod provider_faults;
+mod quotas;
 mod room;
 mod time;
 pub(crate) mod world;

@@ -50,7 +50,7 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
     let parts = need::parts(cookbook, &values, facts.room, &violations);
-    let said = rules::ask(cookbook, reading, &values, facts.room, &violations);
+    let said = rules::ask(cookbook, reading, facts, &values, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
     for violation in &mut violations {

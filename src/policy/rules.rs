@@ -3,7 +3,7 @@
 use super::{
     advice::{Advice, Severity},
     expression::{Expression, Values},
-    facts::Room,
+    facts::Facts,
     remedy::remedies,
     values,
 };
@@ -25,19 +25,19 @@ pub(super) struct Said {
 pub(super) fn ask(
     cookbook: &Cookbook,
     reading: &Reading,
+    facts: &Facts,
     values: &Values,
-    room: Room,
     earlier: &[Violation],
 ) -> Said {
     let mut said = Said::default();
     for rule in &cookbook.rules {
+        // What nobody knows is not held against anybody.
+        if facts.room.is_missing_for(&rule.require) {
+            continue;
+        }
         // A rule about something that could not be read says nothing: its turn
         // comes when that has been corrected.
         if waits_for(cookbook, &rule.require, earlier).is_some() {
-            continue;
-        }
-        // Nor does one about what nobody knows: it is not held against anybody.
-        if room.is_missing_for(&rule.require) {
             continue;
         }
         let unusable = match rule.require.holds(values) {

@@ -187,13 +187,10 @@ impl Spec {
         }
     }
 
-    /// The group it is asked for: the field `team`, in lower case.
+    /// The team it is for: the field `team`, in lower case.
     #[must_use]
     pub fn team(&self) -> Option<&str> {
-        match self.value("team") {
-            Some(Value::Group(path)) => Some(path),
-            _ => None,
-        }
+        self.value("team").and_then(super::group)
     }
 
     /// How many machines: the field `count`, else one.

@@ -9,6 +9,9 @@
 pub mod diagnostic;
 pub mod issue_template;
 pub mod load;
+pub mod page;
+pub mod schema;
+pub mod tier;
 
 use std::collections::BTreeMap;
 
@@ -84,7 +87,9 @@ impl Cookbook {
     #[must_use]
     pub fn looks_at(&self, prefix: &str) -> bool {
         let rules = self.rules.iter().map(|rule| &rule.require);
-        rules.chain(&self.approval.unless).any(|condition| condition.mentions_any_of(prefix))
+        let also = self.approval.also.iter().filter_map(|also| also.when.as_ref());
+        let mut conditions = rules.chain(&self.approval.unless).chain(also);
+        conditions.any(|condition| condition.mentions_any_of(prefix))
     }
 }
 
@@ -171,6 +176,13 @@ pub enum FieldKind {
         /// Most allowed.
         max: Vcpus,
     },
+    /// A size by name, or sizes of one's own.
+    Tier {
+        /// What is offered, smallest first.
+        tiers: Vec<tier::Tier>,
+        /// Whether the amounts may be said instead, in the form's own fields.
+        custom: bool,
+    },
     /// A whole number.
     Number {
         /// Least allowed.
@@ -208,7 +220,9 @@ pub struct Rule {
     pub hint: Option<String>,
     /// The field it is shown at, if it is mostly about one.
     pub field: Option<FieldName>,
-    /// The line of its `[[rule]]` in the cookbook's file.
+    /// The file it stands in: the cookbook's, or a part's.
+    pub file: String,
+    /// The line of its `[[rule]]` there.
     pub line: usize,
 }
 
@@ -292,8 +306,29 @@ pub struct Approval {
     /// Whether the author or owner may approve their own request.
     pub own: bool,
     /// When true, nobody needs to approve, provided the operator switched
-    /// automatic approval on.
+    /// automatic approval on and none of [`Approval::also`] applies.
     pub unless: Option<Expression>,
+    /// Who must approve as well.
+    pub also: Vec<AlsoApproval>,
+}
+
+/// Further people who must approve some requests.
+#[derive(Clone, Debug)]
+pub struct AlsoApproval {
+    /// Which requests; all if there is none.
+    pub when: Option<Expression>,
+    /// Who may approve.
+    pub by: Vec<Principal>,
+    /// How many of them must. At least 1.
+    pub count: usize,
+    /// Whether author and owner may be among them.
+    pub own: bool,
+    /// What everybody is told of why, as a sentence.
+    pub reason: Option<String>,
+    /// The file it stands in: the cookbook's, or one of its parts.
+    pub file: String,
+    /// The line of its `[[approval.also]]` there.
+    pub line: usize,
 }
 
 /// Where and how machines are made.

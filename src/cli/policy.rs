@@ -2,14 +2,13 @@
 
 mod explain;
 mod impact;
+mod issue;
 mod junit;
 mod test;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-
-use super::check;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -29,11 +28,11 @@ enum Command {
         after_help = "Examples:\n  innkeeper policy impact /etc/innkeeper/policies new --config innkeeper.toml\n  innkeeper policy impact git:0123456789abcdef0123456789abcdef01234567 new --config innkeeper.toml --json\n\nNothing is posted, stored or changed. Each open request is read from its forge, as the service does.\n\nExit codes: 0 nothing gets worse, 1 somebody is hit, 2 it cannot be told"
     )]
     Impact(impact::Arguments),
-    /// Show what every rule says about an issue body, and what it saw
+    /// Show what every rule says about an issue or a text, what it saw, and what would pass
     #[command(
-        after_help = "Examples:\n  innkeeper policy explain request.md --cookbook sandbox\n  innkeeper policy explain - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
+        after_help = "Examples:\n  innkeeper policy explain gitlab:tpo/tpa/team#12 --config innkeeper.toml\n  innkeeper policy explain https://gitlab.example/tpo/tpa/team/-/issues/12 --config innkeeper.toml\n  innkeeper policy explain request.md --cookbook sandbox\n  innkeeper policy explain - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
     )]
-    Explain(check::Arguments),
+    Explain(explain::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::cookbook::{Field, FieldKind};
+use super::cost::{Size, Sizes};
+use crate::{
+    cookbook::{Field, FieldKind, tier::Amount},
+    request::document::MAX_BYTES,
+};
 
 /// What a part of an expression is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +110,8 @@ const HELD: [&str; 5] = ["leases", "pending", "vcpus", "memory", "disk"];
 /// | `request.FIELD` of type `memory`, `disk` | number of MiB | what `[placement]` says |
 /// | of type `vcpus` | number | what `[placement]` says |
 /// | of type `number` | number | 0 |
-/// | of type `text`, `choice`, `hostname`, `url` | text | `""` |
+/// | `request.memory`, `.vcpus`, `.disk` of a form with tiers | number: of the tier, or as asked | what `[placement]` says |
+/// | of type `text`, `choice`, `tier`, `hostname`, `url` | text | `""` |
 /// | of type `user` | text, the username without `@` | `""` |
 /// | of type `group` | text, its full path in lower case | `""` |
 /// | of type `date` | text, `2027-01-31` | `""` |
@@ -126,6 +131,7 @@ const HELD: [&str; 5] = ["leases", "pending", "vcpus", "memory", "disk"];
 pub struct Schema {
     names: BTreeMap<String, Type>,
     durations: Vec<String>,
+    sizes: Sizes,
 }
 
 impl Schema {
@@ -138,8 +144,14 @@ impl Schema {
             names.extend(HELD.map(|held| (format!("usage.{holder}.{held}"), Type::Number)));
         }
         let mut durations = Vec::new();
+        let sizes =
+            fields.iter().map(|field| (format!("request.{}", field.name), size_of(&field.kind)));
         for field in fields {
             let name = format!("request.{}", field.name);
+            if matches!(field.kind, FieldKind::Tier { .. }) {
+                let amounts = Amount::ALL.into_iter();
+                names.extend(amounts.map(|it| (format!("request.{}", it.name()), Type::Number)));
+            }
             match type_of(&field.kind) {
                 Some(kind) => {
                     names.insert(name, kind);
@@ -147,7 +159,7 @@ impl Schema {
                 None => durations.push(name),
             }
         }
-        Self { names, durations }
+        Self { names, durations, sizes: sizes.collect() }
     }
 
     /// The type of a full name, e.g. `usage.owner.leases`.
@@ -159,6 +171,11 @@ impl Schema {
     /// All full names.
     pub fn names(&self) -> impl Iterator<Item = (&str, Type)> {
         self.names.iter().map(|(name, kind)| (name.as_str(), *kind))
+    }
+
+    /// How large the value of a name can be.
+    pub(super) fn size(&self, name: &str) -> Size {
+        self.sizes.get(name).copied().unwrap_or(Size { items: 0, bytes: LONGEST_WORD })
     }
 
     /// Whether this is a `duration` field, which is spelt `request.lifetime_days`.
@@ -182,11 +199,31 @@ impl Schema {
     }
 }
 
+/// The longest name, host name or address, in bytes.
+const LONGEST_WORD: u64 = 2_000;
+
+/// How large an answer can be. One that is larger is refused before any rule
+/// looks at it, and an issue as a whole has [`MAX_BYTES`].
+fn size_of(kind: &FieldKind) -> Size {
+    match kind {
+        FieldKind::Text { .. } => Size { items: 0, bytes: MAX_BYTES as u64 },
+        FieldKind::Users { max, .. } => Size { items: *max as u64, bytes: 255 },
+        FieldKind::Choices { choices } => Size {
+            items: choices.len() as u64,
+            bytes: choices.iter().map(String::len).max().unwrap_or(0) as u64,
+        },
+        // A key has some eighty bytes at least.
+        FieldKind::SshKeys => Size { items: MAX_BYTES as u64 / 80, bytes: 800 },
+        _ => Size { items: 0, bytes: LONGEST_WORD },
+    }
+}
+
 /// What a rule sees of a field; `None` for a lifetime, which it sees in days.
 fn type_of(kind: &FieldKind) -> Option<Type> {
     match kind {
         FieldKind::Text { .. }
         | FieldKind::Choice { .. }
+        | FieldKind::Tier { .. }
         | FieldKind::Group
         | FieldKind::Hostname
         | FieldKind::Url

@@ -185,7 +185,6 @@ impl Engine {
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
             .unwrap_or_else(|| author.clone());
-        let in_force = self.in_force();
         let asking = Asking {
             forge,
             owner: owner.id,
@@ -194,6 +193,7 @@ impl Engine {
             request: draft.request.value.id,
             lease,
         };
+        let in_force = self.in_force();
         let (usage, taken_names) = self.usage(draft, &asking).await?;
         let room = self.room(cookbook).await?;
         Ok(Facts {

@@ -213,6 +213,18 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("request.memory == null", "null", "`null` cannot be used in an expression here", ""),
     ("request.memory <", "", "the expression ends too early", ""),
     ("'ä' == 'ä' request", "r", "the expression cannot be read: extraneous input 'request'", ""),
+    (
+        "!(request\u{497}owner)",
+        "\u{497}",
+        "the expression cannot be read: token recognition error at: '\u{497}'",
+        "",
+    ),
+    (
+        "'\u{85}' == ''",
+        "\u{85}",
+        "the expression holds a control character",
+        "split it into several rules",
+    ),
     ("", "", "the expression is empty", "write a condition such as `request.vcpus <= 2`"),
 ];
 

@@ -32,6 +32,7 @@ pub fn stickies() -> Vec<Sticky> {
         edit_url: "https://gitlab.example/tpo/tpa/team/-/issues/7".into(),
         new_url: links().first().and_then(|links| links.new_url.clone()),
         policy: "1f9c2a7e".into(),
+        policy_commit: Some("0123456789ab".into()),
         ..Sticky::default()
     };
     let phase = Phase::default();

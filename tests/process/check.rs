@@ -237,7 +237,7 @@ fn what_cannot_be_used_is_named() {
         (&["check", "-", "--cookbook", "sandbx"], &["`sandbx`", "did you mean `sandbox`?"]),
         (
             &["check", "-", "--cookbook", "teapot"],
-            &["`teapot`", "there are: demo-machine, runner, sandbox, vm"],
+            &["`teapot`", "there are: compute, demo-machine, runner, sandbox, vm"],
         ),
         (&["check", "-"], &["--cookbook"]),
         (

@@ -22,11 +22,17 @@ pub(super) const COOKBOOK: Section = Section {
             Text,
             "An issue with this label is read by this cookbook even without the template's mark.",
         ),
+        Key::new(
+            "include",
+            Texts,
+            "Parts in a subfolder that several cookbooks share, e.g. \"parts/common.toml\".",
+        ),
         Key::new("lifetime", Table(&LIFETIME), LIFETIME.says).required(),
         Key::new("approval", Table(&APPROVAL), APPROVAL.says).required(),
         Key::new("placement", Table(&PLACEMENT), PLACEMENT.says).required(),
         Key::new("issue", Table(&ISSUE), ISSUE.says),
         Key::new("field", Tables(&FIELD), FIELD.says).required(),
+        Key::new("tier", Tables(&TIER), TIER.says),
         Key::new("rule", Tables(&RULE), RULE.says),
         Key::new("eligible", Table(&ELIGIBLE), ELIGIBLE.says),
         Key::new("commands", Table(&COMMANDS), COMMANDS.says),
@@ -184,7 +190,25 @@ const FIELD: Section = Section {
         Key::new("min", Words, "The least that may be asked for."),
         Key::new("max", Words, "The most that may be asked for. For a text: its most characters."),
         Key::new("choices", Texts, "What is offered."),
+        Key::new(
+            "custom",
+            Truth,
+            "For type `tier`: whether sizes of one's own may be asked for as well.",
+        )
+        .default("false"),
         Key::new("default", Anything, "What an empty answer means."),
+    ],
+};
+
+const TIER: Section = Section {
+    title: "[[tier]]",
+    says: "A size with a name, smallest first, offered by the field of type `tier`.",
+    keys: &[
+        Key::new("name", Text, "What people choose.").required(),
+        Key::new("memory", Text, "Its memory, e.g. \"2 GiB\".").required(),
+        Key::new("vcpus", Words, "Its processors.").required(),
+        Key::new("disk", Text, "Its disk.").required(),
+        Key::new("summary", Text, "A few words on what it is for."),
     ],
 };
 
@@ -249,10 +273,10 @@ pub(super) struct Type {
 }
 
 /// The keys that only some types take.
-const LIMITS: [&str; 3] = ["min", "max", "choices"];
+const LIMITS: [&str; 4] = ["min", "max", "choices", "custom"];
 const AMOUNT: &[(&str, bool)] = &[("min", false), ("max", true)];
 
-pub(super) const TYPES: [Type; 17] = [
+pub(super) const TYPES: [Type; 18] = [
     Type { name: "text", takes: &[("max", false)] },
     Type { name: "choice", takes: &[("choices", true)] },
     Type { name: "many", takes: &[("choices", true)] },
@@ -260,6 +284,7 @@ pub(super) const TYPES: [Type; 17] = [
     Type { name: "users", takes: &[("min", false), ("max", false)] },
     Type { name: "group", takes: &[] },
     Type { name: "hostname", takes: &[] },
+    Type { name: "tier", takes: &[("custom", false)] },
     Type { name: "memory", takes: AMOUNT },
     Type { name: "disk", takes: AMOUNT },
     Type { name: "vcpus", takes: AMOUNT },

@@ -540,6 +540,7 @@ pub fn pages() -> Vec<Page> {
         default: "14 days".into(),
         max: "30 days".into(),
         total: Some("90 days".into()),
+        extensions: Some(3),
         warn: vec!["7 days".into(), "1 day".into()],
         min_notice: "24 hours".into(),
         grace: "3 days".into(),
@@ -598,7 +599,13 @@ pub fn pages() -> Vec<Page> {
         own: true,
         also: Vec::new(),
         unless: None,
-        life: Life { total: None, backups: None, keep_disks: true, ..full.life.clone() },
+        life: Life {
+            total: None,
+            extensions: None,
+            backups: None,
+            keep_disks: true,
+            ..full.life.clone()
+        },
         commands: Vec::new(),
         machine: Vec::new(),
         retire: Vec::new(),

@@ -1,6 +1,8 @@
 //! Quotas: what is in use and asked for, who may extend and take over, and that
 //! none of it can be got round.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use http::Method;
 use innkeeper::{
@@ -54,13 +56,18 @@ fn news(world: &mut World, issue: IssueKey) -> String {
     said
 }
 
-/// Two processes on one store take one turn each at the same time.
+/// Two processes on one store take one turn each at the same time. What each
+/// grants waits for the owner's keys, so that neither sees what the other has
+/// decided.
 async fn both_turn(world: &World) {
     world.practice.rehearsal.settle().await;
+    let slow = Trouble::Delay(Duration::from_secs(1));
+    world.practice.rehearsal.plan(Fault::on(Method::GET, "*/keys", slow).times(2));
     let (one, other) =
         (world.practice.engine.clone(), world.practice.another_engine("other").unwrap());
     let turns = tokio::join!(Box::pin(one.turn()), Box::pin(other.turn()));
     assert_eq!((turns.0.unwrap(), turns.1.unwrap()), (Turn::Worked, Turn::Worked));
+    assert_eq!(world.practice.rehearsal.faults_ahead(), 0, "both were about to grant");
     world.settle().await;
 }
 

@@ -4,6 +4,7 @@
 //! arguments or configuration.
 
 mod adopt;
+mod audit;
 mod check;
 mod demo;
 mod doctor;
@@ -77,6 +78,8 @@ enum Command {
         after_help = "Examples:\n  innkeeper adopt --config innkeeper.toml --provider kvm1    only show what is there\n  innkeeper adopt --config innkeeper.toml --provider kvm1 --project gitlab/tpo/tpa/team --cookbook vm --apply web-01\n  innkeeper adopt --config innkeeper.toml --report           what somebody should look at\n\nNothing on a provider is touched: an issue is filed for each machine, and a sysadmin confirms it there.\n\nExit codes: 0 done, 1 something could not be done, 2 unusable arguments or configuration"
     )]
     Adopt(adopt::Arguments),
+    /// Check the audit log, or print it
+    Audit(audit::Arguments),
     /// Make a project ready: labels, webhook, issue templates
     Setup(setup::Arguments),
 }
@@ -112,6 +115,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Thaw(arguments) => freeze::thaw(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Adopt(arguments) => adopt::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::{
     identity::{CookbookName, Digest, FieldName, ProviderName},
     machine::{Bandwidth, ExtraDisk, Firmware, Shape},
-    policy::expression::Expression,
+    policy::{Severity, expression::Expression},
     quantity::{Delay, Lifetime, Mebibytes, Vcpus},
     request::value::Value,
 };
@@ -136,6 +136,8 @@ pub enum FieldKind {
         /// Most allowed.
         max: usize,
     },
+    /// A group of the forge that the author belongs to.
+    Group,
     /// A short host name (RFC 1123 label).
     Hostname,
     /// Memory.
@@ -186,8 +188,10 @@ pub enum FieldKind {
 pub struct Rule {
     /// Its name within the cookbook.
     pub id: String,
-    /// Must be true, else the request is refused.
+    /// Must be true, else what [`Rule::severity`] says.
     pub require: Expression,
+    /// What follows when it is not.
+    pub severity: Severity,
     /// What the requester is told.
     pub message: String,
     /// What would be accepted.

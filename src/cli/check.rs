@@ -20,8 +20,8 @@ use crate::{
     app::system::SystemClock,
     calendar::Calendar,
     cookbook::{Cookbook, Cookbooks, diagnostic::nearest},
-    identity::{CookbookName, Person, UserId},
-    policy::{self, Facts, Need, People, Usage, Verdict},
+    identity::{CookbookName, FieldName, Person, UserId},
+    policy::{self, Advice, Concern, Facts, Groups, Need, People, Usage, Verdict},
     ports::clock::Clock as _,
     request::{Reading, form},
     violation::Violation,
@@ -54,6 +54,8 @@ struct Report<'a> {
     /// The fields as understood.
     request: BTreeMap<&'a str, Field<'a>>,
     violations: &'a [Violation],
+    /// What there is to know besides.
+    advice: &'a [Advice],
     /// Who would have to approve.
     approval: &'a Need,
     /// What cannot be known without a forge.
@@ -108,6 +110,7 @@ pub(super) fn read<'a>(
         author: Person { id: UserId(0), username: arguments.author.clone() },
         author_eligible: None,
         people: People::Unchecked,
+        groups: Groups::Unchecked,
         usage: Usage::default(),
         taken_names: BTreeSet::new(),
         protected_names: BTreeSet::new(),
@@ -138,7 +141,7 @@ fn body(file: &Path) -> anyhow::Result<String> {
 }
 
 fn report<'a>(reading: &'a Reading, verdict: &'a Verdict) -> Report<'a> {
-    let field = |(name, answer): (&'a crate::identity::FieldName, &'a crate::request::Answer)| {
+    let field = |(name, answer): (&'a FieldName, &'a crate::request::Answer)| {
         let field = Field {
             value: answer.value.to_string(),
             line: answer.line,
@@ -152,6 +155,7 @@ fn report<'a>(reading: &'a Reading, verdict: &'a Verdict) -> Report<'a> {
         policy: verdict.policy.to_string(),
         request: reading.fields.iter().map(field).collect(),
         violations: &verdict.violations,
+        advice: &verdict.advice,
         approval: &verdict.needs,
         unchecked: UNCHECKED,
     }
@@ -182,17 +186,14 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
             }
         };
         output::line(format_args!("{}: {who}", paint.green("accepted")));
+        print_advice(cookbook, verdict);
         output::line(paint.dim(&format!("not checked here: {}", UNCHECKED.join(", "))));
         return;
     }
     output::line(paint.red(&format!("refused: {} thing(s) to mend", verdict.violations.len())));
     for violation in &verdict.violations {
         let place = violation.line.map_or_else(String::new, |line| format!(":{line}"));
-        let field = violation
-            .field
-            .as_ref()
-            .and_then(|name| cookbook.field(name.as_str()))
-            .map_or_else(String::new, |field| format!(" {}:", field.label));
+        let field = label(cookbook, violation.field.as_ref());
         output::line(format_args!(
             "{}{place}:{field} {}",
             file.display(),
@@ -207,4 +208,31 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
             );
         }
     }
+    print_advice(cookbook, verdict);
+}
+
+/// What does not stand in the way.
+fn print_advice(cookbook: &Cookbook, verdict: &Verdict) {
+    let paint = Paint::new();
+    for advice in &verdict.advice {
+        let word = match advice.severity {
+            Concern::Review => "somebody has to look at this",
+            Concern::Warn => "please note",
+        };
+        let field = label(cookbook, advice.field.as_ref());
+        let message = printable(&advice.message);
+        output::line(format_args!("{}:{field} {message}", paint.yellow(word)));
+        if let Some(hint) = &advice.hint {
+            output::line(paint.dim(&format!("    hint: {}", printable(hint))));
+        }
+        if let Some(rule) = &advice.rule {
+            output::line(paint.dim(&format!("    rule: {} at {}", rule.id, rule.at())));
+        }
+    }
+}
+
+/// A field's heading before what is said of it.
+fn label(cookbook: &Cookbook, field: Option<&FieldName>) -> String {
+    let field = field.and_then(|name| cookbook.field(name.as_str()));
+    field.map_or_else(String::new, |field| format!(" {}:", field.label))
 }

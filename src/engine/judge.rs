@@ -8,11 +8,11 @@ use super::{
     look::Desk,
 };
 use crate::{
-    cookbook::{Cookbook, Cookbooks},
+    cookbook::{Cookbook, Cookbooks, Principal},
     identity::{Digest, Person},
     lease::State,
     notice::{FieldChange, Reply},
-    policy::{self, Facts, Need, People, Usage, Verdict},
+    policy::{self, Facts, Groups, Need, People, Usage, Verdict},
     ports::{
         PortError,
         forge::Standing,
@@ -155,6 +155,7 @@ impl Engine {
                 .await?
                 .is_some();
         let people = self.look_up(desk, &author, reading).await?;
+        let groups = self.groups_of(desk, &author, reading).await?;
         let owner = usernames(reading)
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
@@ -169,6 +170,7 @@ impl Engine {
             author,
             author_eligible: Some(eligible),
             people: People::Known(people),
+            groups,
             usage,
             taken_names,
             protected_names: self.settings.protected_names.iter().cloned().collect(),
@@ -192,6 +194,25 @@ impl Engine {
             }
         }
         Ok(people)
+    }
+
+    /// Those of the groups in the form that the author is a member of.
+    async fn groups_of(
+        &self,
+        desk: &Desk,
+        author: &Person,
+        reading: &Reading,
+    ) -> Result<Groups, PortError> {
+        let forge = &desk.issue.reference.forge;
+        let mut own = BTreeSet::new();
+        for answer in reading.fields.values() {
+            let Value::Group(path) = &answer.value else { continue };
+            let group = [Principal::Group(path.clone())];
+            if self.first_of(forge, author.id, &group, Standing::Member).await?.is_some() {
+                own.insert(path.clone());
+            }
+        }
+        Ok(Groups::Of(own))
     }
 
     /// The active account of this name. Nothing is anybody's who is us: some

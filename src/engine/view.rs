@@ -10,23 +10,24 @@ use crate::{
     brake::{Deed, Waiting},
     cookbook::{Cookbook, Cookbooks},
     hook,
+    identity::FieldName,
     lease::{Lease, State, Step},
     machine::Power,
     notice::{
         MachineEnd,
         markdown::Markdown,
         marker::Marker,
-        sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
+        sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
         waits::waits,
     },
-    policy::Need,
+    policy::{Advice, Concern, Need},
     ports::{
         PortError, Verdict,
         forge::{Audience, IssueUpdate},
         store::CommitError,
     },
     request::{WaitsOn, lifecycle::State as RequestState},
-    violation::Violation,
+    violation::{RulePlace, Violation},
 };
 
 /// The labels that show states, e.g. the columns of a team's board. Several
@@ -284,6 +285,8 @@ impl Engine {
                 several => format!("{several} things"),
             },
             problems,
+            reviews: notes(draft, cookbook, Concern::Review),
+            warnings: notes(draft, cookbook, Concern::Warn),
             digest: verdict.digest().map(|digest| digest.short()),
             approvers: cookbook.map(approvers).unwrap_or_default(),
             sysadmins: self.settings.sysadmins.iter().map(ToString::to_string).collect(),
@@ -455,21 +458,46 @@ fn answers(draft: &Draft<'_>, cookbook: &Cookbook) -> Vec<AnswerLine> {
 }
 
 fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Problem {
-    let label = |name: &crate::identity::FieldName| {
-        cookbook
-            .and_then(|cookbook| cookbook.field(name.as_str()))
-            .map_or_else(|| name.to_string(), |field| field.label.clone())
-    };
     Problem {
-        field: violation.field.as_ref().map(label),
+        field: violation.field.as_ref().map(|field| label(field, cookbook)),
         line: violation.line,
         message: violation.message.clone(),
         hint: violation.hint.clone(),
-        rule: violation
-            .rule
-            .as_ref()
-            .map(|rule| format!("{}:{} {}", rule.file, rule.line, rule.id)),
+        rule: violation.rule.as_ref().map(|rule| rule.id.clone()),
+        rule_at: violation.rule.as_ref().map(RulePlace::at),
     }
+}
+
+/// What there is to know, while it still matters: nothing is left to be looked
+/// at once somebody has decided.
+fn notes(draft: &Draft<'_>, cookbook: Option<&Cookbook>, concern: Concern) -> Vec<Note> {
+    let request = &draft.request.value;
+    let open = match concern {
+        Concern::Review => request.state == RequestState::AwaitingApproval,
+        Concern::Warn => request.state.is_open(),
+    };
+    let advice = request.verdict.advice.iter();
+    advice
+        .filter(|advice| open && advice.severity == concern)
+        .map(|advice| note(advice, cookbook))
+        .collect()
+}
+
+fn note(advice: &Advice, cookbook: Option<&Cookbook>) -> Note {
+    Note {
+        field: advice.field.as_ref().map(|field| label(field, cookbook)),
+        message: advice.message.clone(),
+        hint: advice.hint.clone(),
+        rule: advice.rule.as_ref().map(|rule| rule.id.clone()),
+        rule_at: advice.rule.as_ref().map(RulePlace::at),
+    }
+}
+
+/// A field as people know it.
+fn label(name: &FieldName, cookbook: Option<&Cookbook>) -> String {
+    cookbook
+        .and_then(|cookbook| cookbook.field(name.as_str()))
+        .map_or_else(|| name.to_string(), |field| field.label.clone())
 }
 
 /// Kept next to its use: a rendered body compared with what the forge serves.

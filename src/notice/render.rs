@@ -409,7 +409,7 @@ mod tests {
         ### Sandbox: 2 things to mend
 
         - **Memory** (line 12): `4 GX` is not an amount of memory. Write it like `4 GiB`.
-        - Name a fallback owner other than yourself. _Rule `sandbox.toml:34 fallback-owner`._
+        - Name a fallback owner other than yourself. _Rule `fallback-owner`, `sandbox.toml:34`._
 
         **Next:** [edit the description](https://gitlab.example/tpo/tpa/team/-/issues/7); this comment is brought up to date within seconds. Nothing else is needed from anyone until then.
 

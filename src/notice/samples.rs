@@ -5,7 +5,7 @@ use super::{
     FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
-    sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
+    sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
     team::TeamNote,
 };
 use crate::{
@@ -63,13 +63,15 @@ pub fn stickies() -> Vec<Sticky> {
                     message: "`4 GX` is not an amount of memory.".into(),
                     hint: Some("Write it like `4 GiB`.".into()),
                     rule: None,
+                    rule_at: None,
                 },
                 Problem {
                     field: None,
                     line: None,
                     message: "Name a fallback owner other than yourself.".into(),
                     hint: None,
-                    rule: Some("sandbox.toml:34 fallback-owner".into()),
+                    rule: Some("fallback-owner".into()),
+                    rule_at: Some("sandbox.toml:34".into()),
                 },
             ],
             ..base.clone()
@@ -78,6 +80,8 @@ pub fn stickies() -> Vec<Sticky> {
             phase: Phase { awaiting: true, ..phase },
             digest: Some("3f9c2a7e".into()),
             acceptance_by: Some("carol".into()),
+            reviews: vec![note("Much memory for a sandbox.", Some("4 GiB do for most."))],
+            warnings: vec![note("This name is hard to spell.", None)],
             approved_by: vec!["dan".into()],
             waits: Some(waits()),
             ..base.clone()
@@ -138,6 +142,17 @@ fn last_stickies(base: Sticky) -> [Sticky; 4] {
 fn approved(waits: Option<String>) -> Reply {
     let (by, machines) = ("dan".into(), vec!["sandbox-7".into()]);
     Reply::Approved { by, have: 2, need: 2, machines, acceptance_by: None, waits }
+}
+
+/// Advice of a rule, or of none.
+fn note(message: &str, hint: Option<&str>) -> Note {
+    Note {
+        field: hint.map(|_| "Memory".into()),
+        message: message.into(),
+        hint: hint.map(str::to_owned),
+        rule: hint.map(|_| "much-memory".into()),
+        rule_at: hint.map(|_| "sandbox.toml:41".into()),
+    }
 }
 
 /// One that was written, one that was not.

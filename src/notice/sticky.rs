@@ -18,6 +18,10 @@ pub struct Sticky {
     pub phase: Phase,
     /// What was understood.
     pub answers: Vec<AnswerLine>,
+    /// Why somebody has to look at it.
+    pub reviews: Vec<Note>,
+    /// What people should know.
+    pub warnings: Vec<Note>,
     /// What stands in the way.
     pub problems: Vec<Problem>,
     /// How many problems there are, in words: `1 thing`, `3 things`.
@@ -96,8 +100,25 @@ pub struct Problem {
     pub message: String,
     /// What would be accepted.
     pub hint: Option<String>,
-    /// Where the rule stands: `sandbox.toml:34`.
+    /// The rule that refuses it.
     pub rule: Option<String>,
+    /// Where it stands: `sandbox.toml:34`.
+    pub rule_at: Option<String>,
+}
+
+/// Something to know that does not stand in the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// The field's heading.
+    pub field: Option<String>,
+    /// What there is to know.
+    pub message: String,
+    /// What would make it go away.
+    pub hint: Option<String>,
+    /// The rule that says so.
+    pub rule: Option<String>,
+    /// Where it stands: `sandbox.toml:34`.
+    pub rule_at: Option<String>,
 }
 
 /// A machine.

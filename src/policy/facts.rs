@@ -17,6 +17,8 @@ pub struct Facts {
     pub author_eligible: Option<bool>,
     /// The accounts the form names.
     pub people: People,
+    /// The groups the form names.
+    pub groups: Groups,
     /// What is in use already.
     pub usage: Usage,
     /// Host names in use, in their grace period, or asked for by other requests.
@@ -43,6 +45,16 @@ pub enum People {
     /// By lower-case username. `None`, or not listed: no active account of a
     /// person, be it unknown, blocked or a bot.
     Known(BTreeMap<String, Option<Person>>),
+}
+
+/// The groups a form names, and whether the author belongs to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// Nobody was asked: then it is no objection.
+    Unchecked,
+    /// Those the author belongs to, by full path in lower case. Not listed: the
+    /// author does not, or there is no such group.
+    Of(BTreeSet<String>),
 }
 
 /// What is in use already. Memory and disk in MiB.

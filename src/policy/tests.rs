@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 
-use super::{Facts, Need, People, Usage, Verdict, judge};
+use super::{Concern, Facts, Groups, Need, People, Usage, Verdict, judge};
 use crate::{
     cookbook::{Cookbook, Cookbooks, Principal, load},
     identity::{CookbookName, Digest, Person, UserId},
@@ -66,6 +66,7 @@ fn facts() -> Facts {
         author: person(1, "alice"),
         author_eligible: Some(true),
         people: People::Known(people),
+        groups: Groups::Of(BTreeSet::from(["tpo/web".to_owned()])),
         usage: Usage::default(),
         taken_names: BTreeSet::from(["web".to_owned()]),
         protected_names: BTreeSet::from(["ldap".to_owned()]),
@@ -230,6 +231,88 @@ fn a_rule_that_cannot_be_evaluated_counts_as_refused() {
     let hint = verdict.violations[0].hint.clone().unwrap();
     assert!(hint.contains("sandbox.toml:"), "{hint}");
     assert_eq!(verdict.spec, None);
+}
+
+/// The shipped sandbox with one rule of this severity more.
+fn with_severity(severity: &str, require: &str) -> Cookbook {
+    let rule = format!(
+        "\n[[rule]]\nid = \"extra\"\nrequire = {require:?}\nseverity = \"{severity}\"\n\
+         message = \"Large.\"\nfield = \"memory\"\n"
+    );
+    let text = include_str!("../../policies/sandbox.toml").to_owned() + &rule;
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]);
+    book(&cookbooks.unwrap_or_else(|error| panic!("{error}")), "sandbox")
+}
+
+#[test]
+fn each_severity_has_its_consequence() {
+    let large = format!("{SANDBOX}\n### Memory\n\n3 GiB\n");
+    let by = |severity, require| verdict_by(&with_severity(severity, require), &large, &facts());
+    let small = "request.memory <= 2048";
+    let deny = by("deny", small);
+    assert_eq!((shown(&deny), deny.advice.len()), (vec!["RuleRefused memory 15".to_owned()], 0));
+    for (severity, concern, needs_nobody) in
+        [("review", Concern::Review, false), ("warn", Concern::Warn, true)]
+    {
+        let verdict = by(severity, small);
+        assert!(verdict.is_fine() && verdict.spec.is_some(), "{severity}");
+        assert_eq!(verdict.needs == Need::Nothing, needs_nobody, "{severity}");
+        let [advice] = verdict.advice.as_slice() else { panic!("{:?}", verdict.advice) };
+        assert_eq!((advice.severity, advice.message.as_str()), (concern, "Large."));
+        assert_eq!(
+            (advice.line, advice.rule.as_ref().map(|r| r.id.as_str())),
+            (Some(15), Some("extra"))
+        );
+        let holding = by(severity, "request.memory <= 4096");
+        assert_eq!((holding.advice.len(), holding.needs), (0, Need::Nothing), "{severity}");
+        // What cannot be evaluated counts as not holding.
+        let unusable = by(severity, "10 / usage.owner.leases > 0");
+        assert!(unusable.is_fine());
+        assert_eq!(unusable.needs == Need::Nothing, needs_nobody, "{severity}");
+        assert!(unusable.advice[0].message.contains("could not be applied"), "{severity}");
+    }
+}
+
+#[test]
+fn a_review_under_a_newer_policy_is_worse_only_if_nobody_had_to_approve() {
+    let facts_without = Facts { auto_approval: false, ..facts() };
+    let review = with_severity("review", "request.memory <= 1024");
+    for (facts, worse) in [(facts(), true), (facts_without, false)] {
+        let earlier = verdict("sandbox", SANDBOX, &facts);
+        assert_eq!(verdict_by(&review, SANDBOX, &facts).is_worse_than(&earlier), worse);
+    }
+}
+
+#[test]
+fn a_verdict_stored_before_there_was_advice_is_read() {
+    let verdict = sandbox("", no_change);
+    let mut stored = serde_json::to_value(&verdict).unwrap();
+    assert!(stored.as_object_mut().unwrap().remove("advice").is_some());
+    assert_eq!(serde_json::from_value::<Verdict>(stored).unwrap(), verdict);
+}
+
+#[test]
+fn a_group_is_one_the_author_belongs_to() {
+    let text = format!(
+        "{}\n[[field]]\nname = \"team\"\ntype = \"group\"\nrequired = false\n\n[[rule]]\nid = \"web\"\nrequire = \"request.team in ['', 'tpo/web', 'tpo/mail']\"\nmessage = \"No.\"\n",
+        include_str!("../../policies/sandbox.toml")
+    );
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    let cookbook = book(&cookbooks, "sandbox");
+    let with = |team: &str| format!("{SANDBOX}\n### Team\n\n{team}\n");
+    assert_eq!(shown(&verdict_by(&cookbook, SANDBOX, &facts())), [""; 0]);
+    let fine = verdict_by(&cookbook, &with("@TPO/Web"), &facts());
+    assert_eq!(fine.spec.as_ref().and_then(|spec| spec.team()), Some("tpo/web"));
+    // Whether it is there, and whether the rules would allow it, is the same.
+    for team in ["tpo/mail", "tpo/ghost"] {
+        let refused = verdict_by(&cookbook, &with(team), &facts());
+        assert_eq!(shown(&refused), ["NotAMember team 15"], "{team}");
+        let message = format!("`{team}` is not a group you belong to.");
+        assert_eq!(refused.violations[0].message, message);
+        let unchecked = Facts { groups: Groups::Unchecked, ..facts() };
+        let unchecked = verdict_by(&cookbook, &with(team), &unchecked);
+        assert_eq!(unchecked.is_fine(), team == "tpo/mail", "{team}");
+    }
 }
 
 #[test]

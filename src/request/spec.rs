@@ -176,6 +176,15 @@ impl Spec {
         }
     }
 
+    /// The group it is asked for: the field `team`, in lower case.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        match self.value("team") {
+            Some(Value::Group(path)) => Some(path),
+            _ => None,
+        }
+    }
+
     /// How many machines: the field `count`, else one.
     #[must_use]
     pub fn count(&self) -> u64 {

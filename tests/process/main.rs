@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
 mod adopt;
+mod audit;
 mod check;
 mod doctor;
 mod forge;

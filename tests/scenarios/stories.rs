@@ -8,6 +8,7 @@ mod commands;
 mod crash;
 mod faults;
 mod forge_details;
+mod forms;
 mod hooks;
 pub(crate) mod host;
 mod issue_life;

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use toml::{Spanned, Value as Toml};
 
-use super::{Case, Expected, Usage, Word, World};
+use super::{Case, Expected, Severity, Usage, Word, World};
 use crate::{
     cookbook::{
         Cookbook, Field, FieldKind,
@@ -36,6 +36,7 @@ struct Keys {
     eligible: Option<bool>,
     #[serde(default)]
     unknown: Vec<String>,
+    groups: Option<Vec<String>>,
     #[serde(default)]
     taken: Vec<String>,
     #[serde(default)]
@@ -48,6 +49,8 @@ struct Keys {
     verdict: Word,
     codes: Option<Vec<ViolationCode>>,
     rules: Option<Vec<Spanned<String>>>,
+    review: Option<Vec<Spanned<String>>>,
+    warn: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -124,7 +127,10 @@ impl Reader<'_> {
             cookbook_leases: keys.usage.cookbook.leases,
             provider_leases: keys.usage.provider.leases,
         };
-        let rules = keys.rules.map(|rules| self.rules(rules));
+        let mut rules = |named: Option<_>, severity| named.map(|named| self.rules(named, severity));
+        let refusing = rules(keys.rules, Severity::Deny);
+        let review = rules(keys.review, Severity::Review);
+        let warn = rules(keys.warn, Severity::Warn);
         Some(Case {
             name: keys.name,
             line,
@@ -133,13 +139,22 @@ impl Reader<'_> {
                 author: keys.author.unwrap_or_else(|| "alice".to_owned()),
                 eligible: keys.eligible.unwrap_or(true),
                 unknown: bare(keys.unknown),
+                groups: keys.groups.map(|groups| {
+                    bare(groups).into_iter().map(|path| path.to_lowercase()).collect()
+                }),
                 taken: keys.taken.into_iter().collect(),
                 protected: keys.protected.into_iter().collect(),
                 usage,
                 edited_by_others: keys.edited_by_others,
                 today: self.day(keys.today)?,
             },
-            expected: Expected { verdict: keys.verdict, codes: keys.codes, rules },
+            expected: Expected {
+                verdict: keys.verdict,
+                codes: keys.codes,
+                rules: refusing,
+                review,
+                warn,
+            },
         })
     }
 
@@ -180,11 +195,20 @@ impl Reader<'_> {
         }
     }
 
-    fn rules(&mut self, rules: Vec<Spanned<String>>) -> Vec<String> {
+    /// Names of rules, each of which must be able to do what is expected of it.
+    fn rules(&mut self, rules: Vec<Spanned<String>>, severity: Severity) -> Vec<String> {
         let ids: Vec<&str> = self.cookbook.rules.iter().map(|rule| rule.id.as_str()).collect();
         let mut named = Vec::new();
         for rule in rules {
-            if !ids.contains(&rule.get_ref().as_str()) {
+            let meant = self.cookbook.rules.iter().find(|known| known.id == *rule.get_ref());
+            if let Some(other) = meant.map(|rule| rule.severity).filter(|it| *it != severity) {
+                let message = format!("rule `{}` has severity `{}`", rule.get_ref(), other.word());
+                let key = match other {
+                    Severity::Deny => "rules",
+                    other => other.word(),
+                };
+                self.wrong(rule.span(), message, Some(format!("expect it in `{key}`")));
+            } else if meant.is_none() {
                 let help = nearest(rule.get_ref(), ids.iter().copied())
                     .map(|near| format!("did you mean `{near}`?"));
                 let message = format!("no rule is called `{}`", rule.get_ref());

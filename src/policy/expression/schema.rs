@@ -107,6 +107,7 @@ const ALWAYS: [(&str, Type); 11] = [
 /// | of type `number` | number | 0 |
 /// | of type `text`, `choice`, `hostname`, `url` | text | `""` |
 /// | of type `user` | text, the username without `@` | `""` |
+/// | of type `group` | text, its full path in lower case | `""` |
 /// | of type `date` | text, `2027-01-31` | `""` |
 /// | of type `many`, `users`, `ssh-keys` | list of texts | `[]` |
 /// | of type `boolean`, `acknowledgement` | truth | `false` |
@@ -179,6 +180,7 @@ fn type_of(kind: &FieldKind) -> Option<Type> {
     match kind {
         FieldKind::Text { .. }
         | FieldKind::Choice { .. }
+        | FieldKind::Group
         | FieldKind::Hostname
         | FieldKind::Url
         | FieldKind::User

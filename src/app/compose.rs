@@ -16,11 +16,12 @@ use super::{
     watch::Watch,
 };
 use crate::{
+    brake::Embargo,
     config::{self, Config, HookAction, ProviderKind, RapiCertificate, RapiUser},
     cookbook::{self, Cookbooks},
     engine::{Engine, Group, Ports, Project, Settings, unkept_promises},
     hooks::{self, Runner},
-    identity::{ForgeName, ProviderName},
+    identity::{ForgeName, ProviderName, Timestamp},
     notice::render::Renderer,
     ports::{
         clock::{Clock, Entropy as _},
@@ -54,6 +55,7 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
         entropy: Arc::new(SystemEntropy),
     };
     let settings = settings(config)?;
+    check_embargoes(&settings.embargoes, &cookbooks, clock.now())?;
     let unkept = unkept(&settings, &ports.forges, &cookbooks);
     if !unkept.is_empty() {
         bail!("{}", unkept.join("\n"));
@@ -156,10 +158,36 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         labels: config.labels.clone(),
         destroys_per_day: config.limits.destroys_per_day,
         creations_per_day: config.limits.creations_per_day,
+        embargoes: config.embargoes.clone(),
         outage_after: config.schedule.outage_after.span(),
         claim: TimeDelta::from_std(config.limits.claim).context("claim_seconds is too long")?,
         holder: SystemEntropy.uuid().to_string(),
     })
+}
+
+/// An embargo for a cookbook that is not there would silently hold back nothing.
+fn check_embargoes(
+    embargoes: &[Embargo],
+    cookbooks: &Cookbooks,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    for embargo in embargoes {
+        for cookbook in embargo.cookbooks.iter().flatten() {
+            if cookbooks.get(cookbook).is_none() {
+                let known: Vec<&str> =
+                    cookbooks.cookbooks.iter().map(|book| book.name.as_str()).collect();
+                bail!(
+                    "{}: this [[embargo]] is for cookbook `{cookbook}`, which is not there; there is: {}",
+                    embargo.place,
+                    known.join(", ")
+                );
+            }
+        }
+        if embargo.is_past(now) {
+            tracing::warn!(place = embargo.place, "this embargo is past and can be removed");
+        }
+    }
+    Ok(())
 }
 
 /// The operator's hooks. One for a cookbook that is not there would silently

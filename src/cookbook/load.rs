@@ -17,11 +17,13 @@
 //! | `[placement.bandwidth]` | `inbound`, `outbound` (no limit; `"100 MiB"` a second) |
 //! | `[placement.parameters]` | any, for the operating system's installer |
 //! | `[commands]` | `allow` (none) |
+//! | `[calendar]` | `time_zone`, `hours`, `days`, `holidays`, `holidays_file` (an iCalendar file beside the cookbooks); what is left out is the configuration's |
 //! | `[checklist]` | `retire` (none): what people do when a machine is gone |
 //!
 //! `require` and `unless` are conditions over the names of
 //! [`crate::policy::expression::Schema`].
 
+mod calendar;
 mod default;
 mod field;
 mod placement;
@@ -35,7 +37,10 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use toml::de::DeTable;
 
-use self::reader::{At, File, Table};
+use self::{
+    calendar::Beside,
+    reader::{At, File, Table},
+};
 use super::{
     Approval, Cookbook, Cookbooks, Field, FieldKind, Rule,
     diagnostic::{Diagnostic, LoadError},
@@ -74,8 +79,7 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     for entry in fs::read_dir(path).map_err(|error| unreadable(&error))? {
         let entry = entry.map_err(|error| unreadable(&error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(stem) = name.strip_suffix(".toml") else { continue };
-        if stem.starts_with('.') || stem.rsplit('.').next() == Some("test") {
+        if !is_read(&name) {
             continue;
         }
         match text_of(&entry.path()) {
@@ -86,7 +90,7 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
             ),
         }
     }
-    if sources.is_empty() && failures.is_empty() {
+    if !sources.iter().any(|(name, _)| is_cookbook(name)) && failures.is_empty() {
         let message = "this policy folder holds no cookbook (`NAME.toml`)";
         return Err(one(Diagnostic::about(&shown, message).help(
             "copy `policies/sandbox.toml` of the distribution there to start from".to_owned(),
@@ -103,6 +107,20 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
         failure.file = path.join(&failure.file).display().to_string();
     }
     Err(LoadError::new(failures))
+}
+
+/// Whether a file of that name counts: a cookbook and no test of one, or a file
+/// of holidays.
+#[must_use]
+pub fn is_read(name: &str) -> bool {
+    let stem = name.strip_suffix(".toml").or_else(|| name.strip_suffix(".ics"));
+    stem.is_some_and(|stem| {
+        !stem.starts_with('.') && !stem.contains('/') && stem.rsplit('.').next() != Some("test")
+    })
+}
+
+fn is_cookbook(name: &str) -> bool {
+    name.strip_suffix(".ics").is_none()
 }
 
 fn text_of(path: &Path) -> io::Result<String> {
@@ -122,7 +140,8 @@ pub fn embedded() -> Cookbooks {
     files(&sources).unwrap_or_else(|_| Cookbooks { cookbooks: Vec::new(), version: version(&[]) })
 }
 
-/// Reads cookbooks from texts, each with its file name.
+/// Reads cookbooks from texts, each with its file name. Files of holidays
+/// (`NAME.ics`) stand among them and count for the version.
 ///
 /// # Errors
 ///
@@ -135,9 +154,11 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
     let mut found = Vec::new();
     // Whose title and label is whose: an issue must lead to one cookbook.
     let mut claimed: BTreeMap<(&str, String), &str> = BTreeMap::new();
-    for (name, text) in &sources {
+    let beside = sources.iter().filter(|(name, _)| !is_cookbook(name));
+    let mut beside = Beside { texts: beside.copied().collect(), found: Vec::new() };
+    for (name, text) in sources.iter().filter(|(name, _)| is_cookbook(name)) {
         let file = File::new(name, text);
-        if let Some((cookbook, claims)) = cookbook(&file) {
+        if let Some((cookbook, claims)) = cookbook(&file, &mut beside) {
             for (key, at) in claims {
                 match claimed.get(&(key, at.value.to_lowercase())) {
                     Some(other) => file.report_with(
@@ -154,6 +175,7 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
         }
         found.extend(file.into_found());
     }
+    found.extend(beside.found);
     if !found.is_empty() {
         return Err(LoadError::new(found));
     }
@@ -175,7 +197,7 @@ type Claims = Vec<(&'static str, At<String>)>;
 
 /// Reads one file. What is wrong has been reported to it; a value is returned
 /// as far as it makes sense to look further.
-fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
+fn cookbook(file: &File<'_>, beside: &mut Beside<'_>) -> Option<(Cookbook, Claims)> {
     let name = file.name.strip_suffix(".toml").unwrap_or(file.name);
     if !sections::is_slug(name) {
         let message = format!("`{name}` cannot be a cookbook's name");
@@ -230,6 +252,7 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
     let placement = top.table("placement", "[placement]").map(|table| placement::read(&table));
     let commands = top.table("commands", "[commands]").map(|table| sections::commands(&table));
     let retire = top.table("checklist", "[checklist]").map(|table| sections::checklist(&table));
+    let calendar = top.table("calendar", "[calendar]").map(|table| calendar::read(&table, beside));
     top.finish();
 
     let mut claims = Claims::new();
@@ -254,6 +277,7 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
         placement: placement?,
         commands: commands.unwrap_or_default(),
         retire: retire.unwrap_or_default(),
+        calendar: calendar.unwrap_or_default(),
     };
     Some((cookbook, claims))
 }

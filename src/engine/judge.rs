@@ -49,7 +49,7 @@ impl Engine {
                 .take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict)
                 .await;
         }
-        let today = self.calendar.today(self.now());
+        let today = self.calendar_of(&cookbook.name).today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
         let facts = self.facts(desk, draft, cookbook, &reading).await?;
         let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
@@ -175,7 +175,7 @@ impl Engine {
             taken_names,
             protected_names: self.settings.protected_names.iter().cloned().collect(),
             auto_approval: self.settings.automatic_approval,
-            today: self.calendar.today(self.now()),
+            today: self.calendar_of(&cookbook.name).today(self.now()),
         })
     }
 

@@ -9,8 +9,11 @@ pub mod cases;
 pub mod explain;
 pub mod expression;
 mod facts;
+mod need;
 mod people;
+mod remedy;
 mod rules;
+pub mod usage;
 mod values;
 mod verdict;
 
@@ -19,13 +22,15 @@ mod tests;
 
 pub use self::{
     advice::{Advice, Concern, Severity},
-    facts::{Facts, Groups, People, Usage},
-    verdict::{Need, Verdict},
+    facts::{Facts, Groups, People, Room},
+    need::{Need, Part, assign},
+    usage::{Holding, Usage},
+    verdict::Verdict,
 };
 
 use std::collections::BTreeMap;
 
-use self::people::Cast;
+use self::{expression::Values, people::Cast};
 use crate::{
     cookbook::{Cookbook, FieldKind},
     identity::{Digest, FieldName},
@@ -44,7 +49,8 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let cast = people::cast(reading, facts);
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
-    let said = rules::ask(cookbook, reading, &values, &violations);
+    let parts = need::parts(cookbook, &values, facts.room, &violations);
+    let said = rules::ask(cookbook, reading, &values, facts.room, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
     for violation in &mut violations {
@@ -58,26 +64,21 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let looked_at = advice.iter().any(|advice| advice.severity == Concern::Review);
 
     let acceptance_needed = (!cast.owner_is_author).then(|| cast.owner.clone());
+    // What depends on figures nobody has is for people to decide.
+    let mut conditions = cookbook.rules.iter().map(|rule| &rule.require);
+    let room_is_known = !conditions.any(|condition| facts.room.is_missing_for(condition));
     let automatic = facts.auto_approval
+        && room_is_known
         && facts.author_eligible == Some(true)
         && !facts.description_edited_by_others
         && acceptance_needed.is_none()
         && violations.is_empty()
         && !looked_at
-        && cookbook
-            .approval
-            .unless
-            .as_ref()
-            .is_some_and(|unless| unless.holds(&values) == Ok(true));
-    let needs = if automatic {
-        Need::Nothing
-    } else {
-        Need::Approval {
-            by: cookbook.approval.by.clone(),
-            count: cookbook.approval.count,
-            own: cookbook.approval.own,
-        }
-    };
+        && parts.len() == 1
+        && cookbook.approval.unless.as_ref().is_some_and(|unless| {
+            !facts.room.is_missing_for(unless) && unless.holds(&values) == Ok(true)
+        });
+    let needs = if automatic { Need::Nothing } else { Need::Approval { parts } };
     let spec = spec(cookbook, reading, facts, &cast).filter(|_| violations.is_empty());
     Verdict {
         cookbook: cookbook.name.clone(),
@@ -109,7 +110,7 @@ fn before_rules(
 
 /// Nobody is told what is wrong without being told what would be right.
 fn explain(cookbook: &Cookbook, violation: &mut Violation) {
-    if violation.hint.is_none() {
+    if violation.hint.is_none() && violation.would_pass.is_empty() {
         let field = violation.field.as_ref().and_then(|name| cookbook.field(name.as_str()));
         let accepted = field.and_then(|field| limits::accepted(&field.kind, &cookbook.lifetime));
         violation.hint = Some(match accepted {

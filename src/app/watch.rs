@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::{
+    app::policies::Remembered,
     brake::Deed,
     engine::{Engine, credential},
+    identity::Timestamp,
     web::{
         health::{Check, Readiness},
         metrics::{Reading, Readings, Value},
@@ -80,6 +82,7 @@ impl Readings for Watch {
         ];
         readings
             .extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));
+        readings.extend(self.policies().await);
         readings.extend(self.brakes().await);
         for forge in self.engine.forges() {
             let ends = self.engine.store().moment(&credential::ends(forge)).await.ok().flatten();
@@ -127,6 +130,38 @@ impl Readings for Watch {
 }
 
 impl Watch {
+    /// What is judged by, and how its last reload ended.
+    async fn policies(&self) -> Vec<Reading> {
+        let Ok(Some(known)) = Remembered::read(self.engine.store()).await else {
+            return Vec::new();
+        };
+        let gauge =
+            |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
+        let moment = |at: Timestamp| number(at.timestamp().max(0).unsigned_abs());
+        let version = vec![("version", self.engine.cookbooks().version.to_string())];
+        vec![
+            gauge("policies_info", "The policies in force", version, 1.0),
+            gauge(
+                "policies_since_timestamp_seconds",
+                "Since when they are in force",
+                Vec::new(),
+                moment(known.since),
+            ),
+            gauge(
+                "policies_reload_ok",
+                "Whether what was read last came into force",
+                Vec::new(),
+                f64::from(u8::from(known.problem.is_none())),
+            ),
+            gauge(
+                "policies_reload_timestamp_seconds",
+                "When they were last read, at start or later",
+                Vec::new(),
+                moment(known.read_at),
+            ),
+        ]
+    }
+
     /// What is held back, and how much of the limits of the day is used.
     async fn brakes(&self) -> Vec<Reading> {
         let mut readings = Vec::new();

@@ -13,15 +13,15 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    output::{self, Paint},
+    output::{self, Paint, printable},
     runtime::runtime,
 };
 use crate::{
-    app::{compose, system::SystemClock},
+    app::{compose, policies::Remembered, system::SystemClock},
     brake::{Deed, Freeze},
     calendar::Calendar,
     config::{self, Config},
-    engine::{DAY, HEARTBEAT, credential, forge_moment},
+    engine::{DAY, HEARTBEAT, Orphaned, credential, forge_moment},
     identity::{CookbookName, ForgeName, Timestamp},
     ports::{
         PortError,
@@ -47,6 +47,8 @@ struct Status {
     well: bool,
     /// When the service last swept.
     last_sweep: Option<Timestamp>,
+    /// The policies in force; none if the service never ran.
+    policies: Option<Policies>,
     /// What operators have frozen, by what.
     frozen: BTreeMap<Deed, Freeze>,
     /// The embargoes of the configuration that are in force.
@@ -67,6 +69,23 @@ struct InForce {
     cookbooks: Option<Vec<CookbookName>>,
     reason: String,
     until: Timestamp,
+}
+
+/// What the service judges by.
+#[derive(Serialize)]
+struct Policies {
+    #[serde(flatten)]
+    remembered: Remembered,
+    /// What stands under the names of cookbooks that are gone.
+    orphaned: Vec<Orphaned>,
+}
+
+impl Policies {
+    /// Whether the last reload went well, and no request waits for a cookbook
+    /// that is gone.
+    fn well(&self) -> bool {
+        self.remembered.problem.is_none() && self.orphaned.iter().all(|orphan| orphan.requests == 0)
+    }
 }
 
 /// How much of a limit is used.
@@ -121,7 +140,17 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         let forge = forge(config, store.as_ref(), name, now).await.map_err(chain)?;
         forges.insert(name.clone(), forge);
     }
-    let well = runs && figures.effects_buried == 0 && forges.values().all(|forge| forge.well);
+    let policies = match Remembered::read(store.as_ref()).await? {
+        Some(remembered) => {
+            let orphaned = remembered.orphaned(store.as_ref()).await.map_err(chain)?;
+            Some(Policies { remembered, orphaned })
+        }
+        None => None,
+    };
+    let well = runs
+        && figures.effects_buried == 0
+        && forges.values().all(|forge| forge.well)
+        && policies.as_ref().is_none_or(Policies::well);
     let freezes = store.freezes().await.map_err(chain)?;
     let frozen = freezes.in_force(now).map(|(deed, freeze)| (deed, freeze.clone())).collect();
     let day_limits = day_limits(config, store.as_ref(), now).await.map_err(chain)?;
@@ -134,7 +163,7 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         })
     });
     let embargoes = embargoes.collect();
-    Ok(Status { well, last_sweep, frozen, embargoes, day_limits, forges, figures })
+    Ok(Status { well, last_sweep, policies, frozen, embargoes, day_limits, forges, figures })
 }
 
 async fn day_limits(
@@ -169,25 +198,52 @@ async fn forge(
     Ok(Forge { well: answers && lasts, last_answer, credential_ends })
 }
 
+fn print_policies(policies: &Policies, paint: Paint) {
+    let Policies { remembered, orphaned } = policies;
+    output::line(format_args!(
+        "policies: version {}, {} cookbooks, in force since {}",
+        remembered.version.short(),
+        remembered.cookbooks.len(),
+        remembered.since
+    ));
+    if let Some(problem) = &remembered.problem {
+        let what = format!("  the reload at {} failed, and changed nothing:", remembered.read_at);
+        output::line(paint.red(&what));
+        for line in problem.lines() {
+            output::line(format_args!("    {}", printable(line)));
+        }
+    }
+    for orphan in orphaned {
+        let line = format!(
+            "  cookbook `{}` is gone: {} open requests wait for it, {} leases keep their terms",
+            orphan.cookbook, orphan.requests, orphan.leases
+        );
+        output::line(if orphan.requests > 0 { paint.red(&line) } else { paint.yellow(&line) });
+    }
+}
+
 fn print(status: &Status, calendar: &Calendar) {
     let paint = Paint::new();
     let figures = &status.figures;
     let word = if status.well { paint.green("well") } else { paint.red("needs a person") };
     let swept = status.last_sweep.map_or_else(|| "never".to_owned(), |at| at.to_string());
     output::line(format_args!("{word}, last sweep {swept}"));
+    if let Some(policies) = &status.policies {
+        print_policies(policies, paint);
+    }
     for (deed, freeze) in &status.frozen {
         let since = calendar.absolute(freeze.since);
         let until = freeze
             .until
             .map_or_else(|| "somebody thaws it".to_owned(), |until| calendar.absolute(until));
-        let reason = output::printable(&freeze.reason);
+        let reason = printable(&freeze.reason);
         let line = format!("frozen: {deed}, since {since} until {until}: {reason}");
         output::line(paint.yellow(&line));
     }
     for embargo in &status.embargoes {
         let what: Vec<&str> = embargo.what.iter().map(|deed| deed.word()).collect();
         let until = calendar.absolute(embargo.until);
-        let reason = output::printable(&embargo.reason);
+        let reason = printable(&embargo.reason);
         let line = format!("embargo: {}, until {until}: {reason}", what.join(", "));
         output::line(paint.yellow(&line));
     }

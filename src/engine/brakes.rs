@@ -102,7 +102,7 @@ impl Engine {
         let now = self.now();
         let again = now + ASK_AGAIN;
         let due = waiting.until.map_or(again, |until| until.clamp(now + SOONEST, again));
-        let why = waits(&waiting, &self.calendar);
+        let why = waits(&waiting, self.calendar());
         let news = draft
             .leases
             .iter()

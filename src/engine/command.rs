@@ -1,15 +1,18 @@
 //! Obeying commands: who may, whether it makes sense now, and what follows.
 //!
 //! One file a group of commands: [`approve`] decides about requests, [`confirm`]
-//! about machines that were found, [`time`] moves deadlines, [`change`] alters
-//! machines in use, [`machine`] does everything else to a lease.
+//! about machines that were found, [`time`] moves deadlines within the [`budget`],
+//! [`change`] alters machines in use, [`transfer`] gives them away, [`machine`]
+//! does everything else to a lease.
 
 mod approve;
+mod budget;
 mod change;
 mod confirm;
 mod machine;
 mod question;
 mod time;
+mod transfer;
 
 use std::fmt::Write as _;
 
@@ -95,7 +98,7 @@ impl Engine {
                 draft.reply(&order.key, Reply::Status { lines });
             }
             Command::Approve { digest } => self.approve(draft, order, digest.as_deref()).await?,
-            Command::Reject { reason } => Self::reject(draft, order, reason),
+            Command::Reject { reason } => self.reject(draft, order, reason).await?,
             Command::Accept { digest } => self.accept(draft, order, digest.as_deref()).await?,
             Command::Extend { by, machine, .. } => {
                 self.extend(draft, order, by, machine.as_ref());

@@ -177,7 +177,7 @@ impl Engine {
     /// The operator's list wins over everything.
     pub(super) fn is_listed(&self, lease: &Lease) -> bool {
         let name = lease.order.key.name.as_str();
-        self.settings.protected_names.iter().any(|other| other == name)
+        self.in_force().protected_names.iter().any(|other| other == name)
     }
 
     /// What a refusal means for the lease, where it means something.

@@ -441,13 +441,18 @@ impl Life<'_> {
                 self.switched(Power::Off);
                 self.tell(Topic::Switched(PowerCommand::Stop));
             }
-            Event::Resize { shape, .. } => self.effects.push(Effect::Resize(*shape)),
+            Event::Resize { shape, .. } => {
+                self.lease.resizing.push(*shape);
+                self.effects.push(Effect::Resize(*shape));
+            }
             Event::Resized { shape } => {
+                self.resize_is_over();
                 self.lease.order.shape = *shape;
                 self.trouble_is_over();
                 self.tell(Topic::Resized);
             }
             Event::ResizeRefused { reason } => {
+                self.resize_is_over();
                 self.trouble_is_over();
                 self.tell(Topic::ResizeRefused { reason: reason.clone() });
             }
@@ -469,6 +474,13 @@ impl Life<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// The first of the sizes ordered: they are given in their order.
+    fn resize_is_over(&mut self) {
+        if !self.lease.resizing.is_empty() {
+            self.lease.resizing.remove(0);
+        }
     }
 
     fn hand_over(&mut self, uuid: Uuid, addresses: &[String], host_keys: &[String]) {
@@ -695,6 +707,8 @@ impl Life<'_> {
     fn enter(&mut self, state: State, waits_on: WaitsOn) {
         self.lease.state = state;
         self.lease.waiting = None;
+        // What was ordered for the machine in use does not fit any more.
+        self.lease.resizing.clear();
         // Nobody would try these again.
         for run in &mut self.lease.hooks {
             if run.outcome == hook::Outcome::Failing && !Effect::RunHooks(run.point).fits(state) {

@@ -99,8 +99,20 @@ pub trait Store: Send + Sync {
     ///
     /// [`CommitError::Conflict`] when somebody else changed a request or lease
     /// since it was read (or, for new ones, the issue got a request or the
-    /// machine's name a live lease), or the claim on the finished effect was lost.
+    /// machine's name a live lease), the claim on the finished effect was lost,
+    /// or usage is not what it was at [`Change::usage_mark`].
     async fn commit(&self, change: &Change) -> Result<(), CommitError>;
+
+    /// A mark that grows with every commit that alters usage: what
+    /// [`counted_lease`] or [`counted_request`] says of something in it.
+    ///
+    /// Whoever grants something because of what is in use takes the mark, reads,
+    /// decides, and commits with it: as long as it is the same, everything that
+    /// was read still holds.
+    ///
+    /// [`counted_lease`]: crate::policy::usage::counted_lease
+    /// [`counted_request`]: crate::policy::usage::counted_request
+    async fn usage_mark(&self) -> Result<u64, PortError>;
 
     // --- effects
 
@@ -199,6 +211,12 @@ pub trait Store: Send + Sync {
     /// Remembers a moment.
     async fn set_moment(&self, name: &str, at: Timestamp) -> Result<(), PortError>;
 
+    /// A remembered text, e.g. which policies are in force.
+    async fn memo(&self, name: &str) -> Result<Option<String>, PortError>;
+
+    /// Remembers a text.
+    async fn set_memo(&self, name: &str, text: &str) -> Result<(), PortError>;
+
     // --- for people
 
     /// Figures for `status`, `/metrics` and readiness.
@@ -291,6 +309,9 @@ pub struct Change {
     pub freezes: Vec<(Deed, Option<Freeze>)>,
     /// What is written into the audit log.
     pub audit: Vec<AuditNote>,
+    /// Stored only if [`Store::usage_mark`] is still this: it was decided by
+    /// what was in use then.
+    pub usage_mark: Option<u64>,
     /// When.
     pub at: Timestamp,
 }

@@ -118,8 +118,24 @@ impl Sqlite {
 /// Stores everything in a change; `false` as soon as something of it was
 /// overtaken, and then the transaction must not be committed.
 async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx::Result<bool> {
-    let Change { request, leases, effects, lanes, finishes, seen, looks, freezes, audit, at } =
-        change;
+    let Change {
+        request,
+        leases,
+        effects,
+        lanes,
+        finishes,
+        seen,
+        looks,
+        freezes,
+        audit,
+        usage_mark,
+        at,
+    } = change;
+    if let Some(mark) = usage_mark
+        && state::usage_mark(&mut *database).await? != *mark
+    {
+        return Ok(false);
+    }
     if let Some(effect) = finishes
         && !effects::finish(&mut *database, effect, *at).await?
     {
@@ -233,6 +249,10 @@ impl Store for Sqlite {
         if stored { Ok(()) } else { Err(CommitError::Conflict) }
     }
 
+    async fn usage_mark(&self) -> Result<u64, PortError> {
+        state::usage_mark(&self.readers).await.doing("read the mark of usage")
+    }
+
     async fn claim_effect(
         &self,
         now: Timestamp,
@@ -323,6 +343,14 @@ impl Store for Sqlite {
 
     async fn set_moment(&self, name: &str, at: Timestamp) -> Result<(), PortError> {
         memory::set_moment(&self.writer, name, at).await.doing("remember a moment")
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, PortError> {
+        memory::memo(&self.readers, name).await.doing("recall a text")
+    }
+
+    async fn set_memo(&self, name: &str, text: &str) -> Result<(), PortError> {
+        memory::set_memo(&self.writer, name, text).await.doing("remember a text")
     }
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, PortError> {

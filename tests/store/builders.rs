@@ -8,7 +8,7 @@ use innkeeper::{
         Digest, ForgeName, IssueNumber, IssueRef, LeaseId, Person, ProjectId, RequestId, Timestamp,
         UserId,
     },
-    lease::{Deadline, Lease, State, Step, lifecycle::Effect},
+    lease::{Deadline, Extensions, Lease, State, Step, lifecycle::Effect},
     machine::{Keep, MachineKey, MachineOrder, Power, Shape},
     policy::Verdict,
     ports::store::{Actor, AuditNote, Change, Delivery, Store, Versioned},
@@ -124,6 +124,9 @@ pub(crate) fn lease(number: u64) -> Lease {
         trouble: None,
         waiting: None,
         hooks: Vec::new(),
+        team: None,
+        extensions: Extensions::default(),
+        resizing: Vec::new(),
     }
 }
 

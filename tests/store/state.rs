@@ -190,6 +190,7 @@ fn full(version: u64) -> Change {
         looks: vec![issue(1)],
         freezes: vec![(Deed::Create, Some(freeze("a full house", None)))],
         audit: vec![note("approve"), note("create")],
+        usage_mark: None,
         at: at(3),
     }
 }

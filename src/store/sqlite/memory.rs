@@ -1,4 +1,5 @@
-//! The scheduler's memory, locks and moments; and what operators have frozen.
+//! What is remembered by name: locks, moments, short texts, and what operators
+//! have frozen.
 
 use sqlx::{SqliteConnection, SqliteExecutor};
 
@@ -69,6 +70,34 @@ pub(super) async fn set_moment(
     )
     .bind(name)
     .bind(from_time(at))
+    .execute(database)
+    .await
+    .map(drop)
+}
+
+/// A remembered text.
+pub(super) async fn memo(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("SELECT text FROM memos WHERE name = $1")
+        .bind(name)
+        .fetch_optional(database)
+        .await
+}
+
+/// Remembers a text.
+pub(super) async fn set_memo(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+    text: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO memos (name, text) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET text = excluded.text",
+    )
+    .bind(name)
+    .bind(text)
     .execute(database)
     .await
     .map(drop)

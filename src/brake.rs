@@ -4,10 +4,13 @@
 //! Judging, answering, approving, warning and extending always go on. What is
 //! held back waits, says so on its issue, and goes on by itself.
 
+mod embargo;
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::embargo::Embargo;
 use crate::identity::Timestamp;
 
 /// What can be held back, by what it does to a machine.

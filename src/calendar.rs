@@ -4,34 +4,39 @@
 //! hours: a machine handed over on a Monday for two weeks ends on a Monday at
 //! ten, whatever the clocks did in between.
 
-use std::collections::BTreeSet;
+pub mod holidays;
+mod rules;
+mod window;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{
     DateTime, Datelike as _, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _,
-    Timelike as _, Utc, Weekday,
+    Timelike as _, Utc,
 };
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 use thiserror::Error;
 
+pub use self::{
+    rules::{CalendarRules, Days, Hours},
+    window::Window,
+};
 use crate::{
     identity::Timestamp,
     quantity::{Delay, Lifetime},
 };
 
-/// The hour at which deadlines fall, local time.
+/// The minute of the day at which deadlines fall, local time: ten o'clock, or
+/// the beginning of the hours in which something may be done.
 ///
 /// Earlier, and the machine is gone before its owner has read the morning's
 /// mail; later, and too little of the working day is left to call a sysadmin
 /// and have it restored.
-const DEADLINE_HOUR: u32 = 10;
+const DEADLINE: u32 = 10 * 60;
 
-/// The local hours between which something may be stopped or destroyed, the
-/// second excluded.
-///
-/// Open earlier or close later, and it happens while nobody is there to
-/// notice a mistake; narrow it much further, and a sweep that runs seldom
-/// may miss the window for days. [`DEADLINE_HOUR`] has to lie within it.
-const ACTING_HOURS: std::ops::Range<u32> = 9..17;
+/// The most days a deadline is moved out of the way of windows. Windows that
+/// leave no day in ten years leave none at all.
+const MOST_CLOSED_DAYS: u32 = 3650;
 
 /// What is later than this is treated as being here, so that no sum of dates
 /// can overflow.
@@ -50,7 +55,11 @@ const FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(1, 1, 1) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
     zone: Tz,
-    holidays: BTreeSet<NaiveDate>,
+    holidays: Arc<BTreeSet<NaiveDate>>,
+    hours: Hours,
+    days: Days,
+    /// In which no deadline falls.
+    closed: Vec<Window>,
 }
 
 /// A time zone nobody knows.
@@ -85,7 +94,7 @@ pub fn zone(name: &str) -> Result<Tz, UnknownZone> {
 
 impl Calendar {
     /// The calendar of the zone of that name, with these days off besides
-    /// Saturdays and Sundays.
+    /// Saturdays and Sundays, and hours from nine to five.
     ///
     /// # Errors
     ///
@@ -94,7 +103,20 @@ impl Calendar {
         zone_name: &str,
         holidays: impl IntoIterator<Item = NaiveDate>,
     ) -> Result<Self, UnknownZone> {
-        Ok(Self { zone: zone(zone_name)?, holidays: holidays.into_iter().collect() })
+        Ok(Self {
+            zone: zone(zone_name)?,
+            holidays: Arc::new(holidays.into_iter().collect()),
+            hours: Hours::OFFICE,
+            days: Days::WEEK,
+            closed: Vec::new(),
+        })
+    }
+
+    /// The same, but no deadline is chosen that falls into one of these.
+    #[must_use]
+    pub fn closed_in(mut self, windows: impl IntoIterator<Item = Window>) -> Self {
+        self.closed.extend(windows);
+        self
     }
 
     /// The time zone.
@@ -111,10 +133,20 @@ impl Calendar {
         self.expiry_on(self.today(handed_over).checked_add_days(days).unwrap_or(LAST_DAY))
     }
 
-    /// 10:00 local time on that day, or on the next working day after it.
+    /// 10:00 local time on that day, or on the next working day after it that
+    /// lies in no window.
     #[must_use]
     pub fn expiry_on(&self, date: NaiveDate) -> Timestamp {
-        self.deadline_on(self.working_day_from(date.clamp(FIRST_DAY, LAST_DAY)))
+        let first = self.working_day_from(date.clamp(FIRST_DAY, LAST_DAY));
+        let mut day = first;
+        for _ in 0..MOST_CLOSED_DAYS {
+            let deadline = self.deadline_on(day);
+            if !self.closed.iter().any(|window| window.around(deadline).is_some()) {
+                return deadline;
+            }
+            day = self.working_day_from(following(day));
+        }
+        self.deadline_on(first)
     }
 
     /// The first working day's 10:00 that is not earlier than `delay` after
@@ -133,11 +165,11 @@ impl Calendar {
     }
 
     /// Whether something may be stopped or destroyed at that moment: on a
-    /// working day between 09:00 and 17:00 local time.
+    /// working day in working hours.
     #[must_use]
     pub fn may_act(&self, now: Timestamp) -> bool {
         let local = self.local(now);
-        self.is_working_day(local.date()) && ACTING_HOURS.contains(&local.hour())
+        self.is_working_day(local.date()) && self.hours.contain(minute_of(local))
     }
 
     /// The first moment, from `now` on, at which [`Calendar::may_act`].
@@ -147,9 +179,12 @@ impl Calendar {
             return now;
         }
         let local = self.local(now);
-        let first =
-            if local.hour() < ACTING_HOURS.start { local.date() } else { following(local.date()) };
-        self.moment(self.working_day_from(first).and_time(o_clock(ACTING_HOURS.start)))
+        let first = if self.hours.begin_after(minute_of(local)) {
+            local.date()
+        } else {
+            following(local.date())
+        };
+        self.moment(self.working_day_from(first).and_time(self.hours.open_at()))
     }
 
     /// The date it is in the zone.
@@ -202,11 +237,10 @@ impl Calendar {
     }
 
     fn is_working_day(&self, date: NaiveDate) -> bool {
-        !matches!(date.weekday(), Weekday::Sat | Weekday::Sun)
+        self.days.contain(date.weekday())
             && !self.holidays.contains(&date)
             // A zone that moves over the date line leaves out a whole day.
-            && self.zone.from_local_datetime(&date.and_time(o_clock(DEADLINE_HOUR)))
-                != LocalResult::None
+            && (self.zone.from_local_datetime(&date.and_time(noon())) != LocalResult::None)
     }
 
     /// That day, or the next working day after it.
@@ -219,7 +253,7 @@ impl Calendar {
     }
 
     fn deadline_on(&self, date: NaiveDate) -> Timestamp {
-        self.moment(date.and_time(o_clock(DEADLINE_HOUR)))
+        self.moment(date.and_time(self.hours.at_or_open(DEADLINE)))
     }
 
     /// The moment at which clocks in the zone first show this.
@@ -244,11 +278,15 @@ pub(crate) fn first_moment(zone: Tz, local: NaiveDateTime) -> Timestamp {
     }
 }
 
-const fn o_clock(hour: u32) -> NaiveTime {
-    match NaiveTime::from_hms_opt(hour, 0, 0) {
+const fn noon() -> NaiveTime {
+    match NaiveTime::from_hms_opt(12, 0, 0) {
         Some(time) => time,
         None => NaiveTime::MIN,
     }
+}
+
+fn minute_of(local: NaiveDateTime) -> u32 {
+    local.hour() * 60 + local.minute()
 }
 
 fn following(date: NaiveDate) -> NaiveDate {

@@ -35,6 +35,7 @@ pub use self::{
     },
 };
 use crate::{
+    brake::Embargo,
     calendar::Calendar,
     cookbook::diagnostic::Diagnostic,
     engine::Labels,
@@ -60,6 +61,8 @@ pub struct Config {
     pub templates: Templates,
     /// Working days and time zone.
     pub calendar: Calendar,
+    /// What is held back at times that are known before.
+    pub embargoes: Vec<Embargo>,
     /// When things are looked at.
     pub schedule: Schedules,
     /// How much, and how long.

@@ -16,6 +16,7 @@ pub mod tier;
 use std::collections::BTreeMap;
 
 use crate::{
+    calendar::CalendarRules,
     identity::{CookbookName, Digest, FieldName, ProviderName},
     machine::{Bandwidth, ExtraDisk, Firmware, Shape},
     policy::{Severity, expression::Expression},
@@ -73,6 +74,8 @@ pub struct Cookbook {
     pub commands: Vec<MachineCommand>,
     /// What people do when one of its machines is gone, for the checklist.
     pub retire: Vec<String>,
+    /// When the people are there that its machines are for.
+    pub calendar: CalendarRules,
 }
 
 impl Cookbook {

@@ -56,6 +56,7 @@ pub use self::{
     view::Labels,
 };
 use crate::{
+    brake::Embargo,
     calendar::Calendar,
     cookbook::{Cookbook, Cookbooks, Principal},
     identity::{CookbookName, ForgeName, IssueRef, Person, ProjectId, ProviderName, Timestamp},
@@ -106,6 +107,8 @@ pub struct Settings {
     pub destroys_per_day: u64,
     /// Most machines made per rolling 24 hours.
     pub creations_per_day: u64,
+    /// What is held back at times that are known before.
+    pub embargoes: Vec<Embargo>,
     /// A longer gap between heartbeats, or between successful calls to a
     /// forge, is an outage: deadlines move.
     pub outage_after: TimeDelta,
@@ -251,10 +254,24 @@ impl Engine {
         self.ports.store.as_ref()
     }
 
-    /// The calendar deadlines are computed with.
+    /// The configuration's calendar: where there is no cookbook.
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// The calendar of a cookbook's machines as it is now: what the cookbook
+    /// says, the configuration's for the rest, and no deadline in an embargo.
+    #[must_use]
+    pub fn calendar_of(&self, cookbook: &CookbookName) -> Calendar {
+        let cookbooks = self.cookbooks();
+        let calendar = match cookbooks.get(cookbook) {
+            Some(cookbook) => cookbook.calendar.over(&self.calendar),
+            None => self.calendar.clone(),
+        };
+        let embargoes = self.settings.embargoes.iter();
+        let closed = embargoes.filter(|embargo| embargo.moves_deadlines(cookbook));
+        calendar.closed_in(closed.map(|embargo| embargo.window.clone()))
     }
 
     /// The forges' names.

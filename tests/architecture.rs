@@ -37,12 +37,12 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
     ("identity", Core, &[]),
     ("quantity", Core, &[]),
     ("violation", Core, &["identity"]),
-    ("brake", Core, &["identity"]),
+    ("brake", Core, &["calendar", "identity"]),
     ("calendar", Core, &["identity", "quantity"]),
     ("schedule", Core, &["calendar", "identity"]),
     // What a cookbook, a request and a rule are is one idea in three modules:
     // rules are about requests, requests are read by cookbooks, which hold rules.
-    ("cookbook", Core, &["identity", "machine", "policy", "quantity", "request"]),
+    ("cookbook", Core, &["calendar", "identity", "machine", "policy", "quantity", "request"]),
     ("request", Core, &["cookbook", "identity", "policy", "quantity", "violation"]),
     ("policy", Core, &["cookbook", "identity", "quantity", "request", "violation"]),
     ("command", Core, &["cookbook", "identity", "quantity", "request"]),

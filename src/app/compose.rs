@@ -43,6 +43,9 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
     config.ready_to_serve()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine = Arc::new(engine(config, &clock, open_store(config)).await?);
+    for embargo in config.embargoes.iter().filter(|embargo| embargo.is_past(clock.now())) {
+        tracing::warn!(place = embargo.place, "this embargo is past and can be removed");
+    }
     let gap = config.schedule.sweep.longest_gap(clock.now(), 50);
     let watch = Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: gap * 2 });
     Ok(App {
@@ -196,6 +199,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         labels: config.labels.clone(),
         destroys_per_day: config.limits.destroys_per_day,
         creations_per_day: config.limits.creations_per_day,
+        embargoes: config.embargoes.clone(),
         outage_after: config.schedule.outage_after.span(),
         claim: TimeDelta::from_std(config.limits.claim).context("claim_seconds is too long")?,
         holder: SystemEntropy.uuid().to_string(),

@@ -313,6 +313,7 @@ impl Blueprint {
             labels: Labels::default(),
             destroys_per_day: 10,
             creations_per_day: 20,
+            embargoes: Vec::new(),
             outage_after: TimeDelta::minutes(90),
             claim: TimeDelta::minutes(2),
             holder: holder.to_owned(),

@@ -219,3 +219,49 @@ proptest! {
         prop_assert!(calendar.may_act(later));
     }
 }
+
+#[test]
+fn a_deadline_falls_on_the_first_working_day_outside_of_every_window() {
+    let local = |text: &str| text.parse().unwrap();
+    let window = |from: &str, to: &str, yearly| super::Window {
+        zone: chrono_tz::Tz::Europe__Berlin,
+        from: local(from),
+        to: local(to),
+        yearly,
+    };
+    let plain = calendar("Europe/Berlin", &[]);
+    let until = |calendar: &Calendar, date: &str| calendar.absolute(calendar.expiry_on(day(date)));
+    let closed = plain.clone().closed_in([
+        window("2026-12-02T00:00:00", "2026-12-04T00:00:00", false),
+        window("2026-12-04T10:00:00", "2026-12-04T10:01:00", false),
+        window("2020-12-20T00:00:00", "2021-01-05T00:00:00", true),
+    ]);
+    assert_eq!(until(&closed, "2026-12-01"), "Tue 2026-12-01 10:00 CET");
+    assert_eq!(until(&closed, "2026-12-02"), "Mon 2026-12-07 10:00 CET");
+    assert_eq!(until(&closed, "2026-12-24"), "Tue 2027-01-05 10:00 CET");
+    let now = "2026-12-02T09:00:00Z".parse().unwrap();
+    assert!(closed.may_act(now), "whatever has to wait for a window is told by the window");
+    // Windows that leave nothing over leave the working days.
+    let never = plain.closed_in([window("2020-01-01T00:00:00", "2060-01-01T00:00:00", false)]);
+    assert_eq!(until(&never, "2026-12-05"), "Mon 2026-12-07 10:00 CET");
+}
+
+#[test]
+fn where_people_begin_after_ten_deadlines_fall_on_their_first_hour() {
+    let rules = |hours: &str| super::CalendarRules {
+        hours: Some(super::Hours::parse(hours).unwrap()),
+        ..super::CalendarRules::default()
+    };
+    let plain = calendar("UTC", &[]);
+    for (hours, expected) in [
+        ("12:30-20:00", "Wed 2026-12-02 12:30 UTC"),
+        ("06:00-09:00", "Wed 2026-12-02 06:00 UTC"),
+        ("00:00-24:00", "Wed 2026-12-02 10:00 UTC"),
+    ] {
+        let calendar = rules(hours).over(&plain);
+        let deadline = calendar.expiry_on(day("2026-12-02"));
+        assert_eq!(calendar.absolute(deadline), expected);
+        assert!(calendar.may_act(deadline));
+        assert_eq!(calendar.next_acting_time(deadline), deadline);
+    }
+}

@@ -1,7 +1,7 @@
 //! `innkeeper freeze` and `innkeeper thaw`: an operator holds the machinery
 //! back, and lets it go on. Works whether the service runs or not.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::{bail, ensure};
 use chrono::NaiveDateTime;
@@ -15,7 +15,7 @@ use crate::{
     config::{self, Config},
     engine,
     identity::Timestamp,
-    ports::clock::Clock as _,
+    ports::{clock::Clock as _, store::Store},
     quantity::Delay,
 };
 
@@ -71,7 +71,7 @@ pub(super) fn freeze(arguments: &FreezeArguments) -> anyhow::Result<ExitCode> {
     let freeze = Freeze { reason, since: now, until };
     let deeds = deeds(&arguments.only);
     runtime()?.block_on(async {
-        let store = compose::open_store(&config).await?;
+        let store = store(&config).await?;
         engine::freeze(store.as_ref(), &deeds, &freeze, now)
             .await
             .map_err(|error| anyhow::anyhow!(error.chain()))
@@ -93,7 +93,7 @@ pub(super) fn thaw(arguments: &ThawArguments) -> anyhow::Result<ExitCode> {
     let now = SystemClock.now();
     let deeds = deeds(&arguments.only);
     let thawed = runtime()?.block_on(async {
-        let store = compose::open_store(&config).await?;
+        let store = store(&config).await?;
         engine::thaw(store.as_ref(), &deeds, now)
             .await
             .map_err(|error| anyhow::anyhow!(error.chain()))
@@ -108,6 +108,16 @@ pub(super) fn thaw(arguments: &ThawArguments) -> anyhow::Result<ExitCode> {
         output::line(format_args!("Thawed: {deed}, frozen since {since} ({reason})."));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let path = &config.store.path;
+    ensure!(
+        path.exists(),
+        "there is no store at {}; it is made when the service first starts",
+        path.display()
+    );
+    compose::open_store(config).await
 }
 
 fn deeds(only: &[What]) -> Vec<Deed> {

@@ -1,7 +1,11 @@
 //! `innkeeper status`: how the service is doing, from its store. Works whether
 //! it runs or not.
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::ensure;
 use chrono::TimeDelta;
@@ -18,7 +22,7 @@ use crate::{
     calendar::Calendar,
     config::{self, Config},
     engine::{DAY, HEARTBEAT, Orphaned, credential, forge_moment},
-    identity::{ForgeName, Timestamp},
+    identity::{CookbookName, ForgeName, Timestamp},
     ports::{
         PortError,
         clock::Clock as _,
@@ -47,12 +51,24 @@ struct Status {
     policies: Option<Policies>,
     /// What operators have frozen, by what.
     frozen: BTreeMap<Deed, Freeze>,
+    /// The embargoes of the configuration that are in force.
+    embargoes: Vec<InForce>,
     /// The limits of the day.
     day_limits: BTreeMap<Deed, DayLimit>,
     /// The forges of the configuration.
     forges: BTreeMap<ForgeName, Forge>,
     #[serde(flatten)]
     figures: Figures,
+}
+
+/// An embargo that holds something back now.
+#[derive(Serialize)]
+struct InForce {
+    what: BTreeSet<Deed>,
+    /// For machines of these cookbooks; of all when it is absent.
+    cookbooks: Option<Vec<CookbookName>>,
+    reason: String,
+    until: Timestamp,
 }
 
 /// What the service judges by.
@@ -138,7 +154,16 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
     let freezes = store.freezes().await.map_err(chain)?;
     let frozen = freezes.in_force(now).map(|(deed, freeze)| (deed, freeze.clone())).collect();
     let day_limits = day_limits(config, store.as_ref(), now).await.map_err(chain)?;
-    Ok(Status { well, last_sweep, policies, frozen, day_limits, forges, figures })
+    let embargoes = config.embargoes.iter().filter_map(|embargo| {
+        Some(InForce {
+            what: embargo.deeds.clone(),
+            cookbooks: embargo.cookbooks.clone(),
+            reason: embargo.reason.clone(),
+            until: embargo.window.around(now)?.end,
+        })
+    });
+    let embargoes = embargoes.collect();
+    Ok(Status { well, last_sweep, policies, frozen, embargoes, day_limits, forges, figures })
 }
 
 async fn day_limits(
@@ -215,6 +240,13 @@ fn print(status: &Status, calendar: &Calendar) {
             .map_or_else(|| "somebody thaws it".to_owned(), |until| calendar.absolute(until));
         let reason = printable(&freeze.reason);
         let line = format!("frozen: {deed}, since {since} until {until}: {reason}");
+        output::line(paint.yellow(&line));
+    }
+    for embargo in &status.embargoes {
+        let what: Vec<&str> = embargo.what.iter().map(|deed| deed.word()).collect();
+        let until = calendar.absolute(embargo.until);
+        let reason = printable(&embargo.reason);
+        let line = format!("embargo: {}, until {until}: {reason}", what.join(", "));
         output::line(paint.yellow(&line));
     }
     for (name, forge) in &status.forges {

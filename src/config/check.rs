@@ -2,19 +2,18 @@
 //! beyond its type, told all at once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use chrono::{Days, NaiveDate, TimeDelta};
+use chrono::{Days, TimeDelta};
 use chrono_tz::Tz;
 use secrecy::{ExposeSecret as _, SecretString};
-use toml::value::Datetime;
 
 use super::{
     Config, Schedules,
     document::Document,
-    keys::{CalendarKeys, Keys, ScheduleKeys},
+    keys::{Keys, ScheduleKeys},
     secret::{self, Secret},
 };
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
 };
 
 mod address;
+mod calendar;
 mod forge;
 mod hook;
 mod policies;
@@ -41,6 +41,7 @@ pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Ve
     checker.resolve_paths(&mut keys);
     let calendar = checker.calendar(&keys.calendar);
     let zone = calendar.as_ref().map_or(Tz::UTC, Calendar::zone);
+    let embargoes = checker.embargoes(&keys.embargo, zone);
     let schedule = checker.schedules(&keys.schedule, zone);
     checker.limits(&keys);
     checker.labels(&keys.labels);
@@ -58,6 +59,7 @@ pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Ve
                 policies,
                 templates: keys.templates,
                 calendar,
+                embargoes,
                 schedule,
                 limits: keys.limits,
                 people: keys.people,
@@ -103,6 +105,7 @@ impl Checker<'_> {
             (["store", "path"], Some(&mut keys.store.path)),
             (["policies", "folder"], keys.policies.folder.as_mut()),
             (["templates", "folder"], keys.templates.folder.as_mut()),
+            (["calendar", "holidays_file"], keys.calendar.holidays_file.as_mut()),
         ] {
             let Some(value) = value else { continue };
             if value.as_os_str().is_empty() {
@@ -138,22 +141,6 @@ impl Checker<'_> {
         for file in keys.hook.iter_mut().filter_map(|hook| hook.token_file.as_mut()) {
             self.resolve(file);
         }
-    }
-
-    fn calendar(&mut self, keys: &CalendarKeys) -> Option<Calendar> {
-        let mut holidays = BTreeSet::new();
-        for (index, written) in keys.holidays.iter().enumerate() {
-            match day(written) {
-                Some(day) => _ = holidays.insert(day),
-                None => self.wrong(
-                    &["calendar", "holidays", &index.to_string()],
-                    format!("`{written}` is not a day"),
-                    "write the date alone, e.g. 2026-12-25",
-                ),
-            }
-        }
-        let calendar = Calendar::from_parts(&keys.time_zone, holidays);
-        self.keep(&["calendar", "time_zone"], calendar)
     }
 
     fn schedules(&mut self, keys: &ScheduleKeys, zone: Tz) -> Option<Schedules> {
@@ -364,15 +351,6 @@ impl Checker<'_> {
                 format!("add {}", either(&|kind| format!("`kind = \"{kind}\"`"))),
             ),
         }
-    }
-}
-
-fn day(written: &Datetime) -> Option<NaiveDate> {
-    match written {
-        Datetime { date: Some(date), time: None, offset: None } => {
-            NaiveDate::from_ymd_opt(date.year.into(), date.month.into(), date.day.into())
-        }
-        _ => None,
     }
 }
 

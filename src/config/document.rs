@@ -111,6 +111,15 @@ impl<'a> Document<'a> {
         Some(place)
     }
 
+    /// Where that key stands, for a warning: `innkeeper.toml:34`, or a variable.
+    pub(super) fn line_of(&self, path: &[&str]) -> String {
+        let found = self.mistake(path, "");
+        match found.line {
+            0 => found.file,
+            line => format!("{}:{line}", found.file),
+        }
+    }
+
     /// Whether that very key came from the file's own text.
     pub(super) fn is_written(&self, path: &[&str]) -> bool {
         self.place(path).is_some_and(|place| self.variable_at(&place).is_none())

@@ -15,7 +15,7 @@ pub(super) use self::ganeti::GanetiKeys;
 use super::{
     Limits, Log, People, ReadyWhen, Server, Store, Templates, secret::Secret, sections::seconds,
 };
-use crate::engine::Labels;
+use crate::{calendar::Hours, engine::Labels};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -26,6 +26,7 @@ pub(super) struct Keys {
     pub(super) policies: PolicyKeys,
     pub(super) templates: Templates,
     pub(super) calendar: CalendarKeys,
+    pub(super) embargo: Vec<EmbargoKeys>,
     pub(super) schedule: ScheduleKeys,
     pub(super) limits: Limits,
     pub(super) people: People,
@@ -61,7 +62,21 @@ pub(super) struct GitKeys {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CalendarKeys {
     pub(super) time_zone: String,
+    pub(super) hours: String,
+    pub(super) days: Vec<String>,
     pub(super) holidays: Vec<Datetime>,
+    pub(super) holidays_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct EmbargoKeys {
+    pub(super) reason: Option<String>,
+    pub(super) from: Option<Datetime>,
+    pub(super) to: Option<Datetime>,
+    pub(super) every: Option<String>,
+    pub(super) what: Vec<String>,
+    pub(super) cookbooks: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -188,7 +203,26 @@ pub(super) struct HookKeys {
 
 impl Default for CalendarKeys {
     fn default() -> Self {
-        Self { time_zone: "UTC".to_owned(), holidays: Vec::new() }
+        Self {
+            time_zone: "UTC".to_owned(),
+            hours: Hours::OFFICE.to_string(),
+            days: ["Mon", "Tue", "Wed", "Thu", "Fri"].map(str::to_owned).to_vec(),
+            holidays: Vec::new(),
+            holidays_file: None,
+        }
+    }
+}
+
+impl Default for EmbargoKeys {
+    fn default() -> Self {
+        Self {
+            reason: None,
+            from: None,
+            to: None,
+            every: None,
+            what: ["stop", "destroy"].map(str::to_owned).to_vec(),
+            cookbooks: None,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ const NAMED: [&str; 2] = ["forge", "provider"];
 
 /// Keys that the example mentions within its prose, and what they are.
 const MENTIONED: &[(&str, &str)] = &[
+    ("calendar.holidays_file", "An iCalendar file with days off, as whole days."),
     ("forge.*.token", "The bot's access token; less well than `token_file`."),
     ("forge.*.app.private_key", "The App's key (PEM); less well than `private_key_file`."),
     (
@@ -38,6 +39,8 @@ const MENTIONED: &[(&str, &str)] = &[
 /// Keys whose values are some words and no others.
 const WORDS: &[(&str, &[&str])] = &[
     ("log.format", &["text", "json"]),
+    ("embargo.every", &["year"]),
+    ("embargo.what", &["create", "change", "stop", "destroy"]),
     ("forge.*.kind", &["gitlab", "github"]),
     ("provider.*.kind", &["libvirt", "ganeti"]),
     ("provider.*.ready", &["agent-or-ssh", "address", "none"]),

@@ -7,6 +7,7 @@ use super::{
     ProviderKind, RapiCertificate, keys::Keys,
 };
 use crate::{
+    brake::Deed,
     hook::Point,
     identity::{ForgeName, ProviderName},
 };
@@ -522,4 +523,103 @@ cookbooks = ["sandbox"]
     assert!(parse(&same, &[]).unwrap_err().contains("have the same webhook secret"));
     let twice = format!("{text}{groups}").replace("tpo/web", "tpo/TPA");
     assert!(parse(&twice, &[]).unwrap_err().contains("is there twice"));
+}
+
+fn embargo(lines: &str) -> Result<Config, String> {
+    parse(&format!("[calendar]\ntime_zone = \"Europe/Berlin\"\n\n[[embargo]]\n{lines}"), &[])
+}
+
+#[test]
+fn an_embargo_holds_from_its_first_day_to_its_last() {
+    let lines = "reason = \" Nobody is here. \"\nfrom = 2026-12-20\nto = 2027-01-04";
+    let config = embargo(lines).unwrap();
+    let [embargo] = config.embargoes.as_slice() else { panic!("{:?}", config.embargoes) };
+    assert_eq!(embargo.place, "innkeeper.toml:4");
+    assert_eq!(embargo.reason, "Nobody is here");
+    let held = |deed, at: &str| embargo.hold(deed, &"vm".into(), at.parse().unwrap());
+    assert_eq!(held(Deed::Stop, "2026-12-19T22:59:00Z"), None);
+    let waiting = held(Deed::Stop, "2026-12-19T23:00:00Z").unwrap();
+    assert_eq!(waiting.until, Some("2027-01-04T23:00:00Z".parse().unwrap()));
+    assert!(held(Deed::Destroy, "2027-01-04T22:59:00Z").is_some());
+    assert_eq!(held(Deed::Create, "2027-01-01T00:00:00Z"), None, "not by default");
+}
+
+#[test]
+fn what_cannot_be_an_embargo_is_told_with_its_line() {
+    let days = "from = 2026-12-20\nto = 2027-01-04";
+    for (lines, says) in [
+        (days.to_owned(), "innkeeper.toml:4:"),
+        ("reason = \"x\"\nto = 2027-01-04".to_owned(), "lacks `from`"),
+        (
+            "reason = \"x\"\nfrom = 2026-12-20\nto = 2026-12-19".to_owned(),
+            "toml:7:6: this embargo ends before",
+        ),
+        (
+            "reason = \"x\"\nfrom = 2026-12-20T10:00:00Z\nto = 2026-12-21".to_owned(),
+            "toml:6:8: `2026-12-20T10:00:00Z` is neither",
+        ),
+        (
+            "reason = \"x\"\nfrom = 10:00:00\nto = 2026-12-21".to_owned(),
+            "toml:6:8: `10:00:00` is neither",
+        ),
+        (format!("reason = \"x\\ny\"\n{days}"), "toml:5:10: a reason is one line"),
+        (format!("reason = \"x\"\n{days}\nwhat = [\"destory\"]"), "did you mean `destroy`?"),
+        (format!("reason = \"x\"\n{days}\nwhat = []"), "holds nothing back"),
+        (format!("reason = \"x\"\n{days}\ncookbooks = []"), "for no cookbook"),
+        (format!("reason = \"x\"\n{days}\nevery = \"month\""), "`month` is not how often"),
+        (
+            "reason = \"x\"\nfrom = 2026-01-02\nto = 2026-12-24\nevery = \"year\"".to_owned(),
+            "lasts 300 days at most",
+        ),
+        (format!("reason = \"x\"\n{days}\nuntil = 2027-01-05"), "`until` is not known here"),
+    ] {
+        let error = embargo(&lines).unwrap_err();
+        assert!(error.contains(says), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn embargoes_that_overlap_are_allowed_and_told() {
+    let two = |from: &str| {
+        let lines = format!(
+            "reason = \"x\"\nfrom = 2026-12-20\nto = 2027-01-04\n\n\
+             [[embargo]]\nreason = \"y\"\nfrom = {from}\nto = 2027-02-01"
+        );
+        embargo(&lines).unwrap().warnings
+    };
+    assert_eq!(two("2027-01-05"), [""; 0]);
+    let warnings = two("2027-01-04");
+    assert!(
+        warnings[0]
+            .starts_with("innkeeper.toml:9: this [[embargo]] overlaps the one at innkeeper.toml:4"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_calendar_has_hours_days_and_a_file_of_holidays() {
+    let calendar = |lines: &str| parse(&format!("[calendar]\n{lines}"), &[]);
+    let at = |text: &str| text.parse().unwrap();
+    let config = calendar("hours = \"06:00-22:00\"\ndays = [\"Sat\", \"sunday\"]").unwrap();
+    assert!(config.calendar.may_act(at("2026-11-28T21:00:00Z")));
+    assert!(!config.calendar.may_act(at("2026-11-27T12:00:00Z")), "a Friday");
+    for (lines, says) in [
+        ("hours = \"9-17\"", "no span of hours"),
+        ("days = [\"Mo\"]", "no day of the week"),
+        ("days = []", "nobody ever works"),
+        ("holidays_file = \"nowhere.ics\"", "/etc/innkeeper/nowhere.ics cannot be read"),
+    ] {
+        let error = calendar(lines).unwrap_err();
+        assert!(error.contains(says), "{lines}: {error}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("innkeeper.toml");
+    let event =
+        |line: &str| format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{line}\nEND:VEVENT\nEND:VCALENDAR\n");
+    fs::write(&file, "[calendar]\nholidays_file = \"days.ics\"").unwrap();
+    fs::write(folder.path().join("days.ics"), event("DTSTART:20261127")).unwrap();
+    assert!(!Config::load(&file, &[]).unwrap().calendar.may_act(at("2026-11-27T12:00:00Z")));
+    fs::write(folder.path().join("days.ics"), event("RDATE:20261127")).unwrap();
+    let error = Config::load(&file, &[]).unwrap_err().to_string();
+    assert!(error.contains("days.ics:3:1: RDATE is not understood"), "{error}");
 }

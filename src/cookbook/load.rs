@@ -19,6 +19,7 @@
 //! | `[placement.bandwidth]` | `inbound`, `outbound` (no limit; `"100 MiB"` a second) |
 //! | `[placement.parameters]` | any, for the operating system's installer |
 //! | `[commands]` | `allow` (none) |
+//! | `[calendar]` | `time_zone`, `hours`, `days`, `holidays`, `holidays_file` (an iCalendar file beside the cookbooks); what is left out is the configuration's |
 //! | `[checklist]` | `retire` (none): what people do when a machine is gone |
 //!
 //! A part is a file in a subfolder that holds any of these sections, for several
@@ -30,6 +31,7 @@
 //! [`crate::policy::expression::Schema`].
 
 mod approval;
+mod calendar;
 mod default;
 mod field;
 mod part;
@@ -50,7 +52,10 @@ use std::{
 use toml::{Spanned, de::DeTable};
 
 pub use self::part::included;
-use self::reader::{At, File, Place, Table, Text};
+use self::{
+    calendar::Beside,
+    reader::{At, File, Place, Table, Text},
+};
 use super::{
     Approval, Cookbook, Cookbooks, Field, FieldKind, Rule,
     diagnostic::{Diagnostic, LoadError, nearest},
@@ -104,7 +109,7 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
             ),
         }
     }
-    if sources.is_empty() && failures.is_empty() {
+    if !sources.iter().any(|(name, _)| is_cookbook(name)) && failures.is_empty() {
         let message = "this policy folder holds no cookbook (`NAME.toml`)";
         return Err(one(Diagnostic::about(&shown, message).help(
             "copy `policies/sandbox.toml` of the distribution there to start from".to_owned(),
@@ -121,14 +126,6 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
         return result;
     }
     Err(LoadError::new(failures).inside(&shown))
-}
-
-/// Whether a file of that name is a cookbook, and no test of one.
-#[must_use]
-pub fn is_read(name: &str) -> bool {
-    name.strip_suffix(".toml").is_some_and(|stem| {
-        !stem.starts_with('.') && !stem.contains('/') && stem.rsplit('.').next() != Some("test")
-    })
 }
 
 /// The parts that cookbooks of a folder include, and why some cannot be read.
@@ -165,6 +162,20 @@ fn parts_of(
     (parts, failures)
 }
 
+/// Whether a file of that name counts: a cookbook and no test of one, or a file
+/// of holidays.
+#[must_use]
+pub fn is_read(name: &str) -> bool {
+    let stem = name.strip_suffix(".toml").or_else(|| name.strip_suffix(".ics"));
+    stem.is_some_and(|stem| {
+        !stem.starts_with('.') && !stem.contains('/') && stem.rsplit('.').next() != Some("test")
+    })
+}
+
+fn is_cookbook(name: &str) -> bool {
+    name.strip_suffix(".ics").is_none()
+}
+
 fn text_of(path: &Path) -> io::Result<String> {
     let size = fs::metadata(path)?.len();
     if size > LARGEST {
@@ -188,7 +199,8 @@ pub fn embedded() -> Cookbooks {
 
 /// Reads cookbooks from texts, each with its file name. Those with a folder in
 /// their name, `parts/common.toml`, are parts that cookbooks may include:
-/// [`included`] tells which.
+/// [`included`] tells which. Files of holidays (`NAME.ics`) stand among
+/// them and count for the version.
 ///
 /// # Errors
 ///
@@ -205,7 +217,9 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
     let mut found = Vec::new();
     // Whose title and label is whose: an issue must lead to one cookbook.
     let mut claimed: BTreeMap<(&str, String), &str> = BTreeMap::new();
-    for (name, text) in &own {
+    let beside = own.iter().filter(|(name, _)| !is_cookbook(name));
+    let mut beside = Beside { texts: beside.copied().collect(), found: Vec::new() };
+    for (name, text) in own.iter().filter(|(name, _)| is_cookbook(name)) {
         let included = included(text);
         let included: Vec<(&str, &str)> = included
             .iter()
@@ -217,7 +231,7 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
         );
         let text_of = |(name, text)| Text { name, text };
         let file = File::new(text_of((name, text)), included.into_iter().map(text_of));
-        if let Some((cookbook, claims)) = cookbook(&file, &parts) {
+        if let Some((cookbook, claims)) = cookbook(&file, &parts, &mut beside) {
             for (key, at) in claims {
                 match claimed.get(&(key, at.value.to_lowercase())) {
                     Some(other) => file.report_with(
@@ -234,6 +248,7 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
         }
         found.extend(file.into_found());
     }
+    found.extend(beside.found);
     if !found.is_empty() {
         return Err(LoadError::new(found));
     }
@@ -301,7 +316,11 @@ fn check_include(top: &Table<'_>, parts: &BTreeMap<&str, &str>) {
 
 /// Reads one cookbook. What is wrong has been reported to its file; a value is
 /// returned as far as it makes sense to look further. `parts` are all there are.
-fn cookbook(file: &File<'_>, parts: &BTreeMap<&str, &str>) -> Option<(Cookbook, Claims)> {
+fn cookbook(
+    file: &File<'_>,
+    parts: &BTreeMap<&str, &str>,
+    beside: &mut Beside<'_>,
+) -> Option<(Cookbook, Claims)> {
     let own = file.name(&Place::default());
     let name = own.strip_suffix(".toml").unwrap_or(own);
     if !sections::is_slug(name) {
@@ -347,6 +366,7 @@ fn cookbook(file: &File<'_>, parts: &BTreeMap<&str, &str>) -> Option<(Cookbook, 
     let placement = top.table("placement", "[placement]").map(|table| placement::read(&table));
     let commands = top.table("commands", "[commands]").map(|table| sections::commands(&table));
     let retire = top.table("checklist", "[checklist]").map(|table| sections::checklist(&table));
+    let calendar = top.table("calendar", "[calendar]").map(|table| calendar::read(&table, beside));
     top.finish();
 
     let mut claims = Claims::new();
@@ -372,6 +392,7 @@ fn cookbook(file: &File<'_>, parts: &BTreeMap<&str, &str>) -> Option<(Cookbook, 
         placement: placement?,
         commands: commands.unwrap_or_default(),
         retire: retire.unwrap_or_default(),
+        calendar: calendar.unwrap_or_default(),
     };
     Some((cookbook, claims))
 }

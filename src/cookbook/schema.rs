@@ -63,6 +63,8 @@ pub(crate) enum Kind {
     SomeOf(&'static [&'static str]),
     /// A day: `2027-01-31`.
     Day,
+    /// A list of days.
+    Days,
     /// Anything: what is right depends on another key.
     Anything,
     /// A table with any keys, and texts or numbers for values.
@@ -189,6 +191,7 @@ fn property(key: &Key) -> Value {
         }
         // Editors have no days in their model of TOML: they see them as text.
         Kind::Day | Kind::Anything => json!({}),
+        Kind::Days => json!({ "type": "array" }),
         Kind::AnyKeys => json!({
             "type": "object",
             "additionalProperties": { "type": ["string", "integer", "boolean"] },

@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 pub use self::operator::{freeze, thaw};
 use super::{Engine, draft::Draft};
 use crate::{
-    brake::{Deed, Freezes, Waiting, Why},
+    brake::{Deed, Freezes, Waiting, Why, longer},
     identity::{CookbookName, LeaseId},
     lease::{
         Lease,
@@ -51,8 +51,12 @@ impl Engine {
         Ok(self.brake_of(&self.store().freezes().await?, deed, cookbook))
     }
 
-    fn brake_of(&self, freezes: &Freezes, deed: Deed, _cookbook: &CookbookName) -> Option<Waiting> {
-        freezes.hold(deed, self.now())
+    fn brake_of(&self, freezes: &Freezes, deed: Deed, cookbook: &CookbookName) -> Option<Waiting> {
+        let now = self.now();
+        let embargoes = self.settings.embargoes.iter();
+        embargoes
+            .map(|embargo| embargo.hold(deed, cookbook, now))
+            .fold(freezes.hold(deed, now), longer)
     }
 
     /// What holds this step back.
@@ -98,7 +102,7 @@ impl Engine {
         let now = self.now();
         let again = now + ASK_AGAIN;
         let due = waiting.until.map_or(again, |until| until.clamp(now + SOONEST, again));
-        let why = waits(&waiting, &self.calendar);
+        let why = waits(&waiting, self.calendar());
         let news = draft
             .leases
             .iter()

@@ -24,13 +24,14 @@ impl Engine {
     /// The due date was changed by hand: it is set back, and that is explained once.
     pub(super) fn answer_due_date(&self, desk: &Desk, draft: &mut Draft<'_>) {
         let Some((machine, at)) = next_end(draft) else { return };
-        let (shown, wanted) = (desk.issue.due_date, self.calendar.due_date(at));
+        let calendar = self.calendar_of(&draft.request.value.cookbook);
+        let (shown, wanted) = (desk.issue.due_date, calendar.due_date(at));
         let request = &draft.request.value;
         // What we showed last is not somebody's edit but a view that is late.
         let by_hand = shown.is_some_and(|day| day != wanted && request.due_date_shown != Some(day))
             && request.due_date_shown == Some(wanted);
         if by_hand {
-            let until = self.calendar.describe(at, self.now());
+            let until = calendar.describe(at, self.now());
             let key = format!("due:{}", shown.unwrap_or(wanted));
             draft.reply(&key, Reply::DueDateEdited { machine, until });
         }

@@ -148,20 +148,21 @@ impl Engine {
             };
             return vec![line];
         }
+        let calendar = self.calendar_of(&draft.request.value.cookbook);
         let line = |lease: &Lease| {
             let state = super::view::state_in_words(lease);
             let mut line = format!("`{}` is {state}", lease.order.key.name);
-            if lease.protected {
+            if self.is_protected(lease) {
                 line.push_str(", protected");
             } else if let Some(hold) = &lease.hold {
                 line.push_str("; on hold: ");
                 line.push_str(hold);
             } else if let Some(waiting) = &lease.waiting {
                 line.push_str("; it is ");
-                line.push_str(&waits(waiting, &self.calendar));
+                line.push_str(&waits(waiting, &calendar));
             } else if let Some(deadline) = lease.deadline {
                 let step = super::view::step_in_words(deadline.step);
-                let when = self.calendar.describe(deadline.at, self.now());
+                let when = calendar.describe(deadline.at, self.now());
                 let _ = write!(line, "; next: {step} `{when}`");
             }
             line

@@ -89,7 +89,8 @@ impl Engine {
         let Named { lease: named, reached } = self.named_now(&lease).await?;
         let cookbooks = self.cookbooks();
         let retire = cookbooks.get(&lease.cookbook).map_or(&[][..], |book| &book.retire);
-        let mut context = LeaseNews::of(&named, &news, &bot, self.now(), &self.calendar)
+        let calendar = self.calendar_of(&lease.cookbook);
+        let mut context = LeaseNews::of(&named, &news, &bot, self.now(), &calendar)
             .with_checklist(&named, &news, retire);
         context.links = self.links(&draft.request.value)?;
         self.ask_others(&mut context, &named, &news, &reached);

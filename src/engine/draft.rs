@@ -111,12 +111,12 @@ impl<'a> Draft<'a> {
         event: &lease_life::Event,
     ) -> Result<(), IllegalEvent> {
         let now = self.now();
-        let calendar = &self.engine.calendar;
         let Some(index) = self.leases.iter().position(|lease| lease.value.id == id) else {
             return Ok(());
         };
         let before = &self.leases[index];
-        let (after, effects) = lease_life::step(&before.value, event, now, calendar)?;
+        let calendar = self.engine.calendar_of(&before.value.cookbook);
+        let (after, effects) = lease_life::step(&before.value, event, now, &calendar)?;
         let version = before.version;
         // The version goes into the effects' keys, so it has to move with them.
         let touched = after != before.value || !effects.is_empty();
@@ -218,6 +218,18 @@ impl<'a> Draft<'a> {
     /// A note for the team alone, once per `key`.
     pub(super) fn tell_team(&mut self, key: &str, note: TeamNote) {
         self.change.effects.push(NewEffect::team_note(&self.request.value, key, note));
+    }
+
+    /// Why nobody may end this machine or install it anew, and who could change
+    /// that, if so.
+    pub(super) fn protection(&self, lease: &Lease) -> Option<(String, &'static str)> {
+        let name = &lease.order.key.name;
+        if self.engine.is_listed(lease) {
+            let why = format!("`{name}` is on the operator's list of protected machines.");
+            return Some((why, "Only the configuration can change that: `protected_names`."));
+        }
+        let why = format!("`{name}` is protected.");
+        lease.protected.then_some((why, "A sysadmin can `unprotect` it first."))
     }
 
     /// A comment was dealt with.

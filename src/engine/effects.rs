@@ -69,7 +69,7 @@ impl Engine {
         }
         let taken = is_taken(&lease, step);
         if !taken {
-            if let Some(due) = self.working_hours(effect, step) {
+            if let Some(due) = self.working_hours(effect, &lease, step) {
                 let why = "it waits for the next working hours";
                 return Ok(self.store().hold_effect(effect, due, why).await?);
             }
@@ -136,12 +136,17 @@ impl Engine {
     /// When a step that was to be taken in working hours, and could not, may
     /// be tried again; nothing if that is now. What somebody ordered outside
     /// of them, by a release, is done whenever it can be.
-    fn working_hours(&self, effect: &ClaimedEffect, step: &Effect) -> Option<Timestamp> {
+    fn working_hours(
+        &self,
+        effect: &ClaimedEffect,
+        lease: &Lease,
+        step: &Effect,
+    ) -> Option<Timestamp> {
+        let calendar = self.calendar_of(&lease.cookbook);
         let destructive = matches!(step, Effect::Stop | Effect::Destroy | Effect::DropBackups);
         let now = self.now();
-        let waits =
-            destructive && self.calendar.may_act(effect.ordered_at) && !self.calendar.may_act(now);
-        waits.then(|| self.calendar.next_acting_time(now))
+        let waits = destructive && calendar.may_act(effect.ordered_at) && !calendar.may_act(now);
+        waits.then(|| calendar.next_acting_time(now))
     }
 
     /// Why a step must not be taken before a person says so, if it must not.
@@ -164,11 +169,15 @@ impl Engine {
         }
     }
 
-    /// By a sysadmin's command, or by the operator's list, which wins over
-    /// everything.
-    fn is_protected(&self, lease: &Lease) -> bool {
+    /// By a sysadmin's command, or by the operator's list.
+    pub(super) fn is_protected(&self, lease: &Lease) -> bool {
+        lease.protected || self.is_listed(lease)
+    }
+
+    /// The operator's list wins over everything.
+    pub(super) fn is_listed(&self, lease: &Lease) -> bool {
         let name = lease.order.key.name.as_str();
-        lease.protected || self.in_force().protected_names.iter().any(|other| other == name)
+        self.in_force().protected_names.iter().any(|other| other == name)
     }
 
     /// What a refusal means for the lease, where it means something.

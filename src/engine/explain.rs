@@ -63,7 +63,7 @@ impl Engine {
             let unread = Verdict::unjudged(cookbook.name.clone(), cookbooks.version, author);
             (Vec::new(), Verdict { violations: vec![obstacle], ..unread })
         } else {
-            let today = self.calendar.today(self.now());
+            let today = self.calendar_of(&cookbook.name).today(self.now());
             let reading = form::read(&desk.issue.description, cookbook, today);
             let facts = self.facts(&desk, &draft, cookbook, &reading).await?;
             let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);

@@ -107,7 +107,8 @@ impl Engine {
             Some((approval, authority)) => {
                 let waiting = self.brake(Deed::Create, &cookbook.name).await?;
                 let reply = Reply::Approved {
-                    waits: waiting.map(|waiting| waits(&waiting, &self.calendar)),
+                    waits: waiting
+                        .map(|waiting| waits(&waiting, &self.calendar_of(&cookbook.name))),
                     by: approval.by.username.clone(),
                     have: request.approvals.len(),
                     need: request.approvals.len(),
@@ -167,14 +168,15 @@ impl Engine {
     /// What whoever logs in is told. The day is that of the grant: extensions
     /// are on the issue.
     fn message_of_the_day(&self, request: &Request, owner: &Person, granted: Term) -> String {
+        let calendar = self.calendar_of(&request.cookbook);
         let until = match granted {
-            Term::For(lifetime) => self.calendar.expiry(self.now(), lifetime),
-            Term::Until(day) => self.calendar.expiry_on(day),
+            Term::For(lifetime) => calendar.expiry(self.now(), lifetime),
+            Term::Until(day) => calendar.expiry_on(day),
         };
         format!(
             "This machine is for {} until {}, unless that was changed on\n{}",
             owner.username,
-            self.calendar.due_date(until),
+            calendar.due_date(until),
             request.web_url,
         )
     }

@@ -160,6 +160,7 @@ mod tests {
             sysadmins: Vec::new(),
             automatic_approval: false,
             protected_names: Vec::new(),
+            embargoes: Vec::new(),
             labels: Labels::default(),
             destroys_per_day: 1,
             creations_per_day: 1,

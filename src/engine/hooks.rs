@@ -207,10 +207,11 @@ impl Engine {
 
     /// The next deadline; before hand-over, the one it will set.
     fn end(&self, lease: &Lease, now: Timestamp) -> Option<Timestamp> {
+        let calendar = self.calendar_of(&lease.cookbook);
         match (lease.deadline, lease.state, lease.granted) {
             (Some(deadline), ..) => Some(deadline.at),
-            (None, State::Provisioning, Term::For(span)) => Some(self.calendar.expiry(now, span)),
-            (None, State::Provisioning, Term::Until(day)) => Some(self.calendar.expiry_on(day)),
+            (None, State::Provisioning, Term::For(span)) => Some(calendar.expiry(now, span)),
+            (None, State::Provisioning, Term::Until(day)) => Some(calendar.expiry_on(day)),
             _ => None,
         }
     }

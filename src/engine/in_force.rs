@@ -47,6 +47,7 @@ impl Surroundings<'_> {
     pub fn objections(&self, cookbooks: &Cookbooks) -> Vec<String> {
         let mut objections = self.places_that_are_not_there(cookbooks);
         objections.extend(self.hooks_for_nothing(cookbooks));
+        objections.extend(self.embargoes_for_nothing(cookbooks));
         let abilities =
             self.forges.iter().map(|(name, forge)| (name.clone(), forge.abilities())).collect();
         objections.extend(unkept_promises(self.settings, &abilities, cookbooks));
@@ -90,6 +91,26 @@ impl Surroundings<'_> {
             .map(|(hook, cookbook)| {
                 format!(
                     "[[hook]] `{hook}` is for cookbook `{cookbook}`, which is not there; there is: {}",
+                    known.join(", ")
+                )
+            })
+            .collect()
+    }
+
+    /// An embargo for a cookbook that is not there would silently hold back
+    /// nothing.
+    fn embargoes_for_nothing(&self, cookbooks: &Cookbooks) -> Vec<String> {
+        let known: Vec<&str> = cookbooks.cookbooks.iter().map(|book| book.name.as_str()).collect();
+        let embargoes = self.settings.embargoes.iter();
+        embargoes
+            .flat_map(|embargo| {
+                embargo.cookbooks.iter().flatten().map(move |cookbook| (embargo, cookbook))
+            })
+            .filter(|(_, cookbook)| cookbooks.get(cookbook).is_none())
+            .map(|(embargo, cookbook)| {
+                format!(
+                    "{}: this [[embargo]] is for cookbook `{cookbook}`, which is not there; there is: {}",
+                    embargo.place,
                     known.join(", ")
                 )
             })

@@ -50,7 +50,7 @@ impl Engine {
                 .take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict)
                 .await;
         }
-        let today = self.calendar.today(self.now());
+        let today = self.calendar_of(&cookbook.name).today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
         draft.usage_read(self.usage_mark(cookbook).await?);
         let mut facts = self.facts(desk, draft, cookbook, &reading).await?;
@@ -211,7 +211,7 @@ impl Engine {
             taken_names,
             protected_names: in_force.protected_names.iter().cloned().collect(),
             auto_approval: in_force.automatic_approval,
-            today: self.calendar.today(self.now()),
+            today: self.calendar_of(&cookbook.name).today(self.now()),
         })
     }
 

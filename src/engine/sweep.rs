@@ -56,7 +56,8 @@ impl Engine {
         let freezes = self.store().freezes().await?;
         self.show_what_is_not_made(&freezes).await?;
         let due = self.store().due_leases(self.now(), BATCH).await?;
-        for lease in &due {
+        // Of a machine on the operator's list nothing is announced either.
+        for lease in due.iter().filter(|lease| !self.is_listed(&lease.value)) {
             let event = self.tick(&freezes, &lease.value);
             if let Err(error) = self.lease_meets(lease.value.id, &event).await {
                 tracing::error!(lease = %lease.value.id, error = %error.chain(), "a lease could not be swept");

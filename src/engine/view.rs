@@ -178,6 +178,7 @@ impl Engine {
         draft: &mut Draft<'_>,
         cookbook: Option<&Cookbook>,
     ) -> Result<(), CommitError> {
+        let calendar = self.calendar_of(&draft.request.value.cookbook);
         let wanted = self.label(draft).to_owned();
         let has = |label: &str| desk.issue.labels.iter().any(|other| other == label);
         let mut update = IssueUpdate::default();
@@ -200,7 +201,7 @@ impl Engine {
         }
         let abilities = self.forge(&desk.reference().forge)?.abilities();
         if abilities.due_dates && !draft.leases.is_empty() {
-            let due = next_end(draft).map(|(_, at)| self.calendar.due_date(at));
+            let due = next_end(draft).map(|(_, at)| calendar.due_date(at));
             if due != desk.issue.due_date {
                 update.due_date = Some(due);
             }
@@ -228,7 +229,7 @@ impl Engine {
         if extra_labels {
             draft.request_mut().shown.extra_labels = true;
         }
-        let due = next_end(draft).map(|(_, at)| self.calendar.due_date(at));
+        let due = next_end(draft).map(|(_, at)| calendar.due_date(at));
         if due.is_some() && draft.request.value.due_date_shown != due {
             draft.request_mut().due_date_shown = due;
         }
@@ -301,7 +302,7 @@ impl Engine {
                 .filter(|_| !request.accepted)
                 .map(|person| person.username.clone()),
             shortage: request.shortage.clone(),
-            waits: not_made.map(|waiting| waits(waiting, &self.calendar)),
+            waits: not_made.map(|waiting| waits(waiting, &self.calendar_of(&request.cookbook))),
             machines: draft.leases.iter().map(|lease| self.machine_line(&lease.value)).collect(),
             ends: draft
                 .leases
@@ -319,6 +320,7 @@ impl Engine {
     }
 
     fn machine_line(&self, lease: &Lease) -> MachineLine {
+        let calendar = self.calendar_of(&lease.cookbook);
         MachineLine {
             name: lease.order.key.name.to_string(),
             state: state_in_words(lease).to_owned(),
@@ -328,15 +330,15 @@ impl Engine {
             },
             // Kept after that for the record.
             addresses: if lease.state.has_machine() { lease.addresses.clone() } else { vec![] },
-            next: lease.deadline.filter(|_| !lease.protected).map(|deadline| {
+            next: lease.deadline.filter(|_| !self.is_protected(lease)).map(|deadline| {
                 let step = step_in_words(deadline.step);
-                format!("{step} {}", self.calendar.absolute(deadline.at))
+                format!("{step} {}", calendar.absolute(deadline.at))
             }),
             held: lease.hold.clone(),
-            protected: lease.protected,
+            protected: self.is_protected(lease),
             progress: lease.progress.clone(),
             trouble: lease.trouble.clone(),
-            waits: lease.waiting.as_ref().map(|waiting| waits(waiting, &self.calendar)),
+            waits: lease.waiting.as_ref().map(|waiting| waits(waiting, &calendar)),
             hooks: lease.hooks.iter().map(hook_line).collect(),
         }
     }
@@ -354,7 +356,7 @@ impl Engine {
             machine: lease.order.key.name.to_string(),
             until: lease.deadline.map_or_else(
                 || "nobody has decided".to_owned(),
-                |deadline| self.calendar.describe(deadline.at, self.now()),
+                |deadline| self.calendar_of(&lease.cookbook).describe(deadline.at, self.now()),
             ),
         }
     }

@@ -44,6 +44,7 @@ pub(crate) fn cookbook(fields: Vec<Field>) -> Cookbook {
         },
         commands: Vec::new(),
         retire: Vec::new(),
+        calendar: crate::calendar::CalendarRules::default(),
     }
 }
 

@@ -9,6 +9,7 @@ mod audit;
 mod check;
 mod doctor;
 mod forge;
+mod freeze;
 mod hostile;
 mod house;
 mod libvirtd;

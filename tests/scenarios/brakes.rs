@@ -1,10 +1,14 @@
 //! What holds the machinery back: it waits, says why, and goes on by itself
 //! without surprising anybody.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use innkeeper::{
-    brake::{Deed, Freeze},
-    engine,
+    brake::{Deed, Embargo, Freeze},
+    calendar::Window,
+    cookbook::{self, Cookbooks},
+    engine::{self, Settings},
     lease::State,
     machine::Power,
     ports::{clock::Clock as _, store::Actor},
@@ -13,11 +17,14 @@ use innkeeper::{
 
 use crate::{
     host::{Call, Fails},
-    world::{World, brief, hex_after, scenario_with},
+    world::{Scene, World, brief, hex_after, sandbox_cookbook, scenario_in, scenario_with},
 };
 
 /// The notice the brief sandbox promises.
 const NOTICE: TimeDelta = TimeDelta::hours(4);
+
+/// Whether the embargo of the stories is in the configuration.
+static EMBARGOED: AtomicBool = AtomicBool::new(false);
 
 const REASON: &str = "storage is being moved";
 
@@ -313,4 +320,190 @@ async fn a_limit_of_the_day_says_when_there_is_a_place_again() {
         },
     )
     .await;
+}
+
+// --- embargoes
+
+/// From Wednesday to Friday of the first week.
+fn embargo(deeds: &[Deed]) -> Embargo {
+    let local = |text: &str| text.parse().unwrap();
+    Embargo {
+        reason: "the team meets".to_owned(),
+        window: Window {
+            zone: "Europe/Berlin".parse().unwrap(),
+            from: local("2026-12-02T00:00:00"),
+            to: local("2026-12-05T00:00:00"),
+            yearly: false,
+        },
+        deeds: deeds.iter().copied().collect(),
+        cookbooks: None,
+        place: "innkeeper.toml:1".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn deadlines_are_chosen_outside_of_an_embargo_and_a_release_in_it_waits() {
+    let adjust: fn(&mut Settings) =
+        |settings| settings.embargoes.push(embargo(&[Deed::Stop, Deed::Destroy]));
+    scenario_in(Scene { adjust, ..Scene::brief() }, async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        assert!(world.sticky(issue).contains("stopped Mon 2026-12-07 10:00 CET"));
+        world.expect_due(issue, Some("2026-12-07"));
+        world.after(TimeDelta::hours(50)).await;
+        released(world, issue).await;
+        world.silent(issue);
+        assert_eq!(power(world), Some(Power::On));
+        let sticky = world.sticky(issue);
+        assert!(sticky.contains("is not destroyed for now: the team meets"), "{sticky}");
+        assert!(sticky.contains("`Sat 2026-12-05 00:00 CET`"), "{sticky}");
+        world.until(|world| power(world).is_none()).await;
+        assert_eq!(world.clock.now().to_string(), "2026-12-07 08:00:00 UTC", "Monday at nine");
+        to_the_end(world, issue).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deadline_that_falls_into_a_later_embargo_waits_for_its_end_and_is_announced_anew() {
+    let adjust: fn(&mut Settings) = |settings| {
+        if EMBARGOED.load(Ordering::SeqCst) {
+            settings.embargoes.push(embargo(&[Deed::Stop, Deed::Destroy]));
+        }
+    };
+    scenario_in(Scene { adjust, ..Scene::brief() }, async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        assert!(world.sticky(issue).contains("stopped Wed 2026-12-02 10:00 CET"));
+        EMBARGOED.store(true, Ordering::SeqCst);
+        world.crash_and_restart();
+        world.after(TimeDelta::hours(60)).await;
+        assert_eq!(power(world), Some(Power::On));
+        let sticky = world.sticky(issue);
+        assert!(sticky.contains("is not stopped for now: the team meets"), "{sticky}");
+        world.until(|world| power(world) == Some(Power::Off)).await;
+        let now = world.clock.now();
+        assert_eq!(now.to_string(), "2026-12-07 09:00:00 UTC");
+        assert!(now - last_said(world, issue, "will be stopped on") >= NOTICE);
+        to_the_end(world, issue).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_embargo_of_making_says_so_before_the_approval_and_ends_by_itself() {
+    let adjust: fn(&mut Settings) = |settings| settings.embargoes.push(embargo(&[Deed::Create]));
+    scenario_in(Scene { adjust, ..Scene::brief() }, async |world: &mut World| {
+        world.after(TimeDelta::hours(48)).await;
+        let issue = world.filed(&[]).await;
+        assert!(world.sticky(issue).contains("machines are not made for now: the team meets"));
+        let digest = world.digest(issue);
+        world.says("carol", issue, &format!("@innkeeper approve {digest}")).await;
+        assert!(world.expect(issue, "Approved by carol").contains("the team meets"));
+        world.until(|world| power(world).is_some()).await;
+        assert_eq!(world.clock.now().to_string(), "2026-12-04 23:00:00 UTC");
+        to_the_end(world, issue).await;
+    })
+    .await;
+}
+
+// --- calendars
+
+/// The brief sandbox for people in New York, where Wednesday is a holiday.
+fn in_new_york() -> Cookbooks {
+    let text = include_str!("../../policies/sandbox.toml")
+        .replace("default    = \"14d\"", "default    = \"2d\"")
+        .replace("warn       = [\"7d\", \"1d\"]", "warn       = [\"1d\"]")
+        + "\n[calendar]\ntime_zone = \"America/New_York\"\nhours = \"11:00-15:00\"\n\
+           holidays_file = \"days.ics\"\n";
+    let holidays = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20251202\n\
+                    RRULE:FREQ=YEARLY\nEND:VEVENT\nEND:VCALENDAR\n";
+    let files = [("sandbox.toml".to_owned(), text), ("days.ics".to_owned(), holidays.to_owned())];
+    cookbook::load::files(&files).unwrap()
+}
+
+#[tokio::test]
+async fn a_cookbook_has_its_own_calendar_and_a_change_moves_no_deadline() {
+    scenario_in(
+        Scene { cookbooks: in_new_york(), ..Scene::default() },
+        async |world: &mut World| {
+            let issue = world.handed_over(&[]).await;
+            let end = "stopped Thu 2026-12-03 11:00 EST";
+            assert!(world.sticky(issue).contains(end), "{}", world.sticky(issue));
+            world.expect_due(issue, Some("2026-12-03"));
+            let status = world.answer("alice", issue, "@innkeeper status").await;
+            assert!(status.contains("Thu 2026-12-03 11:00 EST"), "{status}");
+            // Berlin comes before New York.
+            world.practice.engine.set_cookbooks(sandbox_cookbook(&[]));
+            world.says("alice", issue, "@innkeeper status").await;
+            world.read_until(issue, "Thu 2026-12-03 17:00 CET");
+            world.practice.engine.set_cookbooks(in_new_york());
+            world.until(|world| power(world) == Some(Power::Off)).await;
+            assert_eq!(world.clock.now().to_string(), "2026-12-03 16:00:00 UTC");
+            assert!(last_said(world, issue, "Thu 2026-12-03 11:00 EST") < world.clock.now());
+            to_the_end(world, issue).await;
+        },
+    )
+    .await;
+}
+
+// --- what is protected
+
+/// Whether the machine of the stories is on the operator's list.
+static LISTED: AtomicBool = AtomicBool::new(false);
+
+#[tokio::test]
+async fn nothing_anybody_says_or_leaves_undone_destroys_a_protected_machine() {
+    brief(async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        world.answer("carol", issue, "@innkeeper protect").await;
+        attack(world, issue).await;
+        world.answer("carol", issue, "@innkeeper unprotect").await;
+        to_the_end(world, issue).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_machine_on_the_operators_list_is_as_safe_and_gets_its_notice_when_it_is_off_it() {
+    let adjust: fn(&mut Settings) = |settings| {
+        if LISTED.load(Ordering::SeqCst) {
+            settings.protected_names = vec!["sandbox-1".to_owned()];
+        }
+    };
+    scenario_in(Scene { adjust, ..Scene::brief() }, async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        LISTED.store(true, Ordering::SeqCst);
+        world.crash_and_restart();
+        attack(world, issue).await;
+        let answer = world.answer("carol", issue, "@innkeeper release").await;
+        assert!(answer.contains("the operator's list of protected machines"), "{answer}");
+        LISTED.store(false, Ordering::SeqCst);
+        world.crash_and_restart();
+        let off = world.clock.now();
+        world.until(|world| power(world) == Some(Power::Off)).await;
+        let said = last_said(world, issue, "will be stopped on");
+        assert!(said >= off && world.clock.now() - said >= NOTICE);
+        to_the_end(world, issue).await;
+    })
+    .await;
+}
+
+async fn attack(world: &mut World, issue: IssueKey) {
+    for who in ["alice", "carol"] {
+        let answer = world.answer(who, issue, "@innkeeper release").await;
+        assert!(
+            answer.contains("`release` was not done") && answer.contains("protected"),
+            "{answer}"
+        );
+    }
+    world.answer("carol", issue, "@innkeeper reject it was a mistake").await;
+    world.practice.rehearsal.close("alice", issue).unwrap();
+    world.settle().await;
+    world.after(TimeDelta::days(20)).await;
+    while world.next_comment(issue).is_some() {}
+    assert_eq!(power(world), Some(Power::On));
+    for call in [Call::Stop, Call::Destroy] {
+        assert_eq!(world.host.done(call, "sandbox-1"), 0, "{call:?}");
+    }
+    let sticky = world.sticky(issue);
+    assert!(sticky.contains("| `sandbox-1` | running, protected | alice | nothing |"), "{sticky}");
 }

@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 
 use super::Check;
 use crate::{
-    app::{compose, policies::Remembered},
+    app::{compose, policies::Remembered, system::SystemClock},
     config::Config,
     cookbook::{Cookbook, Cookbooks, Principal},
     engine::Orphaned,
@@ -14,6 +14,7 @@ use crate::{
     notice::render::Renderer,
     ports::{
         PortError,
+        clock::Clock as _,
         finding::{Finding, Grade},
         forge,
         provider::{Provider, Wanted},
@@ -67,12 +68,38 @@ fn configuration(config: &Config, file: &Path) -> Vec<Finding> {
         what: sentence(warning),
         advice: None,
     }));
+    findings.extend(brakes(config));
     if let Err(error) = config.ready_to_serve() {
         findings.extend(error.diagnostics().iter().map(|found| {
             let help = found.suggestion.clone().unwrap_or_else(|| advice.to_owned());
             Finding::bad(sentence(&found.message), sentence(&help))
         }));
     }
+    findings
+}
+
+/// What the configuration holds back for good, or no more.
+fn brakes(config: &Config) -> Vec<Finding> {
+    let limits = [
+        ("creations_per_day", config.limits.creations_per_day, "made"),
+        ("destroys_per_day", config.limits.destroys_per_day, "destroyed"),
+    ];
+    let mut findings: Vec<Finding> = limits
+        .into_iter()
+        .filter(|(_, most, _)| *most == 0)
+        .map(|(key, _, done)| {
+            let what = format!("`{key}` is 0: no machine is ever {done}.");
+            let advice = "To hold it back for a while, `innkeeper freeze` says why on the issues.";
+            Finding::doubtful(what, advice)
+        })
+        .collect();
+    let now = SystemClock.now();
+    findings.extend(config.embargoes.iter().filter(|embargo| embargo.is_past(now)).map(
+        |embargo| {
+            let what = format!("The [[embargo]] at {} is past.", embargo.place);
+            Finding::doubtful(what, "Remove it, or let it come again with `every = \"year\"`.")
+        },
+    ));
     findings
 }
 

@@ -4,6 +4,7 @@
 
 use std::{cell::RefCell, fmt::Display, ops::Range};
 
+use chrono::NaiveDate;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -274,6 +275,32 @@ impl<'a> Table<'a> {
             }
         }
         Some(At { value: texts, span: value.span })
+    }
+
+    /// A list of days.
+    pub(super) fn dates(&self, key: &'static str) -> Option<Vec<NaiveDate>> {
+        const WANTED: &str = "a list of days like `[2026-12-25]`";
+        let value = self.value(key)?;
+        let Some(elements) = value.elements() else {
+            self.wrong_type(key, &value, WANTED);
+            return None;
+        };
+        let mut days = Vec::new();
+        for element in elements {
+            let DeValue::Datetime(written) = element.get_ref() else {
+                self.wrong_type(key, &element, WANTED);
+                continue;
+            };
+            match NaiveDate::parse_from_str(&written.to_string(), "%Y-%m-%d") {
+                Ok(day) => days.push(day),
+                Err(_) => self.file.report_with(
+                    &element.span,
+                    format!("`{written}` is not a day"),
+                    "write the date alone, e.g. 2026-12-25",
+                ),
+            }
+        }
+        Some(days)
     }
 
     /// A list of texts that `read` understands.

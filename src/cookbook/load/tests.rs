@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{embedded, files, folder};
 use crate::{
+    calendar::Calendar,
     cookbook::{FieldKind, MachineCommand, PowerCommand},
     identity::CookbookName,
     machine::{Bandwidth, Firmware, Shape},
@@ -382,4 +383,51 @@ proptest! {
             }
         }
     }
+}
+
+const HOLIDAYS: &str =
+    "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261124\nEND:VEVENT\nEND:VCALENDAR\n";
+
+/// The shipped sandbox with this calendar, and a file of holidays beside it.
+fn with_calendar(lines: &str, holidays: &str) -> [(String, String); 2] {
+    let text = format!("{}\n[calendar]\n{lines}\n", super::SHIPPED[0].1);
+    [("sandbox.toml".to_owned(), text), ("days.ics".to_owned(), holidays.to_owned())]
+}
+
+#[test]
+fn what_a_cookbook_leaves_out_of_its_calendar_is_the_configuration_s() {
+    let usual = Calendar::from_parts("UTC", ["2026-11-23".parse().unwrap()]).unwrap();
+    let calendar = |lines: &str| {
+        let cookbooks = files(&with_calendar(lines, HOLIDAYS)).unwrap_or_else(|e| panic!("{e}"));
+        cookbooks.cookbooks[0].calendar.over(&usual)
+    };
+    // Monday to Wednesday at noon, UTC.
+    let works = |calendar: &Calendar| {
+        [23, 24, 25]
+            .map(|day| calendar.may_act(format!("2026-11-{day}T12:00:00Z").parse().unwrap()))
+    };
+    assert_eq!(works(&calendar("")), [false, true, true]);
+    assert_eq!(works(&calendar("time_zone = \"Asia/Tokyo\"")), [false; 3], "it is evening there");
+    assert_eq!(works(&calendar("hours = \"13:00-14:00\"")), [false; 3]);
+    assert_eq!(works(&calendar("days = [\"Tue\"]")), [false, true, false]);
+    assert_eq!(works(&calendar("holidays = []")), [true; 3]);
+    assert_eq!(works(&calendar("holidays_file = \"days.ics\"")), [true, false, true]);
+    let both = "holidays_file = \"days.ics\"\nholidays = [2026-11-25]";
+    assert_eq!(works(&calendar(both)), [true, false, false]);
+}
+
+#[test]
+fn a_file_of_holidays_counts_for_the_version_and_its_mistakes_have_a_place() {
+    let load = |holidays: &str| files(&with_calendar("holidays_file = \"days.ics\"", holidays));
+    let more = HOLIDAYS.replace("20261124", "20261125");
+    assert_ne!(load(HOLIDAYS).unwrap().version, load(&more).unwrap().version);
+    let error = load(&HOLIDAYS.replace("END:VEVENT", "RDATE:20261125\nEND:VEVENT")).unwrap_err();
+    assert!(error.to_string().starts_with("days.ics:4:1: RDATE is not understood"), "{error}");
+    let folder_of = tempfile::tempdir().unwrap();
+    for (name, text) in with_calendar("holidays_file = \"days.ics\"", HOLIDAYS) {
+        fs::write(folder_of.path().join(name), text).unwrap();
+    }
+    assert_eq!(folder(folder_of.path()).unwrap().version, load(HOLIDAYS).unwrap().version);
+    fs::remove_file(folder_of.path().join("sandbox.toml")).unwrap();
+    assert!(folder(folder_of.path()).unwrap_err().to_string().contains("holds no cookbook"));
 }

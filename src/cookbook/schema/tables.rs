@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{
     Key,
     Kind::{
-        Answers, AnyKeys, Anything, Count, Day, Number, OneOf, People, SomeOf, Table, Tables, Text,
-        TextOrTexts, Texts, Truth, Words,
+        Answers, AnyKeys, Anything, Count, Day, Days, Number, OneOf, People, SomeOf, Table, Tables,
+        Text, TextOrTexts, Texts, Truth, Words,
     },
     Section,
 };
@@ -37,6 +37,7 @@ pub(super) const COOKBOOK: Section = Section {
         Key::new("eligible", Table(&ELIGIBLE), ELIGIBLE.says),
         Key::new("commands", Table(&COMMANDS), COMMANDS.says),
         Key::new("checklist", Table(&CHECKLIST), CHECKLIST.says),
+        Key::new("calendar", Table(&CALENDAR), CALENDAR.says),
     ],
 };
 
@@ -261,6 +262,19 @@ const CHECKLIST: Section = Section {
     title: "[checklist]",
     says: "What people do when a machine is gone.",
     keys: &[Key::new("retire", Texts, "One thing to do each.").required()],
+};
+
+const CALENDAR: Section = Section {
+    title: "[calendar]",
+    says: "When the people are there that its machines are for. What is left out is the \
+           configuration's.",
+    keys: &[
+        Key::new("time_zone", Text, "Where they are: a name from the IANA database."),
+        Key::new("hours", Text, "When steps are taken, e.g. \"09:00-17:00\"."),
+        Key::new("days", Texts, "On which days: Mon, Tue, Wed, Thu, Fri, Sat, Sun."),
+        Key::new("holidays", Days, "The days off besides, without quotes."),
+        Key::new("holidays_file", Text, "An iCalendar file of them beside the cookbooks."),
+    ],
 };
 
 const PRINCIPALS: &str = "People: `group:PATH`, `project:PATH` or `user:NAME`.";

@@ -146,7 +146,7 @@ impl Engine {
             Step::Stop => "its end was",
             Step::Destroy | Step::DropBackups => "its disks go on",
         };
-        let at = self.calendar.absolute(deadline.at);
+        let at = self.calendar_of(&lease.cookbook).absolute(deadline.at);
         let kept = match &lease.hold {
             _ if lease.protected => "; it is protected".to_owned(),
             Some(hold) => format!("; on hold: {hold}"),

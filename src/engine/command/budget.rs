@@ -22,13 +22,14 @@ impl Engine {
     /// The latest end that the owner's word alone can give a lease now, however
     /// often it has.
     pub(super) fn budget_end(&self, lease: &Lease) -> Option<Timestamp> {
-        let total = self.calendar.expiry(lease.handed_over?, lease.terms.total);
+        let total = self.calendar_of(&lease.cookbook).expiry(lease.handed_over?, lease.terms.total);
         Some(total.min(self.end_of_one(lease)))
     }
 
     /// The end of the longest single extension.
     fn end_of_one(&self, lease: &Lease) -> Timestamp {
-        self.calendar.expiry(self.present_end(lease), lease.terms.max)
+        let calendar = self.calendar_of(&lease.cookbook);
+        calendar.expiry(self.present_end(lease), lease.terms.max)
     }
 
     /// Where an extension counts from: the end there is, or now if it passed.
@@ -70,7 +71,7 @@ impl Engine {
         let one = latest.filter(|latest| *latest == self.end_of_one(lease));
         let reply = Reply::ExtendBeyondBudget {
             machine: lease.order.key.name.to_string(),
-            latest: latest.map(|latest| self.calendar.describe(latest, now)),
+            latest: latest.map(|latest| self.calendar_of(&lease.cookbook).describe(latest, now)),
             longest: one.map(|_| lease.terms.max.to_string()),
             extensions: used_up,
             approvers: order.cookbook.map(crate::engine::judge::approvers).unwrap_or_default(),

@@ -88,7 +88,7 @@ impl Engine {
             Ok(reading) => reading,
             Err(why) => return Ok(Some(why)),
         };
-        let today = self.calendar.today(self.now());
+        let today = self.calendar_of(&cookbook.name).today(self.now());
         let asked = (&order.desk.issue.author, Some(lease.id));
         let mut facts = self.facts_about(order.desk, draft, cookbook, &reading, asked).await?;
         // What it has now is not in its own way.
@@ -158,8 +158,8 @@ impl Engine {
 /// `true` unless it is protected or on hold, which is said.
 fn unguarded(draft: &mut Draft<'_>, order: &Order<'_>, lease: &Lease) -> bool {
     let name = &lease.order.key.name;
-    let (why, hint) = if lease.protected {
-        (format!("`{name}` is protected."), "A sysadmin can `unprotect` it first.")
+    let (why, hint) = if let Some(protection) = draft.protection(lease) {
+        protection
     } else if let Some(why) = &lease.hold {
         (format!("`{name}` is on hold: {why}."), "A sysadmin can `unhold` it first.")
     } else {

@@ -1,6 +1,6 @@
 //! `confirm`, and `release` before it: what becomes of a machine that was found.
 
-use super::Order;
+use super::{Order, time::end_of};
 use crate::{
     engine::{Engine, draft::Draft},
     identity::{MachineName, Person},
@@ -45,7 +45,7 @@ impl Engine {
             }
         }
         for lease in found {
-            let until = self.end_of(until, draft.now());
+            let until = end_of(&self.calendar_of(&lease.cookbook), until, draft.now());
             if let Some((why, hint)) = self.unfit_end(&lease, until) {
                 draft.impossible(&order.about(lease.id), why, hint);
                 continue;
@@ -85,12 +85,13 @@ impl Engine {
         if until <= now {
             return Some(("that day has passed.".to_owned(), None));
         }
-        let latest = self.calendar.expiry(now, lease.terms.total);
+        let calendar = self.calendar_of(&lease.cookbook);
+        let latest = calendar.expiry(now, lease.terms.total);
         (until > latest).then(|| {
             let why = format!(
                 "its terms, those of cookbook `{}`, end it by `{}` at the latest.",
                 lease.cookbook,
-                self.calendar.absolute(latest)
+                calendar.absolute(latest)
             );
             (why, Some("Choose an earlier end; you can `extend` it once it is confirmed."))
         })

@@ -2,6 +2,7 @@
 
 use super::{Order, question::Deed};
 use crate::{
+    calendar::Calendar,
     engine::{
         Engine,
         draft::{Draft, Of, person},
@@ -27,13 +28,14 @@ impl Engine {
                 continue;
             };
             // From now if the end has passed, e.g. during a hold.
-            let until = self.end_of(by, deadline.at.max(self.now()));
+            let calendar = self.calendar_of(&lease.cookbook);
+            let until = end_of(&calendar, by, deadline.at.max(self.now()));
             if until <= deadline.at || until <= self.now() {
                 let why = format!(
                     "`{}` is in use until `{}` already, and `{}` is not later.",
                     lease.order.key.name,
-                    self.calendar.describe(deadline.at, self.now()),
-                    self.calendar.absolute(until)
+                    calendar.describe(deadline.at, self.now()),
+                    calendar.absolute(until)
                 );
                 let hint = Some("An earlier end is chosen with `release`.");
                 draft.impossible(&order.about(lease.id), why, hint);
@@ -60,7 +62,8 @@ impl Engine {
         );
         for lease in draft.meant(order, machine, &[State::Expired], hint) {
             let now = self.now();
-            let wanted = self.end_of(by.unwrap_or(Term::For(lease.terms.default)), now);
+            let calendar = self.calendar_of(&lease.cookbook);
+            let wanted = end_of(&calendar, by.unwrap_or(Term::For(lease.terms.default)), now);
             // Asked for nothing in particular, it gets what is left.
             let until = match (by, self.budget_end(&lease)) {
                 (None, Some(latest)) if latest > now => wanted.min(latest),
@@ -76,13 +79,6 @@ impl Engine {
                     draft.count_extension(&lease, say);
                 }
             }
-        }
-    }
-
-    pub(super) fn end_of(&self, term: Term, from: Timestamp) -> Timestamp {
-        match term {
-            Term::For(lifetime) => self.calendar.expiry(from, lifetime),
-            Term::Until(day) => self.calendar.expiry_on(day),
         }
     }
 
@@ -157,10 +153,8 @@ impl Engine {
             draft.refuse(order, &["its owner and fallback owners", "sysadmins"]);
             return false;
         }
-        if lease.protected {
-            let why = format!("`{}` is protected.", lease.order.key.name);
-            let hint = Some("A sysadmin can `unprotect` it first.");
-            draft.impossible(&order.about(lease.id), why, hint);
+        if let Some((why, hint)) = draft.protection(lease) {
+            draft.impossible(&order.about(lease.id), why, Some(hint));
             return false;
         }
         if let Some(why) = &lease.hold
@@ -172,5 +166,13 @@ impl Engine {
             return false;
         }
         true
+    }
+}
+
+/// The end that somebody asks for.
+pub(super) fn end_of(calendar: &Calendar, term: Term, from: Timestamp) -> Timestamp {
+    match term {
+        Term::For(lifetime) => calendar.expiry(from, lifetime),
+        Term::Until(day) => calendar.expiry_on(day),
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::{Confirmation, Effect, Event, News, Topic, announcement, step};
 use crate::{
+    brake::{Deed, Waiting, Why},
     calendar::Calendar,
     cookbook::{PowerCommand, Terms},
     hook,
@@ -603,4 +604,58 @@ fn a_machine_that_is_gone_keeps_its_addresses_for_the_record() {
     let mut play = Play::active();
     play.wait_until(State::Destroyed);
     assert_eq!(play.lease.addresses, ["192.0.2.7"]);
+}
+
+fn waiting() -> Event {
+    let why = Why::Frozen { reason: "storage is moved".into() };
+    Event::HeldBack(Waiting { deed: Deed::Stop, why, until: None })
+}
+
+#[test]
+fn what_is_held_back_waits_from_its_deadline_on_and_people_are_warned_before() {
+    let mut play = Play::active();
+    let deadline = play.lease.deadline.unwrap().at;
+    while play.now < deadline + TimeDelta::hours(8) {
+        play.now += TimeDelta::minutes(30);
+        play.meet(&waiting());
+        // Whatever the hour: else it would be shown and taken back every day.
+        assert_eq!(play.lease.waiting.is_some(), play.now >= deadline, "{}", play.now);
+    }
+    let warned = |play: &Play| {
+        let warns = |effect: &&Effect| {
+            matches!(effect, Effect::Tell(News { topic: Topic::Warning { .. }, .. }))
+        };
+        play.log.iter().filter(warns).count()
+    };
+    assert_eq!((play.lease.state, warned(&play)), (State::Active, 2));
+    play.now = deadline + TimeDelta::hours(23);
+    play.meet(&Event::Tick);
+    assert_eq!((play.lease.state, warned(&play)), (State::Expired, 2), "not late enough");
+}
+
+#[test]
+fn what_was_held_back_for_long_is_announced_anew() {
+    let mut play = Play::active();
+    let deadline = play.lease.deadline.unwrap().at;
+    while play.now < deadline + TimeDelta::days(3) {
+        play.now += TimeDelta::minutes(30);
+        play.meet(&waiting());
+    }
+    play.meet(&Event::Tick);
+    let again = play.lease.deadline.unwrap();
+    assert_eq!((play.lease.state, play.lease.waiting.as_ref()), (State::Active, None));
+    assert!(again.at - play.now >= TimeDelta::hours(24), "{again:?} at {}", play.now);
+    play.wait_until(State::Expired);
+    assert!(play.now >= again.at);
+}
+
+#[test]
+fn a_machine_that_is_protected_or_on_hold_does_not_wait_for_anything_else() {
+    for event in [Event::Protect(true), Event::Hold { reason: "a look".into() }] {
+        let mut play = Play::active();
+        play.meet(&event);
+        play.now = play.lease.deadline.unwrap().at + TimeDelta::days(1);
+        play.meet(&waiting());
+        assert_eq!(play.lease.waiting, None);
+    }
 }

@@ -18,6 +18,7 @@ pub mod credential;
 mod draft;
 mod effects;
 mod grant;
+mod guide;
 mod hidden;
 mod hooks;
 mod inspect;

@@ -59,7 +59,10 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     advice.sort_by_key(|found| (found.severity, found.line, position(found.field.as_ref())));
     let looked_at = advice.iter().any(|advice| advice.severity == Concern::Review);
 
-    let acceptance_needed = (!cast.owner_is_author).then(|| cast.owner.clone());
+    // Where no machine is made there is none to answer for.
+    let makes_one = cookbook.guide.is_none();
+    let acceptance_needed = (makes_one && !cast.owner_is_author).then(|| cast.owner.clone());
+    let free = !makes_one && cookbook.approval.by.is_empty() && violations.is_empty() && !looked_at;
     let automatic = facts.auto_approval
         && facts.author_eligible == Some(true)
         && !facts.description_edited_by_others
@@ -71,7 +74,7 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
             .unless
             .as_ref()
             .is_some_and(|unless| unless.holds(&values) == Ok(true));
-    let needs = if automatic {
+    let needs = if free || automatic {
         Need::Nothing
     } else {
         Need::Approval {
@@ -169,7 +172,10 @@ fn not_a_member<'a>(
 
 /// A host name that somebody else has, or nobody may have.
 fn name_in_use(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Option<Violation> {
-    let field = cookbook.fields.iter().find(|field| field.kind == FieldKind::Hostname)?;
+    // Where no machine is made, the name is that of another one.
+    let machine = cookbook.guide.is_none();
+    let mut fields = cookbook.fields.iter().filter(|_| machine);
+    let field = fields.find(|field| field.kind == FieldKind::Hostname)?;
     let answer = reading.fields.get(&field.name)?;
     let Value::Hostname(name) = &answer.value else { return None };
     let (code, message) = if facts.protected_names.contains(name) {

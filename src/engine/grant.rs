@@ -34,6 +34,10 @@ impl Engine {
         let request = draft.request.value.clone();
         let verdict = &request.verdict;
         let (Some(spec), Some(digest)) = (&verdict.spec, verdict.digest()) else { return Ok(()) };
+        if let Some(guide) = &cookbook.guide {
+            let digest = Some(digest);
+            return Self::guide(draft, guide, last, digest);
+        }
         let owner = verdict.owner.clone();
         let ssh_keys = self.keys(desk, spec, &owner).await?;
         let mut taken = self.names_in_use(cookbook).await?;

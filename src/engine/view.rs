@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, draft::Draft, judge::approvers, look::Desk};
+use super::{Engine, draft::Draft, guide::is_being_followed, judge::approvers, look::Desk};
 use crate::{
     cookbook::{Cookbook, Cookbooks, Field, FieldKind},
     hook,
@@ -16,7 +16,7 @@ use crate::{
         MachineEnd,
         markdown::Markdown,
         marker::Marker,
-        sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
+        sticky::{AnswerLine, GuideLines, HookLine, MachineLine, Note, Phase, Problem, Sticky},
     },
     policy::{Advice, Concern, Need},
     ports::{
@@ -269,7 +269,7 @@ impl Engine {
         Sticky {
             bot: desk.own.username.clone(),
             title: cookbook.map_or_else(|| request.cookbook.to_string(), |c| c.title.clone()),
-            phase: phase(draft),
+            phase: phase(draft, cookbook),
             answers: cookbook.map(|cookbook| answers(draft, cookbook)).unwrap_or_default(),
             problem_count: match problems.len() {
                 1 => "1 thing".to_owned(),
@@ -289,6 +289,10 @@ impl Engine {
                 .filter(|_| !request.accepted)
                 .map(|person| person.username.clone()),
             shortage: request.shortage.clone(),
+            guide: cookbook.and_then(|cookbook| cookbook.guide.as_ref()).map(|guide| GuideLines {
+                by: guide.by.iter().map(ToString::to_string).collect(),
+                steps: guide.steps.clone(),
+            }),
             machines: draft.leases.iter().map(|lease| self.machine_line(&lease.value)).collect(),
             ends: draft
                 .leases
@@ -372,7 +376,7 @@ fn wanted_open(desk: &Desk, draft: &Draft<'_>) -> Option<bool> {
     reopen.then_some(true)
 }
 
-fn phase(draft: &Draft<'_>) -> Phase {
+fn phase(draft: &Draft<'_>, cookbook: Option<&Cookbook>) -> Phase {
     let mut phase = Phase::default();
     let unconfirmed =
         |lease: &Lease| lease.state == State::Adopted && lease.waits_on != WaitsOn::Provider;
@@ -381,6 +385,7 @@ fn phase(draft: &Draft<'_>) -> Phase {
         RequestState::Fulfilled if found => &mut phase.found,
         RequestState::Incomplete => &mut phase.incomplete,
         RequestState::AwaitingApproval => &mut phase.awaiting,
+        RequestState::Approved if is_being_followed(draft, cookbook) => &mut phase.guided,
         RequestState::Approved => &mut phase.making,
         RequestState::Fulfilled => &mut phase.fulfilled,
         RequestState::Rejected => &mut phase.rejected,

@@ -5,7 +5,7 @@ use super::{
     FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
-    sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
+    sticky::{AnswerLine, GuideLines, HookLine, MachineLine, Note, Phase, Problem, Sticky},
     team::TeamNote,
 };
 use crate::{
@@ -120,14 +120,29 @@ pub fn stickies() -> Vec<Sticky> {
 }
 
 /// Those of the phases nothing comes after.
-fn last_stickies(base: Sticky) -> [Sticky; 4] {
+fn last_stickies(base: Sticky) -> [Sticky; 6] {
     let phase = Phase::default();
     [
         Sticky { phase: Phase { rejected: true, ..phase }, ..base.clone() },
         Sticky { phase: Phase { withdrawn: true, ..phase }, ..base.clone() },
         Sticky { phase: Phase { fulfilled: true, ..phase }, over: true, ..base.clone() },
+        Sticky { phase: Phase { guided: true, ..phase }, guide: Some(guide()), ..base.clone() },
+        Sticky {
+            phase: Phase { fulfilled: true, ..phase },
+            over: true,
+            guide: Some(guide()),
+            ..base.clone()
+        },
         Sticky { phase: Phase { rejected: true, ..phase }, new_url: None, ..base },
     ]
+}
+
+/// What somebody does by hand.
+fn guide() -> GuideLines {
+    GuideLines {
+        by: vec!["group:tpo/tpa".into()],
+        steps: vec!["Make the list.".into(), "Tell `@alice`.".into()],
+    }
 }
 
 /// Advice of a rule, or of none.
@@ -320,6 +335,18 @@ fn replies_to_deeds() -> Vec<Reply> {
     let machines = || vec![MachineEnd { machine: "sandbox-7".into(), until: UNTIL.into() }];
     vec![
         Reply::Closed { machines: machines() },
+        Reply::Guide {
+            approved_by: Some("dan".into()),
+            by: vec!["group:tpo/tpa".into(), "user:carol".into()],
+            summary: "Lists are made by hand.".into(),
+            steps: vec!["Make the list.".into(), "Tell `@alice`.".into()],
+        },
+        Reply::Guide {
+            approved_by: None,
+            by: vec!["group:tpo/tpa".into()],
+            summary: String::new(),
+            steps: vec!["Make the list.".into()],
+        },
         Reply::DueDateEdited { machine: "sandbox-7".into(), until: UNTIL.into() },
         Reply::EditedAfterApproval {},
         Reply::MadePublic {},

@@ -41,14 +41,14 @@ pub(super) fn ask(
         let line = rule.field.as_ref().and_then(|field| reading.fields.get(field)?.line);
         match rule.severity {
             Severity::Deny => {
-                let refusal = refusal(cookbook, rule, unusable).at(line);
+                let refusal = refusal(rule, unusable).at(line);
                 said.violations.push(match &rule.field {
                     Some(field) => refusal.of(field),
                     None => refusal,
                 });
             }
             Severity::Review | Severity::Warn => {
-                let advice = advice(cookbook, rule, unusable).at(line);
+                let advice = advice(rule, unusable).at(line);
                 said.advice.push(match &rule.field {
                     Some(field) => advice.of(field),
                     None => advice,
@@ -69,7 +69,7 @@ pub(super) fn waits_for<'a>(
     unread.find(|field| values::mentions(cookbook, condition, field))
 }
 
-fn refusal(cookbook: &Cookbook, rule: &Rule, unusable: Option<String>) -> Violation {
+fn refusal(rule: &Rule, unusable: Option<String>) -> Violation {
     let place = place(rule);
     let violation = match unusable {
         None => {
@@ -89,7 +89,7 @@ fn refusal(cookbook: &Cookbook, rule: &Rule, unusable: Option<String>) -> Violat
     violation.by(place)
 }
 
-fn advice(cookbook: &Cookbook, rule: &Rule, unusable: Option<String>) -> Advice {
+fn advice(rule: &Rule, unusable: Option<String>) -> Advice {
     let place = place(rule);
     let new = match rule.severity {
         Severity::Warn => Advice::warn,

@@ -105,6 +105,9 @@ fn placement(config: &Config, cookbook: &Cookbook) -> Finding {
     let names = |names: Vec<&ProviderName>| {
         names.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
+    if cookbook.guide.is_some() {
+        return Finding::good(format!("{} guides people and makes no machine.", cookbook.name));
+    }
     let providers = &cookbook.placement.providers;
     let missing: Vec<_> =
         providers.iter().filter(|name| !config.providers.contains_key(*name)).collect();

@@ -7,6 +7,7 @@ use crate::{
     engine::{
         Engine,
         draft::{Draft, Of, person},
+        guide::is_being_followed,
     },
     identity::LeaseId,
     notice::Reply,
@@ -125,9 +126,16 @@ impl Engine {
     }
 
     pub(super) fn reject(draft: &mut Draft<'_>, order: &Order<'_>, reason: String) {
-        if !order.rights.decides() {
+        // Whoever follows the steps may find that they cannot be.
+        let followed = is_being_followed(draft, order.cookbook);
+        let performs = followed && order.rights.performer.is_some();
+        if !order.rights.decides() && !performs {
             draft.refuse(order, &["approvers", "sysadmins"]);
             return;
+        }
+        if followed {
+            // As far as it had got is undone: nothing was made.
+            let _ = draft.request_event(Event::Undone);
         }
         if draft.request_event(Event::Rejected).is_err() {
             let hint = Some("A machine that is in use is ended with `release`.");

@@ -4,12 +4,17 @@
 //! arguments or configuration.
 
 mod adopt;
+mod audit;
 mod check;
+mod cookbook;
 mod demo;
 mod doctor;
+mod freeze;
+mod generated;
 mod output;
 mod policy;
 mod runtime;
+mod schema;
 mod serve;
 mod setup;
 mod status;
@@ -51,11 +56,28 @@ enum Command {
         after_help = "Examples:\n  innkeeper template --forge gitlab --out .gitlab/issue_templates\n  innkeeper template --forge github --out .github/ISSUE_TEMPLATE"
     )]
     Template(template::Arguments),
+    /// Write down what cookbooks say, for people who ask
+    Cookbook(cookbook::Arguments),
+    /// Print the JSON Schema that editors check and complete a file with
+    #[command(
+        after_help = "Examples:\n  innkeeper schema cookbook > cookbook.schema.json\n\nThen, as the first line of a cookbook, for Taplo and Even Better TOML:\n  #:schema ./cookbook.schema.json"
+    )]
+    Schema(schema::Arguments),
     /// Say how the service is doing, from its store
     #[command(
         after_help = "Examples:\n  innkeeper status --config innkeeper.toml\n  innkeeper status --config innkeeper.toml --json | jq .leases\n\nExit codes: 0 well, 1 something needs a person or the service does not run, 2 no store"
     )]
     Status(status::Arguments),
+    /// Hold everything back for now: nothing is made, changed, stopped or destroyed
+    #[command(
+        after_help = "Examples:\n  innkeeper freeze --config innkeeper.toml --reason \"storage is being moved\"\n  innkeeper freeze --config innkeeper.toml --reason \"storage is being moved\" --until 2026-12-01T08:00\n  innkeeper freeze --config innkeeper.toml --reason \"audit\" --only destroy --until 4h\n\nRequests are judged, answered and approved, warnings go on, and leases can be extended. Whatever waits says so on its issue.\n\nExit codes: 0 done, 2 unusable arguments, configuration or store"
+    )]
+    Freeze(freeze::FreezeArguments),
+    /// Let go on what was frozen
+    #[command(
+        after_help = "Examples:\n  innkeeper thaw --config innkeeper.toml\n  innkeeper thaw --config innkeeper.toml --only create\n\nExit codes: 0 done, or nothing was frozen; 2 unusable arguments, configuration or store"
+    )]
+    Thaw(freeze::ThawArguments),
     /// Look whether everything is as it has to be: configuration, cookbooks, store, forges, providers
     #[command(
         after_help = "Examples:\n  innkeeper doctor --config innkeeper.toml\n  innkeeper doctor --config innkeeper.toml --provider kvm1\n\nExit codes: 0 nothing is wrong, 1 something is wrong, 2 unusable configuration"
@@ -66,6 +88,8 @@ enum Command {
         after_help = "Examples:\n  innkeeper adopt --config innkeeper.toml --provider kvm1    only show what is there\n  innkeeper adopt --config innkeeper.toml --provider kvm1 --project gitlab/tpo/tpa/team --cookbook vm --apply web-01\n  innkeeper adopt --config innkeeper.toml --report           what somebody should look at\n\nNothing on a provider is touched: an issue is filed for each machine, and a sysadmin confirms it there.\n\nExit codes: 0 done, 1 something could not be done, 2 unusable arguments or configuration"
     )]
     Adopt(adopt::Arguments),
+    /// Check the audit log, or print it
+    Audit(audit::Arguments),
     /// Make a project ready: labels, webhook, issue templates
     Setup(setup::Arguments),
 }
@@ -96,9 +120,14 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Template(arguments) => template::run(&arguments),
+        Command::Cookbook(arguments) => cookbook::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Freeze(arguments) => freeze::freeze(&arguments),
+        Command::Thaw(arguments) => freeze::thaw(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Adopt(arguments) => adopt::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

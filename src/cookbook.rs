@@ -10,6 +10,8 @@ pub mod diagnostic;
 mod guide;
 pub mod issue_template;
 pub mod load;
+pub mod page;
+pub mod schema;
 pub mod tier;
 
 use std::collections::BTreeMap;
@@ -31,6 +33,8 @@ pub struct Cookbooks {
     pub cookbooks: Vec<Cookbook>,
     /// Over names and contents of all files.
     pub version: Digest,
+    /// The commit they were read from, if it was one: its hash in full.
+    pub commit: Option<String>,
 }
 
 impl Cookbooks {
@@ -82,6 +86,16 @@ impl Cookbook {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+
+    /// Whether any of its conditions looks at a name that begins like this,
+    /// e.g. `usage.`.
+    #[must_use]
+    pub fn looks_at(&self, prefix: &str) -> bool {
+        let rules = self.rules.iter().map(|rule| &rule.require);
+        let also = self.approval.also.iter().filter_map(|also| also.when.as_ref());
+        let mut conditions = rules.chain(&self.approval.unless).chain(also);
+        conditions.any(|condition| condition.mentions_any_of(prefix))
     }
 }
 
@@ -223,10 +237,14 @@ pub struct Rule {
 pub struct Terms {
     /// Granted when the form does not say.
     pub default: Lifetime,
-    /// The longest single grant.
+    /// The longest single grant, and the longest single extension that the
+    /// owner may give alone.
     pub max: Lifetime,
     /// The longest life with all extensions the owner may give alone.
     pub total: Lifetime,
+    /// How often the owner may extend alone; `None`: as long as `total` allows.
+    #[serde(default)]
+    pub extensions: Option<u32>,
     /// How long before the machine is stopped people are warned; longest first.
     pub warn: Vec<Delay>,
     /// The least time between the last warning that was delivered and the
@@ -294,8 +312,29 @@ pub struct Approval {
     /// Whether the author or owner may approve their own request.
     pub own: bool,
     /// When true, nobody needs to approve, provided the operator switched
-    /// automatic approval on.
+    /// automatic approval on and none of [`Approval::also`] applies.
     pub unless: Option<Expression>,
+    /// Who must approve as well.
+    pub also: Vec<AlsoApproval>,
+}
+
+/// Further people who must approve some requests.
+#[derive(Clone, Debug)]
+pub struct AlsoApproval {
+    /// Which requests; all if there is none.
+    pub when: Option<Expression>,
+    /// Who may approve.
+    pub by: Vec<Principal>,
+    /// How many of them must. At least 1.
+    pub count: usize,
+    /// Whether author and owner may be among them.
+    pub own: bool,
+    /// What everybody is told of why, as a sentence.
+    pub reason: Option<String>,
+    /// The file it stands in: the cookbook's, or one of its parts.
+    pub file: String,
+    /// The line of its `[[approval.also]]` there.
+    pub line: usize,
 }
 
 /// Where and how machines are made.

@@ -7,6 +7,7 @@
 //! [`markdown::Markdown`], the only type the forge port takes.
 
 pub mod adoption;
+pub mod index;
 pub mod markdown;
 pub mod marker;
 pub mod news;
@@ -16,6 +17,7 @@ pub mod safe;
 pub mod samples;
 pub mod sticky;
 pub mod team;
+pub mod waits;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,9 @@ pub enum Reply {
     ReadyForApproval {
         /// Who may approve.
         approvers: Vec<String>,
+        /// The parts of what has to be approved, where there are several.
+        #[serde(default)]
+        parts: Vec<Asked>,
         /// What to type.
         digest: String,
         /// Who must first agree to own it.
@@ -70,10 +75,16 @@ pub enum Reply {
         have: usize,
         /// How many are needed.
         need: usize,
+        /// The parts that miss somebody, where there are several.
+        #[serde(default)]
+        missing: Vec<Asked>,
         /// The machines that are being made, when that was the last one.
         machines: Vec<String>,
         /// Who must still agree to own it.
         acceptance_by: Option<String>,
+        /// Why they are not made yet: see [`waits`].
+        #[serde(default)]
+        waits: Option<String>,
     },
     /// An approved request that makes no machine: what somebody has to do now.
     Guide {
@@ -142,6 +153,10 @@ pub enum Reply {
         machine: String,
         /// The latest end the owner can choose alone; none if that is reached.
         latest: Option<String>,
+        /// The longest single extension, if that is why it is not later.
+        longest: Option<String>,
+        /// How often the owner may extend alone, if that is used up.
+        extensions: Option<u32>,
         /// Who may go further.
         approvers: Vec<String>,
         /// The command they would type.
@@ -259,6 +274,21 @@ pub struct HelpLine {
     pub who: String,
     /// What it does.
     pub explanation: String,
+}
+
+/// Some people of whom some have to approve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Who may, in words.
+    pub by: Vec<String>,
+    /// How many count for it.
+    pub have: usize,
+    /// How many are needed.
+    pub need: usize,
+    /// Whether these are enough.
+    pub done: bool,
+    /// Why they are asked, as a sentence.
+    pub reason: Option<String>,
 }
 
 /// A field that reads differently than before.

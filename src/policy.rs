@@ -9,9 +9,12 @@ pub mod cases;
 pub mod explain;
 pub mod expression;
 mod facts;
+mod need;
 mod nudge;
 mod people;
+mod remedy;
 mod rules;
+pub mod usage;
 mod values;
 mod verdict;
 
@@ -20,13 +23,15 @@ mod tests;
 
 pub use self::{
     advice::{Advice, Concern, Severity},
-    facts::{Facts, Groups, People, Usage},
-    verdict::{Need, Verdict},
+    facts::{Facts, Groups, People, Room},
+    need::{Need, Part, assign},
+    usage::{Holding, Usage},
+    verdict::Verdict,
 };
 
 use std::collections::BTreeMap;
 
-use self::people::Cast;
+use self::{expression::Values, people::Cast};
 use crate::{
     cookbook::{Cookbook, FieldKind},
     identity::{Digest, FieldName},
@@ -45,7 +50,8 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let cast = people::cast(reading, facts);
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
-    let said = rules::ask(cookbook, reading, &values, &violations);
+    let parts = need::parts(cookbook, &values, facts.room, &violations);
+    let said = rules::ask(cookbook, reading, &values, facts.room, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
     advice.extend(nudge::to_a_tier(cookbook, reading));
@@ -63,25 +69,24 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let makes_one = cookbook.guide.is_none();
     let acceptance_needed = (makes_one && !cast.owner_is_author).then(|| cast.owner.clone());
     let free = !makes_one && cookbook.approval.by.is_empty() && violations.is_empty() && !looked_at;
+    // What depends on figures nobody has is for people to decide.
+    let mut conditions = cookbook.rules.iter().map(|rule| &rule.require);
+    let room_is_known = !conditions.any(|condition| facts.room.is_missing_for(condition));
     let automatic = facts.auto_approval
+        && room_is_known
         && facts.author_eligible == Some(true)
         && !facts.description_edited_by_others
         && acceptance_needed.is_none()
         && violations.is_empty()
         && !looked_at
-        && cookbook
-            .approval
-            .unless
-            .as_ref()
-            .is_some_and(|unless| unless.holds(&values) == Ok(true));
-    let needs = if free || automatic {
+        && parts.len() == 1
+        && cookbook.approval.unless.as_ref().is_some_and(|unless| {
+            !facts.room.is_missing_for(unless) && unless.holds(&values) == Ok(true)
+        });
+    let needs = if (free && parts.len() == 1) || automatic {
         Need::Nothing
     } else {
-        Need::Approval {
-            by: cookbook.approval.by.clone(),
-            count: cookbook.approval.count,
-            own: cookbook.approval.own,
-        }
+        Need::Approval { parts }
     };
     let spec = spec(cookbook, reading, facts, &cast).filter(|_| violations.is_empty());
     Verdict {
@@ -114,7 +119,7 @@ fn before_rules(
 
 /// Nobody is told what is wrong without being told what would be right.
 fn explain(cookbook: &Cookbook, violation: &mut Violation) {
-    if violation.hint.is_none() {
+    if violation.hint.is_none() && violation.would_pass.is_empty() {
         let field = violation.field.as_ref().and_then(|name| cookbook.field(name.as_str()));
         let accepted = field.and_then(|field| limits::accepted(&field.kind, &cookbook.lifetime));
         violation.hint = Some(match accepted {

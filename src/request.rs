@@ -2,6 +2,7 @@
 //! [`value`]), normalised into a [`spec::Spec`], and given a digest that approvals
 //! bind to. [`lifecycle`] says what may become of it.
 
+mod approval;
 pub mod document;
 pub mod form;
 pub mod lifecycle;
@@ -15,7 +16,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::shown::Shown;
+pub use self::{
+    approval::{Approval, GivenAs},
+    shown::Shown,
+};
 use crate::{
     identity::{
         CookbookName, Digest, FieldName, IssueRef, LeaseId, NoteId, Person, RequestId, Timestamp,
@@ -92,19 +96,6 @@ impl Request {
     }
 }
 
-/// An approval that counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    /// Who gave it.
-    pub by: Person,
-    /// What it approves.
-    pub digest: Digest,
-    /// The comment that gave it.
-    pub note: NoteId,
-    /// When it was read.
-    pub at: Timestamp,
-}
-
 /// Something that happens only if the same people confirm it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -135,6 +126,9 @@ pub enum Question {
         to: Person,
         /// When it was asked; good for a week.
         at: Timestamp,
+        /// A sysadmin ordered it: the limits of owners do not matter.
+        #[serde(default)]
+        waived: bool,
     },
 }
 
@@ -169,10 +163,25 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// The team it is for: the field `team`.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        let team = self.fields.get(&FieldName::from("team"));
+        team.and_then(|answer| group(&answer.value))
+    }
+
     /// The values alone, as [`spec::Spec::new`] takes them.
     #[must_use]
     pub fn values(&self) -> BTreeMap<FieldName, Value> {
         self.fields.iter().map(|(name, answer)| (name.clone(), answer.value.clone())).collect()
+    }
+}
+
+/// The group a value names.
+fn group(value: &Value) -> Option<&str> {
+    match value {
+        Value::Group(path) => Some(path),
+        _ => None,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     calendar::Calendar,
     cookbook::{Cookbook, Cookbooks, diagnostic::nearest},
     identity::{CookbookName, FieldName, Person, UserId},
-    policy::{self, Advice, Concern, Facts, Groups, Need, People, Usage, Verdict},
+    policy::{self, Advice, Concern, Facts, Groups, Need, People, Room, Usage, Verdict},
     ports::clock::Clock as _,
     request::{Reading, form},
     violation::Violation,
@@ -37,12 +37,12 @@ pub(super) struct Arguments {
     cookbook: String,
     /// Print JSON
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
     /// Who files it
     #[arg(long, value_name = "USERNAME", default_value = "you")]
     author: String,
     #[command(flatten)]
-    pub(super) policies: Policies,
+    policies: Policies,
 }
 
 /// What `--json` prints.
@@ -59,7 +59,7 @@ struct Report<'a> {
     /// Who would have to approve.
     approval: &'a Need,
     /// What cannot be known without a forge.
-    unchecked: [&'static str; 3],
+    unchecked: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -69,15 +69,23 @@ struct Field<'a> {
     written: Option<&'a str>,
 }
 
-const UNCHECKED: [&str; 3] =
-    ["whether the people named exist", "whether the author may ask", "what is in use already"];
+/// What cannot be known without a forge and providers. Rules about what is free
+/// are not even asked, so they are named.
+fn unchecked(cookbook: &Cookbook) -> Vec<String> {
+    let always =
+        ["whether the people named exist", "whether the author may ask", "what is in use already"];
+    let room = cookbook.rules.iter().filter(|rule| rule.require.mentions_any_of("capacity."));
+    let room = room.map(|rule| format!("rule `{}`, which needs to know what is free", rule.id));
+    always.into_iter().map(str::to_owned).chain(room).collect()
+}
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let cookbooks = arguments.policies.load()?;
-    let (cookbook, reading, facts) = read(&cookbooks, arguments)?;
+    let (cookbook, reading, facts) =
+        read(&cookbooks, &arguments.cookbook, &arguments.file, &arguments.author)?;
     let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
     if arguments.json {
-        output::line(serde_json::to_string_pretty(&report(&reading, &verdict))?);
+        output::line(serde_json::to_string_pretty(&report(cookbook, &reading, &verdict))?);
     } else {
         print(cookbook, &reading, &verdict, &arguments.file);
     }
@@ -100,18 +108,21 @@ fn cookbook_named<'a>(cookbooks: &'a Cookbooks, name: &str) -> anyhow::Result<&'
 /// without a forge: nothing.
 pub(super) fn read<'a>(
     cookbooks: &'a Cookbooks,
-    arguments: &Arguments,
+    cookbook: &str,
+    file: &Path,
+    author: &str,
 ) -> anyhow::Result<(&'a Cookbook, Reading, Facts)> {
-    let cookbook = cookbook_named(cookbooks, &arguments.cookbook)?;
-    let body = body(&arguments.file)?;
+    let cookbook = cookbook_named(cookbooks, cookbook)?;
+    let body = body(file)?;
     let today = Calendar::from_parts("UTC", [])?.today(SystemClock.now());
     let reading = form::read(&body, cookbook, today);
     let facts = Facts {
-        author: Person { id: UserId(0), username: arguments.author.clone() },
+        author: Person { id: UserId(0), username: author.to_owned() },
         author_eligible: None,
         people: People::Unchecked,
         groups: Groups::Unchecked,
         usage: Usage::default(),
+        room: Room::default(),
         taken_names: BTreeSet::new(),
         protected_names: BTreeSet::new(),
         auto_approval: false,
@@ -140,7 +151,7 @@ fn body(file: &Path) -> anyhow::Result<String> {
     })
 }
 
-fn report<'a>(reading: &'a Reading, verdict: &'a Verdict) -> Report<'a> {
+fn report<'a>(cookbook: &Cookbook, reading: &'a Reading, verdict: &'a Verdict) -> Report<'a> {
     let field = |(name, answer): (&'a FieldName, &'a crate::request::Answer)| {
         let field = Field {
             value: answer.value.to_string(),
@@ -157,7 +168,7 @@ fn report<'a>(reading: &'a Reading, verdict: &'a Verdict) -> Report<'a> {
         violations: &verdict.violations,
         advice: &verdict.advice,
         approval: &verdict.needs,
-        unchecked: UNCHECKED,
+        unchecked: unchecked(cookbook),
     }
 }
 
@@ -180,14 +191,14 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
     if verdict.is_fine() {
         let who = match &verdict.needs {
             Need::Nothing => "nobody needs to approve it".to_owned(),
-            Need::Approval { by, count, .. } => {
-                let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-                format!("{count} of {} must approve it", by.join(", "))
+            Need::Approval { parts } => {
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                format!("{} must approve it", parts.join(", and another "))
             }
         };
         output::line(format_args!("{}: {who}", paint.green("accepted")));
         print_advice(cookbook, verdict);
-        output::line(paint.dim(&format!("not checked here: {}", UNCHECKED.join(", "))));
+        output::line(paint.dim(&format!("not checked here: {}", unchecked(cookbook).join(", "))));
         return;
     }
     output::line(paint.red(&format!("refused: {} thing(s) to mend", verdict.violations.len())));
@@ -201,6 +212,9 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
         ));
         if let Some(hint) = &violation.hint {
             output::line(paint.dim(&format!("    hint: {}", printable(hint))));
+        }
+        for passing in &violation.would_pass {
+            output::line(paint.dim(&format!("    would pass: {}", printable(passing))));
         }
         if let Some(rule) = &violation.rule {
             output::line(
@@ -224,6 +238,9 @@ fn print_advice(cookbook: &Cookbook, verdict: &Verdict) {
         output::line(format_args!("{}:{field} {message}", paint.yellow(word)));
         if let Some(hint) = &advice.hint {
             output::line(paint.dim(&format!("    hint: {}", printable(hint))));
+        }
+        for passing in &advice.would_pass {
+            output::line(paint.dim(&format!("    would pass: {}", printable(passing))));
         }
         if let Some(rule) = &advice.rule {
             output::line(paint.dim(&format!("    rule: {} at {}", rule.id, rule.at())));

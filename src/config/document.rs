@@ -14,7 +14,7 @@ use toml::{
 };
 
 use super::{PREFIX, secret};
-use crate::cookbook::diagnostic::{Diagnostic, nearest};
+use crate::cookbook::diagnostic::{Diagnostic, nearest, unknown_name};
 
 pub(super) struct Document<'a> {
     name: &'a str,
@@ -116,6 +116,19 @@ impl<'a> Document<'a> {
         self.place(path).is_some_and(|place| self.variable_at(&place).is_none())
     }
 
+    /// Whether that very key is given, in the file or by a variable.
+    pub(super) fn is_given(&self, path: &[&str]) -> bool {
+        let Some((key, sections)) = path.split_last() else { return false };
+        let mut table = self.root.get_ref();
+        for section in sections {
+            match table.get(*section).map(Spanned::get_ref) {
+                Some(DeValue::Table(inner)) => table = inner,
+                _ => return false,
+            }
+        }
+        table.contains_key(*key)
+    }
+
     /// A mistake at the value of that key.
     pub(super) fn mistake(&self, path: &[&str], message: impl Into<String>) -> Diagnostic {
         match self.place(path) {
@@ -165,13 +178,6 @@ impl<'a> Document<'a> {
     fn variable_at(&self, place: &Range<usize>) -> Option<usize> {
         place.start.checked_sub(self.text.len() + 1)
     }
-}
-
-/// The word the reader does not know, and those it does.
-fn unknown_name(message: &str) -> Option<(&str, Vec<&str>)> {
-    message.strip_prefix("unknown field ").or(message.strip_prefix("unknown variant "))?;
-    let mut words = message.split('`').skip(1).step_by(2);
-    words.next().map(|word| (word, words.collect()))
 }
 
 /// A table is shown by its name, anything else by itself.

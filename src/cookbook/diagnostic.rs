@@ -113,6 +113,18 @@ impl LoadError {
         Self(diagnostics)
     }
 
+    /// The same mistakes, of files in that folder.
+    #[must_use]
+    pub fn inside(mut self, folder: &str) -> Self {
+        for diagnostic in &mut self.0 {
+            diagnostic.file = match folder.trim_end_matches('/') {
+                "" => diagnostic.file.clone(),
+                folder => format!("{folder}/{}", diagnostic.file),
+            };
+        }
+        self
+    }
+
     /// The mistakes, by file and line.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
@@ -147,6 +159,15 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         shorter >= 3 && (candidate.starts_with(word) || word.starts_with(candidate))
     };
     candidates.into_iter().find(begins)
+}
+
+/// From what the reader of TOML says about a name: the one it does not know,
+/// and those it does.
+#[must_use]
+pub fn unknown_name(message: &str) -> Option<(&str, Vec<&str>)> {
+    message.strip_prefix("unknown field ").or(message.strip_prefix("unknown variant "))?;
+    let mut words = message.split('`').skip(1).step_by(2);
+    words.next().map(|word| (word, words.collect()))
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@
 //! | --- | --- |
 //! | at the top | `title`, `summary`, `label` (none), `include` (none): parts, e.g. `["parts/common.toml"]` |
 //! | `[issue]` | `confidential` (false): hidden before anything is said on it; `labels` (none): put on when it is first seen |
-//! | `[lifetime]` | `default`, `max`, `total` (= `max`), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
+//! | `[lifetime]` | `default`, `max`, `total` (= `max`), `extensions` (no limit), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
 //! | `[[field]]` | `name`, `type`, `label` (the name in words), `aliases`, `required` (true, unless there is a default or it is a boolean or duration), `default`, `min`, `max`, `choices`, `help`, `placeholder` |
 //! | `[[tier]]` | `name`, `memory`, `vcpus`, `disk`, `summary`; offered by the field of type `tier`, which has `custom` (false): amounts of one's own |
 //! | `[[rule]]` | `id`, `require`, `severity` (`deny`; or `review`, `warn`), `message`, `hint`, `field` |
 //! | `[eligible]` | `by`; without the section anyone who can file an issue may ask |
 //! | `[approval]` | `by`, `count` (1), `own` (false), `unless` (never) |
+//! | `[[approval.also]]` | `by`, `count` (1), `own` (false), `when` (always), `reason` (none): who must approve as well |
 //! | `[placement]` | `provider` (one, or a list to choose from by free memory), `image`, `network`, `storage` or `disk_template`, `vcpus` (1), `memory` (`1 GiB`), `disk` (`10 GiB`), `more_disks` (none; `["100 GiB", "1 TiB in hdd"]`), `firmware` (`bios`), `login` (`root`), `keep_disks` (false) |
 //! | `[placement.bandwidth]` | `inbound`, `outbound` (no limit; `"100 MiB"` a second) |
 //! | `[placement.parameters]` | any, for the operating system's installer |
@@ -29,9 +30,10 @@
 //! instead of `[lifetime]`, `[placement]`, `[commands]` and `[checklist]`, and may do
 //! without `[approval]`: then nobody needs to approve.
 //!
-//! `require` and `unless` are conditions over the names of
+//! `require`, `unless` and `when` are conditions over the names of
 //! [`crate::policy::expression::Schema`].
 
+mod approval;
 mod default;
 mod field;
 mod guide;
@@ -93,7 +95,7 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     for entry in fs::read_dir(path).map_err(|error| unreadable(&error))? {
         let entry = entry.map_err(|error| unreadable(&error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !part::is_policy(&name) {
+        if !is_read(&name) {
             continue;
         }
         match text_of(&entry.path()) {
@@ -120,10 +122,15 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     if failures.is_empty() {
         return result;
     }
-    for failure in &mut failures {
-        failure.file = path.join(&failure.file).display().to_string();
-    }
-    Err(LoadError::new(failures))
+    Err(LoadError::new(failures).inside(&shown))
+}
+
+/// Whether a file of that name is a cookbook, and no test of one.
+#[must_use]
+pub fn is_read(name: &str) -> bool {
+    name.strip_suffix(".toml").is_some_and(|stem| {
+        !stem.starts_with('.') && !stem.contains('/') && stem.rsplit('.').next() != Some("test")
+    })
 }
 
 /// The parts that cookbooks of a folder include, and why some cannot be read.
@@ -174,7 +181,11 @@ fn text_of(path: &Path) -> io::Result<String> {
 pub fn embedded() -> Cookbooks {
     let sources = SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned()));
     // A test holds that they load.
-    files(&sources).unwrap_or_else(|_| Cookbooks { cookbooks: Vec::new(), version: version(&[]) })
+    files(&sources).unwrap_or_else(|_| Cookbooks {
+        cookbooks: Vec::new(),
+        version: version(&[]),
+        commit: None,
+    })
 }
 
 /// Reads cookbooks from texts, each with its file name. Those with a folder in
@@ -229,7 +240,7 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
         return Err(LoadError::new(found));
     }
     used.sort_unstable();
-    Ok(Cookbooks { cookbooks, version: version(&used) })
+    Ok(Cookbooks { cookbooks, version: version(&used), commit: None })
 }
 
 /// Over names and contents. Lengths go in too, so that no two sets of files
@@ -341,9 +352,8 @@ fn cookbook(file: &File<'_>, parts: &BTreeMap<&str, &str>) -> Option<(Cookbook, 
     let schema = fields.complete.then(|| Schema::of(&form));
     let rules = rules(&top, &form, schema.as_ref());
     let eligible = top.table("eligible", "[eligible]").map(|table| sections::eligible(&table));
-    let approval = top
-        .table("approval", "[approval]")
-        .map(|table| sections::approval(&table, schema.as_ref()));
+    let approval =
+        top.table("approval", "[approval]").map(|table| approval::read(&table, schema.as_ref()));
     let placement = section("placement", "[placement]")
         .map(|table| placement::read(&table))
         .or_else(|| (!machine).then(guide::no_placement));
@@ -370,6 +380,7 @@ fn cookbook(file: &File<'_>, parts: &BTreeMap<&str, &str>) -> Option<(Cookbook, 
             count: 1,
             own: false,
             unless: None,
+            also: Vec::new(),
         }),
         placement: placement?,
         commands: commands.unwrap_or_default(),

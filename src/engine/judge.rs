@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Engine,
     draft::{Draft, Of},
+    grant::used_up,
     look::Desk,
 };
 use crate::{
     cookbook::{Cookbook, Cookbooks, Principal},
-    identity::{Digest, Person},
-    lease::State,
-    notice::{FieldChange, Reply},
-    policy::{self, Facts, Groups, Need, People, Usage, Verdict},
+    identity::{Digest, LeaseId, Person},
+    lease::Lease,
+    notice::{Asked, FieldChange, Reply},
+    policy::{self, Facts, Groups, Need, Part, People, Usage, Verdict, usage::Asking},
     ports::{
         PortError,
         forge::Standing,
@@ -51,13 +52,23 @@ impl Engine {
         }
         let today = self.calendar.today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
-        let facts = self.facts(desk, draft, cookbook, &reading).await?;
+        draft.usage_read(self.usage_mark(cookbook).await?);
+        let mut facts = self.facts(desk, draft, cookbook, &reading).await?;
+        if self.cookbooks().version != cookbooks.version {
+            // Exchanged meanwhile: these cookbooks and that switch were never in
+            // force together. The next look judges by what is.
+            facts.auto_approval = false;
+        }
         let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
         self.take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict).await
     }
 
     /// What keeps an issue from being a request, whatever it says.
-    fn obstacle(&self, desk: &Desk, cookbook: &Cookbook) -> Result<Option<Violation>, PortError> {
+    pub(super) fn obstacle(
+        &self,
+        desk: &Desk,
+        cookbook: &Cookbook,
+    ) -> Result<Option<Violation>, PortError> {
         if desk.issue.by_bot {
             let message = "This issue was filed by an account that is nobody's, so nobody would answer for a machine.";
             let hint = format!(
@@ -131,6 +142,7 @@ impl Engine {
         if before.state == request::lifecycle::State::Incomplete && !first {
             let ready = Reply::ReadyForApproval {
                 approvers: approvers(cookbook),
+                parts: asked(&request.approved()),
                 digest: digest.short(),
                 acceptance_by: request.verdict.acceptance_needed.as_ref().map(username),
             };
@@ -139,7 +151,7 @@ impl Engine {
         Ok(())
     }
 
-    /// What policy has to know about the world.
+    /// What policy has to know about the world to judge what the issue says.
     pub(super) async fn facts(
         &self,
         desk: &Desk,
@@ -147,7 +159,20 @@ impl Engine {
         cookbook: &Cookbook,
         reading: &Reading,
     ) -> Result<Facts, PortError> {
-        let author = desk.issue.author.clone();
+        self.facts_about(desk, draft, cookbook, reading, (&desk.issue.author, None)).await
+    }
+
+    /// The same of what `author` might ask for: the machine of this lease, as
+    /// if it were not there.
+    pub(super) async fn facts_about(
+        &self,
+        desk: &Desk,
+        draft: &Draft<'_>,
+        cookbook: &Cookbook,
+        reading: &Reading,
+        (author, lease): (&Person, Option<LeaseId>),
+    ) -> Result<Facts, PortError> {
+        let author = author.clone();
         let forge = &desk.issue.reference.forge;
         let eligible = cookbook.eligible.is_empty()
             || self
@@ -160,7 +185,17 @@ impl Engine {
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
             .unwrap_or_else(|| author.clone());
-        let (usage, taken_names) = self.usage(draft, cookbook, &owner).await?;
+        let asking = Asking {
+            forge,
+            owner: owner.id,
+            team: reading.team(),
+            cookbook,
+            request: draft.request.value.id,
+            lease,
+        };
+        let in_force = self.in_force();
+        let (usage, taken_names) = self.usage(draft, &asking).await?;
+        let room = self.room(cookbook).await?;
         Ok(Facts {
             description_edited_by_others: desk
                 .discussion
@@ -172,9 +207,10 @@ impl Engine {
             people: People::Known(people),
             groups,
             usage,
+            room,
             taken_names,
-            protected_names: self.settings.protected_names.iter().cloned().collect(),
-            auto_approval: self.settings.automatic_approval,
+            protected_names: in_force.protected_names.iter().cloned().collect(),
+            auto_approval: in_force.automatic_approval,
             today: self.calendar.today(self.now()),
         })
     }
@@ -226,40 +262,37 @@ impl Engine {
         Ok(found.filter(|person| person.id != desk.own.id))
     }
 
-    /// What is in use or asked for, besides this request.
+    /// The store's mark of usage now, for conditions that look at usage: what
+    /// follows from them is stored only if it is the same then.
+    pub(super) async fn usage_mark(&self, cookbook: &Cookbook) -> Result<Option<u64>, PortError> {
+        if cookbook.looks_at("usage.") {
+            return Ok(Some(self.store().usage_mark().await?));
+        }
+        Ok(None)
+    }
+
+    /// What is in use or asked for, besides what is judged; and the names that
+    /// are taken.
     async fn usage(
         &self,
         draft: &Draft<'_>,
-        cookbook: &Cookbook,
-        owner: &Person,
+        asking: &Asking<'_>,
     ) -> Result<(Usage, BTreeSet<String>), PortError> {
-        let mut usage = Usage::default();
-        let mut taken: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
-        for lease in self.store().live_leases().await?.into_iter().map(|lease| lease.value) {
-            if !lease.state.has_machine() || lease.state == State::Ended {
-                continue;
-            }
-            taken.insert(lease.order.key.name.to_string());
-            usage.provider_leases +=
-                u64::from(cookbook.placement.providers.contains(&lease.provider));
-            usage.cookbook_leases += u64::from(lease.cookbook == cookbook.name);
-            if lease.owner.id == owner.id {
-                usage.owner_leases += 1;
-                usage.owner_vcpus += u64::from(lease.order.shape.vcpus.get());
-                usage.owner_memory += lease.order.shape.memory.get();
-                usage.owner_disk += lease.order.shape.disk.get();
-            }
-        }
-        for request in self.store().open_requests().await?.into_iter().map(|request| request.value)
-        {
-            // What is approved counts by its leases.
-            if request.id == draft.request.value.id || !request.state.is_open() {
-                continue;
-            }
-            let Some(spec) = &request.verdict.spec else { continue };
-            taken.extend(spec.hostname().map(str::to_owned));
-            usage.owner_pending += u64::from(request.verdict.owner.id == owner.id);
-        }
+        let live = self.store().live_leases().await?;
+        // What this draft has decided a moment ago is not stored yet.
+        let decided = |id| draft.leases.iter().any(|lease| lease.value.id == id);
+        let others = live.iter().filter(|lease| !decided(lease.value.id));
+        let leases: Vec<&Lease> = others.chain(&draft.leases).map(|lease| &lease.value).collect();
+        let open = self.store().open_requests().await?;
+        let requests = open.iter().map(|request| &request.value);
+        let cookbooks = self.cookbooks();
+        let usage = Usage::count(asking, &cookbooks, leases.iter().copied(), requests.clone());
+        let there = leases.iter().filter(|lease| lease.state.has_machine());
+        let mut taken = self.inspection().names_on(&asking.cookbook.placement.providers);
+        taken.extend(there.map(|lease| lease.order.key.name.to_string()));
+        let others = requests.filter(|it| it.id != asking.request && it.state.is_open());
+        let specs = others.filter_map(|request| request.verdict.spec.as_ref());
+        taken.extend(specs.filter_map(|spec| spec.hostname().map(str::to_owned)));
         Ok((usage, taken))
     }
 }
@@ -301,10 +334,13 @@ fn void_approvals(draft: &mut Draft<'_>, cookbook: &Cookbook, before: &Request) 
     let by = before.approvals.iter().map(|approval| approval.by.username.clone()).collect();
     let key = format!("voided:{}", draft.request.version);
     let request = &draft.request.value;
+    let overtaken = before.verdict.is_fine() && used_up(cookbook, &request.verdict).is_some();
     let cause = if before.description != request.description {
         "The description was changed"
     } else if before.policy_version != request.policy_version {
         "The policy was changed"
+    } else if overtaken {
+        "Its quota was used up meanwhile"
     } else {
         "Something this request depends on has changed"
     };
@@ -317,6 +353,19 @@ fn void_approvals(draft: &mut Draft<'_>, cookbook: &Cookbook, before: &Request) 
     };
     draft.reply(&key, reply);
     draft.audit(Actor::Outside, "approvals-voided", Of { digest, ..Of::default() });
+}
+
+/// The parts of what has to be approved, in words; nothing if there is only
+/// one, which [`approvers`] names.
+pub(super) fn asked(parts: &[(&Part, usize)]) -> Vec<Asked> {
+    let asked = |(part, have): &(&Part, usize)| Asked {
+        by: part.by.iter().map(ToString::to_string).collect(),
+        have: *have,
+        need: part.count,
+        done: *have >= part.count,
+        reason: part.reason.clone(),
+    };
+    if parts.len() > 1 { parts.iter().map(asked).collect() } else { Vec::new() }
 }
 
 /// Who may approve, in words.

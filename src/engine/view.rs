@@ -5,8 +5,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, draft::Draft, guide::is_being_followed, judge::approvers, look::Desk};
+use super::{
+    Engine,
+    draft::Draft,
+    guide::is_being_followed,
+    judge::{approvers, asked},
+    look::Desk,
+};
 use crate::{
+    brake::{Deed, Waiting},
     cookbook::{Cookbook, Cookbooks, Field, FieldKind},
     hook,
     identity::FieldName,
@@ -17,8 +24,9 @@ use crate::{
         markdown::Markdown,
         marker::Marker,
         sticky::{AnswerLine, GuideLines, HookLine, MachineLine, Note, Phase, Problem, Sticky},
+        waits::waits,
     },
-    policy::{Advice, Concern, Need},
+    policy::{Advice, Concern},
     ports::{
         PortError, Verdict,
         forge::{Audience, IssueUpdate},
@@ -122,9 +130,15 @@ impl Engine {
     ) -> Result<(), CommitError> {
         let forge = self.forge(&desk.reference().forge)?;
         let new_url = self.links(&draft.request.value)?.new_url;
-        let sticky = self.sticky(desk, draft, cookbook, new_url);
+        let not_made = match draft.request.value.state {
+            RequestState::AwaitingApproval => {
+                self.brake(Deed::Create, &draft.request.value.cookbook).await?
+            }
+            _ => None,
+        };
+        let sticky = self.sticky(desk, draft, cookbook, new_url, not_made.as_ref());
         let body = self
-            .renderer
+            .renderer()
             .sticky(&sticky)
             .map_err(|cause| PortError::give_up("render the sticky comment", cause))?;
         let body = body.marked(&Marker::Sticky);
@@ -257,15 +271,13 @@ impl Engine {
         draft: &Draft<'_>,
         cookbook: Option<&Cookbook>,
         new_url: Option<String>,
+        not_made: Option<&Waiting>,
     ) -> Sticky {
         let request = &draft.request.value;
         let verdict = &request.verdict;
         let problems: Vec<Problem> =
             verdict.violations.iter().map(|violation| problem(violation, cookbook)).collect();
-        let needed = match &verdict.needs {
-            Need::Approval { count, .. } => *count,
-            Need::Nothing => 0,
-        };
+        let approved = request.approved();
         Sticky {
             bot: desk.own.username.clone(),
             title: cookbook.map_or_else(|| request.cookbook.to_string(), |c| c.title.clone()),
@@ -282,7 +294,8 @@ impl Engine {
             approvers: cookbook.map(approvers).unwrap_or_default(),
             sysadmins: self.settings.sysadmins.iter().map(ToString::to_string).collect(),
             approved_by: request.approvals.iter().map(|a| a.by.username.clone()).collect(),
-            approvals_needed: needed,
+            approvals_needed: approved.iter().map(|(part, _)| part.count).sum(),
+            parts: asked(&approved),
             acceptance_by: verdict
                 .acceptance_needed
                 .as_ref()
@@ -293,6 +306,7 @@ impl Engine {
                 by: guide.by.iter().map(ToString::to_string).collect(),
                 steps: guide.steps.clone(),
             }),
+            waits: not_made.map(|waiting| waits(waiting, &self.calendar)),
             machines: draft.leases.iter().map(|lease| self.machine_line(&lease.value)).collect(),
             ends: draft
                 .leases
@@ -305,6 +319,7 @@ impl Engine {
                 && !draft.leases.iter().any(|lease| lease.value.state.has_machine()),
             new_url,
             policy: request.policy_version.short(),
+            policy_commit: self.commit_of(request.policy_version),
         }
     }
 
@@ -326,6 +341,7 @@ impl Engine {
             protected: lease.protected,
             progress: lease.progress.clone(),
             trouble: lease.trouble.clone(),
+            waits: lease.waiting.as_ref().map(|waiting| waits(waiting, &self.calendar)),
             hooks: lease.hooks.iter().map(hook_line).collect(),
         }
     }
@@ -468,6 +484,7 @@ fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Problem {
         line: violation.line,
         message: violation.message.clone(),
         hint: violation.hint.clone(),
+        would_pass: violation.would_pass.clone(),
         rule: violation.rule.as_ref().map(|rule| rule.id.clone()),
         rule_at: violation.rule.as_ref().map(RulePlace::at),
     }
@@ -493,6 +510,7 @@ fn note(advice: &Advice, cookbook: Option<&Cookbook>) -> Note {
         field: advice.field.as_ref().map(|field| label(field, cookbook)),
         message: advice.message.clone(),
         hint: advice.hint.clone(),
+        would_pass: advice.would_pass.clone(),
         rule: advice.rule.as_ref().map(|rule| rule.id.clone()),
         rule_at: advice.rule.as_ref().map(RulePlace::at),
     }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::MachineEnd;
+use super::{Asked, MachineEnd};
 
 /// The context of `templates/sticky.hbs`. Rendered from the state at the
 /// moment of sending, never stored.
@@ -34,14 +34,18 @@ pub struct Sticky {
     pub sysadmins: Vec<String>,
     /// Who has.
     pub approved_by: Vec<String>,
-    /// How many must.
+    /// How many must, of all parts together.
     pub approvals_needed: usize,
+    /// The parts, where there are several.
+    pub parts: Vec<Asked>,
     /// Who must first agree to own it.
     pub acceptance_by: Option<String>,
     /// What there is too little of to make the machines now.
     pub shortage: Option<String>,
     /// What people do, where no machine is made.
     pub guide: Option<GuideLines>,
+    /// Why no machine would be made now: see [`super::waits`].
+    pub waits: Option<String>,
     /// The machines.
     pub machines: Vec<MachineLine>,
     /// Machines with a deadline, for the reminder how to extend.
@@ -54,6 +58,8 @@ pub struct Sticky {
     pub new_url: Option<String>,
     /// The policy version judged under.
     pub policy: String,
+    /// The commit that it is, if it is one and still in force.
+    pub policy_commit: Option<String>,
 }
 
 /// Exactly one of these is true.
@@ -102,6 +108,8 @@ pub struct Problem {
     pub message: String,
     /// What would be accepted.
     pub hint: Option<String>,
+    /// For each field that alone would do, what would pass.
+    pub would_pass: Vec<String>,
     /// The rule that refuses it.
     pub rule: Option<String>,
     /// Where it stands: `sandbox.toml:34`.
@@ -117,6 +125,8 @@ pub struct Note {
     pub message: String,
     /// What would make it go away.
     pub hint: Option<String>,
+    /// For each field that alone would do, what would pass.
+    pub would_pass: Vec<String>,
     /// The rule that says so.
     pub rule: Option<String>,
     /// Where it stands: `sandbox.toml:34`.
@@ -153,6 +163,8 @@ pub struct MachineLine {
     pub progress: Option<String>,
     /// What is going wrong.
     pub trouble: Option<String>,
+    /// What waits, why, and until when: see [`super::waits`].
+    pub waits: Option<String>,
     /// What the operator's hooks did, and what is left to do by hand.
     pub hooks: Vec<HookLine>,
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::document::{read, request_body};
 use super::{
-    Concern, Facts, Groups, Need, People, Severity, Usage, Verdict,
+    Concern, Facts, Groups, Holding, Need, People, Room, Severity, Usage, Verdict,
     explain::{Explained, Outcome, explain},
     judge,
 };
@@ -54,8 +54,10 @@ pub struct World {
     pub taken: BTreeSet<String>,
     /// Host names nobody gets.
     pub protected: BTreeSet<String>,
-    /// What is in use.
+    /// What is in use and asked for.
     pub usage: Usage,
+    /// What is free.
+    pub room: Room,
     /// Whether somebody else has edited the description.
     pub edited_by_others: bool,
     /// Which day it is.
@@ -124,7 +126,7 @@ pub struct Coverage {
     pub rule: String,
     /// The line of its `[[rule]]`.
     pub line: Option<usize>,
-    /// What follows when it does not hold; none for `unless`.
+    /// What follows when it does not hold; none for `also` and `unless`.
     pub severity: Option<Severity>,
     /// In how many cases it does not hold.
     pub triggered: usize,
@@ -163,7 +165,7 @@ pub fn run(cookbook: &Cookbook, version: Digest, cases: &[Case]) -> (Vec<Tried>,
                 Outcome::Refuses | Outcome::Reviews | Outcome::Warns | Outcome::No => {
                     met.triggered += 1;
                 }
-                Outcome::WaitsFor(_) | Outcome::Unusable(_) => {}
+                Outcome::WaitsFor(_) | Outcome::RoomUnknown | Outcome::Unusable(_) => {}
             }
         }
         tried.push(Tried {
@@ -178,7 +180,7 @@ pub fn run(cookbook: &Cookbook, version: Digest, cases: &[Case]) -> (Vec<Tried>,
 }
 
 /// Everything that could be covered, before anything is: `unless`, then the
-/// rules in their order.
+/// rules in their order, then every `also` that says when.
 fn uncovered(cookbook: &Cookbook) -> Vec<Coverage> {
     let never = |rule: &str, line, severity| Coverage {
         cookbook: cookbook.name.clone(),
@@ -191,7 +193,9 @@ fn uncovered(cookbook: &Cookbook) -> Vec<Coverage> {
     let unless = cookbook.approval.unless.iter().map(|_| never("unless", None, None));
     let rules =
         cookbook.rules.iter().map(|rule| never(&rule.id, Some(rule.line), Some(rule.severity)));
-    unless.chain(rules).collect()
+    let also = cookbook.approval.also.iter().filter(|also| also.when.is_some());
+    let also = also.map(|also| never("also", Some(also.line), None));
+    unless.chain(rules).chain(also).collect()
 }
 
 /// Everything a verdict says to people.
@@ -223,6 +227,7 @@ fn hold(cookbook: &Cookbook, version: Digest, case: &Case) -> (Verdict, Vec<Expl
         people: People::Known(people),
         groups,
         usage: world.usage,
+        room: world.room,
         taken_names: world.taken.clone(),
         protected_names: world.protected.clone(),
         auto_approval: true,

@@ -48,16 +48,27 @@ pub(super) fn of(cookbook: &Cookbook, reading: &Reading, cast: &Cast, facts: &Fa
     values.set("request.author", Datum::Text(facts.author.username.clone()));
     values.set("request.owner", Datum::Text(cast.owner.username.clone()));
     let usage = &facts.usage;
-    for (name, number) in [
-        ("usage.owner.leases", usage.owner_leases),
-        ("usage.owner.vcpus", usage.owner_vcpus),
-        ("usage.owner.memory", usage.owner_memory),
-        ("usage.owner.disk", usage.owner_disk),
-        ("usage.owner.pending", usage.owner_pending),
-        ("usage.cookbook.leases", usage.cookbook_leases),
-        ("usage.provider.leases", usage.provider_leases),
+    for (holder, holding) in [
+        ("owner", usage.owner),
+        ("team", usage.team),
+        ("cookbook", usage.cookbook),
+        ("provider", usage.provider),
     ] {
-        values.set(name, Datum::Number(number));
+        for (what, number) in [
+            ("leases", holding.leases),
+            ("pending", holding.pending),
+            ("vcpus", holding.vcpus),
+            ("memory", holding.memory),
+            ("disk", holding.disk),
+        ] {
+            values.set(&format!("usage.{holder}.{what}"), Datum::Number(number));
+        }
+    }
+    values.set("usage.owner.extensions", Datum::Number(usage.extensions));
+    values.set("usage.owner.open_issues", Datum::Number(usage.open_issues));
+    for (name, free) in facts.room.names() {
+        // Nobody looks at one that is not known: see `Room::is_missing_for`.
+        values.set(name, Datum::Number(free.unwrap_or(0)));
     }
     values
 }

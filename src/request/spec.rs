@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cookbook::{Cookbook, FieldKind},
     identity::{CookbookName, Digest, FieldName, Person, UserId},
+    machine::Shape,
     quantity::{Lifetime, Mebibytes, Vcpus},
     request::value::{Term, Value},
 };
@@ -165,6 +166,22 @@ impl Spec {
         })
     }
 
+    /// The size asked for; `usual` for what was not said.
+    #[must_use]
+    pub fn shape(&self, usual: Shape) -> Shape {
+        Shape {
+            vcpus: self.vcpus().unwrap_or(usual.vcpus),
+            memory: self.memory().unwrap_or(usual.memory),
+            disk: self.disk().unwrap_or(usual.disk),
+        }
+    }
+
+    /// The team it is for: the field `team`.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        self.value("team").and_then(super::group)
+    }
+
     /// The host name asked for.
     #[must_use]
     pub fn hostname(&self) -> Option<&str> {
@@ -172,15 +189,6 @@ impl Spec {
         let named = self.value("hostname").filter(|value| pick(value));
         match named.or_else(|| self.values.values().find(|value| pick(value))) {
             Some(Value::Hostname(name)) => Some(name),
-            _ => None,
-        }
-    }
-
-    /// The group it is asked for: the field `team`, in lower case.
-    #[must_use]
-    pub fn team(&self) -> Option<&str> {
-        match self.value("team") {
-            Some(Value::Group(path)) => Some(path),
             _ => None,
         }
     }

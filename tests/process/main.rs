@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
 mod adopt;
+mod audit;
 mod check;
 mod doctor;
 mod forge;
@@ -12,11 +13,13 @@ mod hostile;
 mod house;
 mod libvirtd;
 mod memory;
+mod pages;
 mod payloads;
 mod payloads_github;
 mod policy;
 mod real_forms;
 mod refusals;
+mod reload;
 mod restart;
 mod serve;
 mod setup;

@@ -2,9 +2,11 @@
 
 mod adopt;
 mod approval;
+mod brakes;
 mod changes;
 mod commands;
 mod crash;
+mod decisions;
 mod faults;
 mod forge_details;
 mod forms;
@@ -15,10 +17,12 @@ mod life;
 mod log;
 mod matrix;
 mod places;
+mod policies;
 mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;
 mod provider_faults;
+mod quotas;
 mod room;
 mod time;
 pub(crate) mod world;

@@ -86,6 +86,7 @@ fn no_terms() -> Terms {
         default: Lifetime::MAX,
         max: Lifetime::MAX,
         total: Lifetime::MAX,
+        extensions: None,
         warn: Vec::new(),
         min_notice: Delay::MAX,
         grace: Delay::MAX,

@@ -56,6 +56,7 @@ pub(super) fn no_terms() -> Terms {
         default: Lifetime::MIN,
         max: Lifetime::MIN,
         total: Lifetime::MIN,
+        extensions: None,
         warn: Vec::new(),
         min_notice: Delay::MAX,
         grace: Delay::MAX,

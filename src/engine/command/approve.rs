@@ -1,20 +1,30 @@
 //! `approve`, `reject`, `accept`: deciding about a request.
 
-use std::collections::BTreeSet;
-
 use super::Order;
 use crate::{
     engine::{
         Engine,
         draft::{Draft, Of, person},
+        grant::used_up,
         guide::is_being_followed,
+        judge::asked,
     },
-    identity::LeaseId,
     notice::Reply,
-    policy::Need,
     ports::store::CommitError,
-    request::{Approval, Question, lifecycle::Event, lifecycle::State},
+    request::{Approval, lifecycle::Event, lifecycle::State},
 };
+
+impl Draft<'_> {
+    /// Says who may decide about the request.
+    fn refuse_decision(&mut self, order: &Order<'_>) {
+        let parts = self.request.value.verdict.needs.parts();
+        let also = parts.iter().skip(1).flat_map(|part| &part.by).map(ToString::to_string);
+        let also: Vec<String> = also.collect();
+        let who: Vec<&str> =
+            ["approvers", "sysadmins"].into_iter().chain(also.iter().map(String::as_str)).collect();
+        self.refuse(order, &who);
+    }
+}
 
 impl Engine {
     /// An approval counts for one digest, given by somebody entitled at this
@@ -26,19 +36,25 @@ impl Engine {
         named: Option<&str>,
     ) -> Result<(), CommitError> {
         let request = draft.request.value.clone();
-        if !order.rights.decides() {
-            draft.refuse(order, &["approvers", "sysadmins"]);
+        let by = order.by().clone();
+        let given_as = self.approves_as(draft, &order.rights, &by).await?;
+        if !given_as.is_something() {
+            draft.refuse_decision(order);
             return Ok(());
         }
         if request.state != State::AwaitingApproval {
+            let overtaken = || order.cookbook.and_then(|it| used_up(it, &request.verdict));
             let why = match request.state {
-                State::Incomplete => {
-                    "something is still missing or refused, see the first comment."
+                State::Incomplete => overtaken().unwrap_or_else(|| {
+                    "something is still missing or refused, see the first comment.".to_owned()
+                }),
+                State::Approved | State::Fulfilled => {
+                    "this request was approved already.".to_owned()
                 }
-                State::Approved | State::Fulfilled => "this request was approved already.",
-                _ => "this request is closed; it is judged again when the issue is reopened.",
+                _ => "this request is closed; it is judged again when the issue is reopened."
+                    .to_owned(),
             };
-            draft.reply(&order.key, Reply::NotApprovable { why: why.to_owned() });
+            draft.reply(&order.key, Reply::NotApprovable { why });
             return Ok(());
         }
         let Some(digest) = request.verdict.digest() else { return Ok(()) };
@@ -53,39 +69,45 @@ impl Engine {
             }
             Some(_) => {}
         }
-        let (count, own) = match &request.verdict.needs {
-            Need::Approval { count, own, .. } => (*count, *own),
-            Need::Nothing => (1, false),
+        // Where nobody needs to approve, whoever does is no requester either.
+        let counts = match request.verdict.needs.parts() {
+            [] => vec![!request.is_for(&by)],
+            parts => given_as.counts_for(parts, request.is_for(&by)),
         };
-        let by = order.by().clone();
-        let for_oneself = by.id == request.author.id || request.verdict.owner.id == by.id;
-        if for_oneself && !own {
+        if !counts.contains(&true) {
             let why = "nobody approves their own request; somebody else who may has to.";
             draft.reply(&order.key, Reply::NotApprovable { why: why.to_owned() });
             return Ok(());
         }
-        if request.approvals.iter().any(|approval| approval.by.id == by.id) {
-            draft.impossible(order, "you have approved this already.", None);
-            return Ok(());
+        let again = request.approvals.iter().any(|approval| approval.by.id == by.id);
+        let authority = order.rights.authority_as(&given_as);
+        let policy = Some(draft.request.value.policy_version);
+        let note = order.note.id;
+        let approval = Approval { by, digest, note, at: draft.now(), given_as, policy };
+        if !again {
+            let of = Of { digest: Some(digest), authority: authority.clone(), lease: None };
+            draft.audit(person(&approval.by), "approve", of);
+            draft.request_mut().approvals.push(approval.clone());
         }
-        let authority = order.rights.authority();
-        let approval = Approval { by, digest, note: order.note.id, at: draft.now() };
-        let of = Of { digest: Some(digest), authority: authority.clone(), lease: None };
-        draft.audit(person(&approval.by), "approve", of);
-        draft.request_mut().approvals.push(approval.clone());
         self.drop_lapsed(draft, order).await?;
-        if Self::is_complete(draft, count) {
-            let cookbook = order.cookbook;
-            if let Some(cookbook) = cookbook {
+        if draft.request.value.is_agreed() {
+            if let Some(cookbook) = order.cookbook {
                 self.grant(order.desk, draft, cookbook, Some((&approval, authority))).await?;
             }
             return Ok(());
         }
+        if again {
+            draft.impossible(order, "you have approved this already.", None);
+            return Ok(());
+        }
+        let approved = draft.request.value.approved();
         let reply = Reply::Approved {
             by: approval.by.username,
-            have: draft.request.value.approvals.len(),
-            need: count,
+            have: approved.iter().map(|(_, have)| have).sum(),
+            need: approved.iter().map(|(part, _)| part.count).sum(),
+            missing: asked(&approved).into_iter().filter(|asked| !asked.done).collect(),
             machines: Vec::new(),
+            waits: None,
             acceptance_by: request
                 .verdict
                 .acceptance_needed
@@ -96,8 +118,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Drops approvals by people who may not approve any more. It is asked
-    /// whenever the last word needed might have been said.
+    /// Drops approvals by people who may not approve any more, and takes those
+    /// of the others for what they may now. It is asked whenever the last word
+    /// needed might have been said.
     async fn drop_lapsed(
         &self,
         draft: &mut Draft<'_>,
@@ -105,7 +128,15 @@ impl Engine {
     ) -> Result<(), CommitError> {
         for approval in draft.request.value.approvals.clone() {
             let by = approval.by;
-            if by.id == order.by().id || self.rights(draft, order.cookbook, &by).await?.decides() {
+            let rights = self.rights(draft, order.cookbook, &by).await?;
+            let given_as = self.approves_as(draft, &rights, &by).await?;
+            if given_as.is_something() {
+                if given_as != approval.given_as {
+                    let approvals = &mut draft.request_mut().approvals;
+                    for approval in approvals.iter_mut().filter(|other| other.by.id == by.id) {
+                        approval.given_as = given_as.clone();
+                    }
+                }
                 continue;
             }
             draft.request_mut().approvals.retain(|other| other.by.id != by.id);
@@ -118,20 +149,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether everyone needed has agreed.
-    fn is_complete(draft: &Draft<'_>, count: usize) -> bool {
-        let request = &draft.request.value;
-        let accepted = request.accepted || request.verdict.acceptance_needed.is_none();
-        accepted && request.approvals.len() >= count
-    }
-
-    pub(super) fn reject(draft: &mut Draft<'_>, order: &Order<'_>, reason: String) {
+    pub(super) async fn reject(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+        reason: String,
+    ) -> Result<(), CommitError> {
         // Whoever follows the steps may find that they cannot be.
         let followed = is_being_followed(draft, order.cookbook);
         let performs = followed && order.rights.performer.is_some();
-        if !order.rights.decides() && !performs {
-            draft.refuse(order, &["approvers", "sysadmins"]);
-            return;
+        let given_as = self.approves_as(draft, &order.rights, order.by()).await?;
+        if !given_as.is_something() && !performs {
+            draft.refuse_decision(order);
+            return Ok(());
         }
         if followed {
             // As far as it had got is undone: nothing was made.
@@ -140,7 +170,7 @@ impl Engine {
         if draft.request_event(Event::Rejected).is_err() {
             let hint = Some("A machine that is in use is ended with `release`.");
             draft.impossible(order, "this request is not open any more.", hint);
-            return;
+            return Ok(());
         }
         let by = order.by().clone();
         let digest = draft.request.value.verdict.digest();
@@ -151,9 +181,10 @@ impl Engine {
         draft.audit(
             person(&by),
             "reject",
-            Of { digest, authority: order.rights.authority(), lease: None },
+            Of { digest, authority: order.rights.authority_as(&given_as), lease: None },
         );
         draft.reply(&order.key, Reply::Rejected { by: by.username, reason });
+        Ok(())
     }
 
     /// The named owner agrees to answer for the machine, or a transfer's new
@@ -165,7 +196,7 @@ impl Engine {
         named: Option<&str>,
     ) -> Result<(), CommitError> {
         let by = order.by().clone();
-        if Self::accept_transfer(draft, order) {
+        if self.accept_transfer(draft, order).await? {
             return Ok(());
         }
         let request = draft.request.value.clone();
@@ -190,55 +221,14 @@ impl Engine {
         }
         draft.request_mut().accepted = true;
         draft.audit(person(&by), "accept", Of { digest, ..Of::default() });
-        let count = match &request.verdict.needs {
-            Need::Approval { count, .. } => *count,
-            Need::Nothing => 0,
-        };
         self.drop_lapsed(draft, order).await?;
         let last = draft.request.value.approvals.last().cloned();
-        if Self::is_complete(draft, count)
+        if draft.request.value.is_agreed()
             && let (Some(cookbook), Some(last)) = (order.cookbook, last)
         {
             return self.grant(order.desk, draft, cookbook, Some((&last, None))).await;
         }
         draft.done(order, format!("`{}` agrees to own it.", by.username));
         Ok(())
-    }
-
-    /// Whether the order accepted transfers: all that were offered to whoever
-    /// gave it, as `transfer` offers all machines of an issue.
-    fn accept_transfer(draft: &mut Draft<'_>, order: &Order<'_>) -> bool {
-        let now = draft.now();
-        let by = order.by();
-        let asked: BTreeSet<LeaseId> = draft
-            .request
-            .value
-            .questions
-            .iter()
-            .filter_map(|question| match question {
-                Question::Transfer { lease, to, at } if to.id == by.id => {
-                    (now - *at <= chrono::TimeDelta::days(7)).then_some(*lease)
-                }
-                _ => None,
-            })
-            .collect();
-        if asked.is_empty() {
-            return false;
-        }
-        draft.request_mut().questions.retain(
-            |question| !matches!(question, Question::Transfer { lease, .. } if asked.contains(lease)),
-        );
-        let event = crate::lease::lifecycle::Event::Transfer { to: by.clone() };
-        let mut taken = false;
-        for lease in asked {
-            if draft.lease_event(lease, &event).is_ok() {
-                draft.audit(person(by), "transfer", Of { lease: Some(lease), ..Of::default() });
-                taken = true;
-            }
-        }
-        if !taken {
-            draft.impossible(order, "the machine cannot change hands any more.", None);
-        }
-        true
     }
 }

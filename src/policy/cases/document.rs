@@ -6,11 +6,11 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use toml::{Spanned, Value as Toml};
 
-use super::{Case, Expected, Severity, Usage, Word, World};
+use super::{Case, Expected, Holding, Room, Severity, Usage, Word, World};
 use crate::{
     cookbook::{
         Cookbook, Field, FieldKind,
-        diagnostic::{Diagnostic, LoadError, nearest},
+        diagnostic::{Diagnostic, LoadError, nearest, unknown_name},
     },
     quantity::Mebibytes,
     violation::ViolationCode,
@@ -43,6 +43,9 @@ struct Keys {
     protected: Vec<String>,
     #[serde(default)]
     usage: UsageKeys,
+    /// What is not given is not known.
+    #[serde(default)]
+    capacity: CapacityKeys,
     #[serde(default)]
     edited_by_others: bool,
     today: Option<Spanned<Toml>>,
@@ -57,24 +60,38 @@ struct Keys {
 #[serde(default, deny_unknown_fields)]
 struct UsageKeys {
     owner: OwnerKeys,
-    cookbook: CountKeys,
-    provider: CountKeys,
+    team: HoldingKeys,
+    cookbook: HoldingKeys,
+    provider: HoldingKeys,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct OwnerKeys {
     leases: u64,
+    pending: u64,
     vcpus: u64,
     memory: Option<Spanned<Toml>>,
     disk: Option<Spanned<Toml>>,
-    pending: u64,
+    extensions: u64,
+    open_issues: u64,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct CountKeys {
+struct HoldingKeys {
     leases: u64,
+    pending: u64,
+    vcpus: u64,
+    memory: Option<Spanned<Toml>>,
+    disk: Option<Spanned<Toml>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CapacityKeys {
+    memory: Option<Spanned<Toml>>,
+    disk: Option<Spanned<Toml>>,
 }
 
 /// Reads the cases of a cookbook.
@@ -83,13 +100,24 @@ struct CountKeys {
 ///
 /// Every mistake beyond the first of TOML's own, with its place.
 pub fn read(name: &str, text: &str, cookbook: &Cookbook) -> Result<Vec<Case>, LoadError> {
-    let file: File = toml::from_str(text).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        LoadError::new(vec![Diagnostic::at(name, text, span, error.message())])
-    })?;
+    let file: File = toml::from_str(text)
+        .map_err(|error| LoadError::new(vec![explained(name, text, &error)]))?;
     let mut reader = Reader { name, text, cookbook, found: Vec::new() };
     let cases: Vec<Case> = file.case.into_iter().filter_map(|case| reader.case(case)).collect();
     if reader.found.is_empty() { Ok(cases) } else { Err(LoadError::new(reader.found)) }
+}
+
+/// The reader's own error in our words.
+fn explained(name: &str, text: &str, error: &toml::de::Error) -> Diagnostic {
+    let span = error.span().unwrap_or(0..0);
+    let Some((word, known)) = unknown_name(error.message()) else {
+        return Diagnostic::at(name, text, span, error.message().trim_end());
+    };
+    let help = match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there is `{}`", known.join("`, `")),
+    };
+    Diagnostic::at(name, text, span, format!("`{word}` is not known here")).help(help)
 }
 
 struct Reader<'a> {
@@ -118,14 +146,10 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let usage = Usage {
-            owner_leases: keys.usage.owner.leases,
-            owner_vcpus: keys.usage.owner.vcpus,
-            owner_memory: self.amount(keys.usage.owner.memory),
-            owner_disk: self.amount(keys.usage.owner.disk),
-            owner_pending: keys.usage.owner.pending,
-            cookbook_leases: keys.usage.cookbook.leases,
-            provider_leases: keys.usage.provider.leases,
+        let usage = self.usage(keys.usage);
+        let room = Room {
+            memory: keys.capacity.memory.map(|free| self.amount(Some(free))),
+            disk: keys.capacity.disk.map(|free| self.amount(Some(free))),
         };
         let mut rules = |named: Option<_>, severity| named.map(|named| self.rules(named, severity));
         let refusing = rules(keys.rules, Severity::Deny);
@@ -145,6 +169,7 @@ impl Reader<'_> {
                 taken: keys.taken.into_iter().collect(),
                 protected: keys.protected.into_iter().collect(),
                 usage,
+                room,
                 edited_by_others: keys.edited_by_others,
                 today: self.day(keys.today)?,
             },
@@ -156,6 +181,29 @@ impl Reader<'_> {
                 warn,
             },
         })
+    }
+
+    fn usage(&mut self, keys: UsageKeys) -> Usage {
+        let OwnerKeys { leases, pending, vcpus, memory, disk, extensions, open_issues } =
+            keys.owner;
+        Usage {
+            owner: self.holding(HoldingKeys { leases, pending, vcpus, memory, disk }),
+            team: self.holding(keys.team),
+            cookbook: self.holding(keys.cookbook),
+            provider: self.holding(keys.provider),
+            extensions,
+            open_issues,
+        }
+    }
+
+    fn holding(&mut self, keys: HoldingKeys) -> Holding {
+        Holding {
+            leases: keys.leases,
+            pending: keys.pending,
+            vcpus: keys.vcpus,
+            memory: self.amount(keys.memory),
+            disk: self.amount(keys.disk),
+        }
     }
 
     fn body(&mut self, answers: &BTreeMap<Spanned<String>, Toml>) -> String {

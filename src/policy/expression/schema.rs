@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::cookbook::{Field, FieldKind, tier::Amount};
+use super::cost::{Size, Sizes};
+use crate::{
+    cookbook::{Field, FieldKind, tier::Amount},
+    request::document::MAX_BYTES,
+};
 
 /// What a part of an expression is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,19 +88,20 @@ impl fmt::Display for Type {
 }
 
 /// Names that exist whatever the form asks.
-const ALWAYS: [(&str, Type); 11] = [
+const ALWAYS: [(&str, Type); 8] = [
     ("request.author", Type::Text),
     ("request.owner", Type::Text),
     ("request.lifetime_days", Type::Number),
     ("request.count", Type::Number),
-    ("usage.owner.leases", Type::Number),
-    ("usage.owner.vcpus", Type::Number),
-    ("usage.owner.memory", Type::Number),
-    ("usage.owner.disk", Type::Number),
-    ("usage.owner.pending", Type::Number),
-    ("usage.cookbook.leases", Type::Number),
-    ("usage.provider.leases", Type::Number),
+    ("usage.owner.extensions", Type::Number),
+    ("usage.owner.open_issues", Type::Number),
+    ("capacity.memory", Type::Number),
+    ("capacity.disk", Type::Number),
 ];
+
+/// Whose usage is counted, and what of it: numbers all.
+const HOLDERS: [&str; 4] = ["owner", "team", "cookbook", "provider"];
+const HELD: [&str; 5] = ["leases", "pending", "vcpus", "memory", "disk"];
 
 /// The names an expression of one cookbook may use.
 ///
@@ -116,13 +121,17 @@ const ALWAYS: [(&str, Type); 11] = [
 /// | `request.owner` | text, the field `owner`, else the author | |
 /// | `request.lifetime_days` | number, whatever the `duration` field is called | the cookbook's default |
 /// | `request.count` | number, the field `count` | 1 |
-/// | `usage.owner.leases`, `.vcpus`, `.memory`, `.disk` | number: what the owner holds now | |
-/// | `usage.owner.pending` | number: other requests of the owner under way | |
-/// | `usage.cookbook.leases`, `usage.provider.leases` | number: machines there now | |
+/// | `usage.HOLDER.leases`: of `owner`, `team`, `cookbook`, `provider` | number: machines there now | 0 without a team |
+/// | `usage.HOLDER.pending` | number: machines that other requests under way ask for | 0 |
+/// | `usage.HOLDER.vcpus`, `.memory`, `.disk` | number: of both, all disks, MiB | 0 |
+/// | `usage.owner.extensions` | number: how often the owner's machines were extended | |
+/// | `usage.owner.open_issues` | number: other open requests of the owner, of all cookbooks | |
+/// | `capacity.memory`, `capacity.disk` | number: MiB free on the provider with most room | while not known, the rule is not asked, and people decide |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     names: BTreeMap<String, Type>,
     durations: Vec<String>,
+    sizes: Sizes,
 }
 
 impl Schema {
@@ -131,7 +140,12 @@ impl Schema {
     pub fn of(fields: &[Field]) -> Self {
         let mut names: BTreeMap<String, Type> =
             ALWAYS.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
+        for holder in HOLDERS {
+            names.extend(HELD.map(|held| (format!("usage.{holder}.{held}"), Type::Number)));
+        }
         let mut durations = Vec::new();
+        let sizes =
+            fields.iter().map(|field| (format!("request.{}", field.name), size_of(&field.kind)));
         for field in fields {
             let name = format!("request.{}", field.name);
             if matches!(field.kind, FieldKind::Tier { .. }) {
@@ -145,7 +159,7 @@ impl Schema {
                 None => durations.push(name),
             }
         }
-        Self { names, durations }
+        Self { names, durations, sizes: sizes.collect() }
     }
 
     /// The type of a full name, e.g. `usage.owner.leases`.
@@ -157,6 +171,11 @@ impl Schema {
     /// All full names.
     pub fn names(&self) -> impl Iterator<Item = (&str, Type)> {
         self.names.iter().map(|(name, kind)| (name.as_str(), *kind))
+    }
+
+    /// How large the value of a name can be.
+    pub(super) fn size(&self, name: &str) -> Size {
+        self.sizes.get(name).copied().unwrap_or(Size { items: 0, bytes: LONGEST_WORD })
     }
 
     /// Whether this is a `duration` field, which is spelt `request.lifetime_days`.
@@ -177,6 +196,25 @@ impl Schema {
             .collect();
         members.dedup();
         members
+    }
+}
+
+/// The longest name, host name or address, in bytes.
+const LONGEST_WORD: u64 = 2_000;
+
+/// How large an answer can be. One that is larger is refused before any rule
+/// looks at it, and an issue as a whole has [`MAX_BYTES`].
+fn size_of(kind: &FieldKind) -> Size {
+    match kind {
+        FieldKind::Text { .. } => Size { items: 0, bytes: MAX_BYTES as u64 },
+        FieldKind::Users { max, .. } => Size { items: *max as u64, bytes: 255 },
+        FieldKind::Choices { choices } => Size {
+            items: choices.len() as u64,
+            bytes: choices.iter().map(String::len).max().unwrap_or(0) as u64,
+        },
+        // A key has some eighty bytes at least.
+        FieldKind::SshKeys => Size { items: MAX_BYTES as u64 / 80, bytes: 800 },
+        _ => Size { items: 0, bytes: LONGEST_WORD },
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cookbook::{
         PowerCommand,
-        page::{AlsoLine, Detail, Life, Page, Question, RuleLine},
+        page::{AlsoLine, Detail, GuidePage, Life, Page, Question, RuleLine},
     },
     identity::{Person, UserId},
     lease::lifecycle::Topic,
@@ -600,7 +600,8 @@ pub fn pages() -> Vec<Page> {
             reason: Some("Secrets are looked at by security.".into()),
         }],
         unless: Some("request.vcpus <= 2".into()),
-        life,
+        guide: None,
+        life: Some(life.clone()),
         commands: vec!["start", "stop"],
         providers: vec!["kvm1".into(), "kvm2".into()],
         machine: vec![Detail { what: "Image", value: "debian-12".into() }],
@@ -622,11 +623,22 @@ pub fn pages() -> Vec<Page> {
         own: true,
         also: Vec::new(),
         unless: None,
-        life: Life { total: None, backups: None, keep_disks: true, ..full.life.clone() },
+        life: Some(Life { total: None, backups: None, keep_disks: true, ..life }),
         commands: Vec::new(),
         machine: Vec::new(),
         retire: Vec::new(),
         ..full.clone()
     };
-    vec![full, bare]
+    let by_hand = Page {
+        guide: Some(GuidePage {
+            by: vec!["group:tpo/tpa".into()],
+            summary: "Lists are made by hand.".into(),
+            steps: vec!["Make the list.".into()],
+        }),
+        approvers: Vec::new(),
+        life: None,
+        providers: Vec::new(),
+        ..bare.clone()
+    };
+    vec![full, bare, by_hand]
 }

@@ -15,6 +15,7 @@ pub(super) const COOKBOOK: Section = Section {
     title: "the file",
     says: "One kind of request: its form, rules, approval, lifetimes and machine.",
     keys: &[
+        Key::new("include", Texts, "Parts shared with others, e.g. \"parts/common.toml\"."),
         Key::new("title", Text, "What people see: the name of the issue template.").required(),
         Key::new("summary", Text, "One sentence under the title.").required(),
         Key::new(
@@ -22,11 +23,13 @@ pub(super) const COOKBOOK: Section = Section {
             Text,
             "An issue with this label is read by this cookbook even without the template's mark.",
         ),
-        Key::new("lifetime", Table(&LIFETIME), LIFETIME.says).required(),
-        Key::new("approval", Table(&APPROVAL), APPROVAL.says).required(),
-        Key::new("placement", Table(&PLACEMENT), PLACEMENT.says).required(),
+        Key::new("lifetime", Table(&LIFETIME), LIFETIME.says),
+        Key::new("approval", Table(&APPROVAL), APPROVAL.says),
+        Key::new("placement", Table(&PLACEMENT), PLACEMENT.says),
+        Key::new("guide", Table(&GUIDE), GUIDE.says),
+        Key::new("tier", Tables(&TIER), TIER.says),
         Key::new("issue", Table(&ISSUE), ISSUE.says),
-        Key::new("field", Tables(&FIELD), FIELD.says).required(),
+        Key::new("field", Tables(&FIELD), FIELD.says),
         Key::new("rule", Tables(&RULE), RULE.says),
         Key::new("eligible", Table(&ELIGIBLE), ELIGIBLE.says),
         Key::new("commands", Table(&COMMANDS), COMMANDS.says),
@@ -44,6 +47,11 @@ const LIFETIME: Section = Section {
             "total",
             Text,
             "The longest life with all extensions the owner may give alone. Left out: `max`.",
+        ),
+        Key::new(
+            "extensions",
+            Count,
+            "How often the owner may extend or restore alone. Left out: no limit.",
         ),
         Key::new("warn", Texts, "How long before the stop people are warned.")
             .default(r#"["7d", "1d"]"#),
@@ -179,7 +187,31 @@ const FIELD: Section = Section {
         Key::new("min", Words, "The least that may be asked for."),
         Key::new("max", Words, "The most that may be asked for. For a text: its most characters."),
         Key::new("choices", Texts, "What is offered."),
+        Key::new("custom", Truth, "Of type `tier`: whether amounts of one's own are offered.")
+            .default("false"),
         Key::new("default", Anything, "What an empty answer means."),
+    ],
+};
+
+const TIER: Section = Section {
+    title: "[[tier]]",
+    says: "A size with a name, smallest first; offered by the field of type `tier`.",
+    keys: &[
+        Key::new("memory", Text, "How much memory it has.").required(),
+        Key::new("vcpus", Words, "How many processors it has.").required(),
+        Key::new("disk", Text, "How large its root disk is.").required(),
+        Key::new("name", Text, "What people choose, e.g. `small`.").required(),
+        Key::new("summary", Text, "What it is good for."),
+    ],
+};
+
+const GUIDE: Section = Section {
+    title: "[guide]",
+    says: "What people do where no machine is made, instead of lifetime and placement.",
+    keys: &[
+        Key::new("steps", Texts, "What is to be done, in order.").required(),
+        Key::new("by", People, PRINCIPALS).required(),
+        Key::new("summary", Text, "One sentence above the steps."),
     ],
 };
 
@@ -244,10 +276,10 @@ pub(super) struct Type {
 }
 
 /// The keys that only some types take.
-const LIMITS: [&str; 3] = ["min", "max", "choices"];
+const LIMITS: [&str; 4] = ["min", "max", "choices", "custom"];
 const AMOUNT: &[(&str, bool)] = &[("min", false), ("max", true)];
 
-pub(super) const TYPES: [Type; 17] = [
+pub(super) const TYPES: [Type; 18] = [
     Type { name: "text", takes: &[("max", false)] },
     Type { name: "choice", takes: &[("choices", true)] },
     Type { name: "many", takes: &[("choices", true)] },
@@ -255,6 +287,7 @@ pub(super) const TYPES: [Type; 17] = [
     Type { name: "users", takes: &[("min", false), ("max", false)] },
     Type { name: "group", takes: &[] },
     Type { name: "hostname", takes: &[] },
+    Type { name: "tier", takes: &[("custom", false)] },
     Type { name: "memory", takes: AMOUNT },
     Type { name: "disk", takes: AMOUNT },
     Type { name: "vcpus", takes: AMOUNT },

@@ -40,10 +40,19 @@ pub async fn from_git(policies: &GitPolicies) -> anyhow::Result<Cookbooks> {
     let git::Checkout { commit, files } = git::read(policies).await?;
     let short = commit.get(..12).unwrap_or_default();
     let mut sources = Vec::new();
-    for (path, content) in files.into_iter().filter(|(path, _)| load::is_read(path)) {
-        let text = String::from_utf8(content)
-            .map_err(|_| anyhow::anyhow!("{short}:{}/{path} is not UTF-8", policies.path))?;
-        sources.push((path, text));
+    let text_of = |(path, content): (String, Vec<u8>)| {
+        String::from_utf8(content)
+            .map(|text| (path.clone(), text))
+            .map_err(|_| anyhow::anyhow!("{short}:{}/{path} is not UTF-8", policies.path))
+    };
+    let (cookbooks, others): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(path, _)| load::is_read(path));
+    for file in cookbooks {
+        sources.push(text_of(file)?);
+    }
+    let parts: Vec<String> = sources.iter().flat_map(|(_, text)| load::included(text)).collect();
+    for file in others.into_iter().filter(|(path, _)| parts.contains(path)) {
+        sources.push(text_of(file)?);
     }
     ensure!(
         !sources.is_empty(),

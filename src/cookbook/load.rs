@@ -70,7 +70,9 @@ use crate::{
 
 /// The cookbooks that come with the program, for `innkeeper demo` and as an
 /// example to start from.
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 4] = [
+    ("demo-machine.toml", include_str!("../../policies/demo-machine.toml")),
+    ("runner.toml", include_str!("../../policies/runner.toml")),
     ("sandbox.toml", include_str!("../../policies/sandbox.toml")),
     ("vm.toml", include_str!("../../policies/vm.toml")),
 ];

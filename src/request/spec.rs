@@ -176,12 +176,6 @@ impl Spec {
         }
     }
 
-    /// The team it is for: the field `team`.
-    #[must_use]
-    pub fn team(&self) -> Option<&str> {
-        self.value("team").and_then(super::group)
-    }
-
     /// The host name asked for.
     #[must_use]
     pub fn hostname(&self) -> Option<&str> {
@@ -191,6 +185,12 @@ impl Spec {
             Some(Value::Hostname(name)) => Some(name),
             _ => None,
         }
+    }
+
+    /// The team it is for: the field `team`, in lower case.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        self.value("team").and_then(super::group)
     }
 
     /// How many machines: the field `count`, else one.

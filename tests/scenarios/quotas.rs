@@ -306,7 +306,7 @@ async fn nobody_is_spared_approval_by_others_hands_or_by_splitting() {
         world.expect(first, "is up.");
         let touched = world.files("alice", "Two hands", "### Memory\n\nlots").unwrap();
         world.settle().await;
-        world.practice.rehearsal.edit_description("bob", touched, &World::sandbox(&[])).unwrap();
+        world.practice.rehearsal.edit_description("carol", touched, &World::sandbox(&[])).unwrap();
         world.settle().await;
         assert!(world.sticky(touched).contains("waiting for approval"));
         // Her own last edit does not make it her word alone again.

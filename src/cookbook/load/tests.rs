@@ -53,7 +53,7 @@ fn the_shipped_cookbooks_load() {
     let cookbooks = files(&shipped).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(cookbooks.version, embedded().version);
     let names: Vec<&str> = cookbooks.cookbooks.iter().map(|book| book.name.as_str()).collect();
-    assert_eq!(names, ["sandbox", "vm"]);
+    assert_eq!(names, ["demo-machine", "runner", "sandbox", "vm"]);
 
     let sandbox = cookbooks.get(&CookbookName::from("sandbox")).unwrap();
     assert_eq!(sandbox.lifetime.total, Lifetime::parse("90d").unwrap());

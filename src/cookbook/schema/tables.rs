@@ -50,8 +50,8 @@ const LIFETIME: Section = Section {
         ),
         Key::new(
             "extensions",
-            Count,
-            "How often the owner may extend or restore alone. Left out: no limit.",
+            Number(0, 1000),
+            "How often the owner may extend alone. Left out: as often as `total` allows.",
         ),
         Key::new("warn", Texts, "How long before the stop people are warned.")
             .default(r#"["7d", "1d"]"#),
@@ -354,6 +354,7 @@ const CASE: Section = Section {
         Key::new("taken", Texts, "Host names in use."),
         Key::new("protected", Texts, "Host names nobody gets."),
         Key::new("usage", Table(&USAGE), USAGE.says),
+        Key::new("capacity", Table(&CAPACITY), CAPACITY.says),
         Key::new("edited_by_others", Truth, "Whether somebody else has edited the description.")
             .default("false"),
         Key::new("today", Day, "Which day it is, without quotes. Left out: 2026-01-05."),
@@ -393,25 +394,45 @@ const USAGE: Section = Section {
     says: "What is in use.",
     keys: &[
         Key::new("owner", Table(&USAGE_OWNER), USAGE_OWNER.says),
-        Key::new("cookbook", Table(&USAGE_COUNT), "By this cookbook."),
-        Key::new("provider", Table(&USAGE_COUNT), "On its providers."),
+        Key::new("team", Table(&USAGE_OF_ALL), "By the team that the form names."),
+        Key::new("cookbook", Table(&USAGE_OF_ALL), "By this cookbook."),
+        Key::new("provider", Table(&USAGE_OF_ALL), "On its providers."),
     ],
 };
+
+const LEASES: Key = Key::new("leases", Count, "Machines.").default("0");
+const PENDING: Key = Key::new("pending", Count, "Other requests under way.").default("0");
+const VCPUS: Key = Key::new("vcpus", Count, "Their processors.").default("0");
+const MEMORY: Key =
+    Key::new("memory", Words, "Their memory: \"4 GiB\", or a number of MiB.").default("0");
+const DISK: Key =
+    Key::new("disk", Words, "Their disks: \"40 GiB\", or a number of MiB.").default("0");
 
 const USAGE_OWNER: Section = Section {
     title: "[case.usage.owner]",
     says: "By the owner.",
     keys: &[
-        Key::new("leases", Count, "Machines.").default("0"),
-        Key::new("vcpus", Count, "Their processors.").default("0"),
-        Key::new("memory", Words, "Their memory: \"4 GiB\", or a number of MiB.").default("0"),
-        Key::new("disk", Words, "Their disks: \"40 GiB\", or a number of MiB.").default("0"),
-        Key::new("pending", Count, "Other requests under way.").default("0"),
+        LEASES,
+        PENDING,
+        VCPUS,
+        MEMORY,
+        DISK,
+        Key::new("extensions", Count, "Extensions of the owner's machines.").default("0"),
+        Key::new("open_issues", Count, "Open issues of the owner.").default("0"),
     ],
 };
 
-const USAGE_COUNT: Section = Section {
+const USAGE_OF_ALL: Section = Section {
     title: "[case.usage.cookbook]",
-    says: "By this cookbook, or on its providers.",
-    keys: &[Key::new("leases", Count, "Machines.").default("0")],
+    says: "By a team, by this cookbook, or on its providers.",
+    keys: &[LEASES, PENDING, VCPUS, MEMORY, DISK],
+};
+
+const CAPACITY: Section = Section {
+    title: "[case.capacity]",
+    says: "What is free on the providers. What is left out is not known.",
+    keys: &[
+        Key::new("memory", Words, "\"64 GiB\", or a number of MiB."),
+        Key::new("disk", Words, "\"1 TiB\", or a number of MiB."),
+    ],
 };

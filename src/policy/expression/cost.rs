@@ -20,6 +20,8 @@ pub(super) const MOST: u64 = 300_000;
 const BYTES: u64 = 512;
 /// What it takes to compile a pattern, and each state that repetition adds.
 const PATTERN: u64 = 100;
+/// What `\\w` and the like add: they are many states, for all the world's letters.
+const CLASS: u64 = 10;
 
 /// How large a value can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,7 +167,7 @@ fn states(pattern: &str) -> u64 {
         repeated = repeated.saturating_mul(counts.max().unwrap_or(1).max(1));
     }
     let classes = pattern.matches(['\\', '.', '[', '(']).count() as u64;
-    repeated.saturating_mul(1 + classes)
+    repeated.saturating_mul(1 + CLASS.saturating_mul(classes))
 }
 
 /// The sizes of a form's names.

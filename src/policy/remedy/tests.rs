@@ -76,6 +76,7 @@ fn verdict(cookbook: &Cookbook, body: &str, usage: Usage) -> Verdict {
         author: Person { id: UserId(1), username: "alice".to_owned() },
         author_eligible: Some(true),
         groups: crate::policy::Groups::Unchecked,
+        room: crate::policy::Room::default(),
         people: People::Unchecked,
         usage,
         room: crate::policy::Room::default(),

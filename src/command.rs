@@ -95,6 +95,8 @@ pub enum Command {
         /// The request's digest, if one was typed.
         digest: Option<String>,
     },
+    /// The steps were followed.
+    Done,
     /// Try again what failed.
     Retry,
     /// Do nothing about this issue until told otherwise.
@@ -216,6 +218,7 @@ impl Command {
             Self::Rebuild { .. } => Word::Rebuild,
             Self::Transfer { .. } => Word::Transfer,
             Self::Accept { .. } => Word::Accept,
+            Self::Done => Word::Done,
             Self::Retry => Word::Retry,
             Self::Hold { .. } => Word::Hold,
             Self::Unhold => Word::Unhold,

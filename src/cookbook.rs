@@ -7,6 +7,7 @@
 //! from this one value, so they cannot drift apart.
 
 pub mod diagnostic;
+mod guide;
 pub mod issue_template;
 pub mod load;
 pub mod page;
@@ -15,6 +16,7 @@ pub mod tier;
 
 use std::collections::BTreeMap;
 
+pub use self::guide::Guide;
 use crate::{
     calendar::CalendarRules,
     identity::{CookbookName, Digest, FieldName, ProviderName},
@@ -62,11 +64,15 @@ pub struct Cookbook {
     pub fields: Vec<Field>,
     /// Conditions over several fields or over usage.
     pub rules: Vec<Rule>,
+    /// What people do instead of a machine being made. A cookbook that only
+    /// guides has no provider in [`Cookbook::placement`], leaves its owners no
+    /// commands, and its [`Cookbook::lifetime`] is nobody's.
+    pub guide: Option<Guide>,
     /// How long its machines live.
     pub lifetime: Terms,
     /// Who may ask. Empty: anyone who can file an issue.
     pub eligible: Vec<Principal>,
-    /// Who decides.
+    /// Who decides. Nobody has to where a cookbook that only guides names none.
     pub approval: Approval,
     /// Where and how its machines are made.
     pub placement: Placement,
@@ -337,7 +343,8 @@ pub struct AlsoApproval {
 /// Where and how machines are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// The providers' names in the configuration, at least one. A machine is
+    /// The providers' names in the configuration; none only where no machine is
+    /// made. A machine is
     /// made where most memory is free.
     pub providers: Vec<ProviderName>,
     /// Base image or operating system, in the provider's own words.

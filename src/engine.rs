@@ -20,6 +20,7 @@ mod draft;
 mod effects;
 pub mod explain;
 mod grant;
+mod guide;
 mod hidden;
 mod hooks;
 pub mod impact;

@@ -86,6 +86,17 @@ pub enum Reply {
         #[serde(default)]
         waits: Option<String>,
     },
+    /// An approved request that makes no machine: what somebody has to do now.
+    Guide {
+        /// Who gave the last approval, if one was needed.
+        approved_by: Option<String>,
+        /// Who does it, as principals: they are notified.
+        by: Vec<String>,
+        /// One sentence above the steps; may be empty.
+        summary: String,
+        /// What is to be done, in order.
+        steps: Vec<String>,
+    },
     /// Approvals that had been given do not count any more.
     ApprovalsVoided {
         /// What did that, as the beginning of a sentence.

@@ -66,7 +66,10 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     advice.sort_by_key(|found| (found.severity, found.line, position(found.field.as_ref())));
     let looked_at = advice.iter().any(|advice| advice.severity == Concern::Review);
 
-    let acceptance_needed = (!cast.owner_is_author).then(|| cast.owner.clone());
+    // Where no machine is made there is none to answer for.
+    let makes_one = cookbook.guide.is_none();
+    let acceptance_needed = (makes_one && !cast.owner_is_author).then(|| cast.owner.clone());
+    let free = !makes_one && cookbook.approval.by.is_empty() && violations.is_empty() && !looked_at;
     // What depends on figures nobody has is for people to decide.
     let mut conditions = cookbook.rules.iter().map(|rule| &rule.require);
     let room_is_known = !conditions.any(|condition| facts.room.is_missing_for(condition));
@@ -81,7 +84,11 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
         && cookbook.approval.unless.as_ref().is_some_and(|unless| {
             !facts.room.is_missing_for(unless) && unless.holds(&values) == Ok(true)
         });
-    let needs = if automatic { Need::Nothing } else { Need::Approval { parts } };
+    let needs = if (free && parts.len() == 1) || automatic {
+        Need::Nothing
+    } else {
+        Need::Approval { parts }
+    };
     let spec = spec(cookbook, reading, facts, &cast).filter(|_| violations.is_empty());
     Verdict {
         cookbook: cookbook.name.clone(),
@@ -171,7 +178,10 @@ fn not_a_member<'a>(
 
 /// A host name that somebody else has, or nobody may have.
 fn name_in_use(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Option<Violation> {
-    let field = cookbook.fields.iter().find(|field| field.kind == FieldKind::Hostname)?;
+    // Where no machine is made, the name is that of another one.
+    let machine = cookbook.guide.is_none();
+    let mut fields = cookbook.fields.iter().filter(|_| machine);
+    let field = fields.find(|field| field.kind == FieldKind::Hostname)?;
     let answer = reading.fields.get(&field.name)?;
     let Value::Hostname(name) = &answer.value else { return None };
     let (code, message) = if facts.protected_names.contains(name) {

@@ -42,7 +42,10 @@ pub(super) fn read(word: Word, text: &str) -> Read {
         Word::Transfer => username(text)
             .map(|to| Command::Transfer { to })
             .map_err(|error| refuse(word, sentence(error))),
-        Word::Retry | Word::Unhold if !text.is_empty() => usage("It takes nothing behind it."),
+        Word::Done | Word::Retry | Word::Unhold if !text.is_empty() => {
+            usage("It takes nothing behind it.")
+        }
+        Word::Done => Ok(Command::Done),
         Word::Retry => Ok(Command::Retry),
         Word::Unhold => Ok(Command::Unhold),
         Word::Protect => machine(word, text).map(|machine| Command::Protect { machine }),

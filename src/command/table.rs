@@ -16,6 +16,8 @@ pub enum Who {
     Approver,
     /// The person named as owner.
     Named,
+    /// Those a cookbook that only guides names, and sysadmins.
+    Performer,
     /// Sysadmins.
     Sysadmin,
 }
@@ -33,6 +35,7 @@ impl Who {
             Self::IfAllowed => "sysadmins; owners and approvers where the cookbook allows it",
             Self::Approver => "approvers, sysadmins",
             Self::Named => "the person named as owner",
+            Self::Performer => "whoever the cookbook names, sysadmins",
             Self::Sysadmin => "sysadmins",
         }
     }
@@ -99,6 +102,7 @@ commands! {
     Rebuild: "rebuild", "rebuild [MACHINE] [confirm CODE]", "rebuild", IfAllowed, "Installs a machine's system anew; I ask you to confirm.";
     Transfer: "transfer", "transfer @USER", "transfer @alice", Owner, "Hands the machine to somebody else, who has to accept it.";
     Accept: "accept", "accept [DIGEST]", "accept 3f9c2a7e", Named, "Accepts being the owner.";
+    Done: "done", "done", "done", Performer, "Says that the steps were followed, where a request is not about a machine.";
     Retry: "retry", "retry", "retry", Sysadmin, "Tries again what failed.";
     Hold: "hold", "hold REASON", "hold the cluster is being moved", Sysadmin, "Stops everything I would do for this issue.";
     Unhold: "unhold", "unhold", "unhold", Sysadmin, "Ends a hold.";

@@ -27,6 +27,10 @@
 //! win; fields, tiers and rules of parts come before the cookbook's own, of which
 //! one with the same `name` or `id` stands in for it. A part includes no other.
 //!
+//! A cookbook that only guides has `[guide]`, with `steps`, `by` and `summary` (none),
+//! instead of `[lifetime]`, `[placement]`, `[commands]` and `[checklist]`, and may do
+//! without `[approval]`: then nobody needs to approve.
+//!
 //! `require`, `unless` and `when` are conditions over the names of
 //! [`crate::policy::expression::Schema`].
 
@@ -34,6 +38,7 @@ mod approval;
 mod calendar;
 mod default;
 mod field;
+mod guide;
 mod part;
 mod placement;
 mod reader;
@@ -334,6 +339,11 @@ fn cookbook(
     let title = top.line_of_text("title");
     let summary = top.line_of_text("summary");
     let label = top.line_of_text("label");
+    let guide = top.table("guide", "[guide]").map(|table| guide::read(&table));
+    if guide.is_some() {
+        guide::check_sections(&top);
+    }
+    let machine = guide.is_none();
     for (key, there, example) in [
         ("title", top.value("title").is_some(), "title = \"Sandbox\""),
         (
@@ -341,17 +351,20 @@ fn cookbook(
             top.value("summary").is_some(),
             "summary = \"A machine to try something out.\"",
         ),
-        ("lifetime", top.value("lifetime").is_some(), "[lifetime]"),
-        ("approval", top.value("approval").is_some(), "[approval]"),
-        ("placement", top.value("placement").is_some(), "[placement]"),
+        ("lifetime", !machine || top.value("lifetime").is_some(), "[lifetime]"),
+        ("approval", !machine || top.value("approval").is_some(), "[approval]"),
+        ("placement", !machine || top.value("placement").is_some(), "[placement]"),
     ] {
         if !there {
             top.missing(key, example);
         }
     }
     let issue = top.table("issue", "[issue]").map(|table| sections::issue(&table));
-    let lifetime = top.table("lifetime", "[lifetime]").map(|table| terms::read(&table));
-    let fields = fields(&top);
+    let section = |key, title| top.table(key, title).filter(|_| machine);
+    let lifetime = section("lifetime", "[lifetime]")
+        .map(|table| terms::read(&table))
+        .or_else(|| (!machine).then(guide::no_terms));
+    let fields = fields(&top, machine);
     let mut form = fields.form;
     if let Some(terms) = &lifetime {
         for field in form.iter_mut().filter(|field| field.kind == FieldKind::Lifetime) {
@@ -363,9 +376,11 @@ fn cookbook(
     let eligible = top.table("eligible", "[eligible]").map(|table| sections::eligible(&table));
     let approval =
         top.table("approval", "[approval]").map(|table| approval::read(&table, schema.as_ref()));
-    let placement = top.table("placement", "[placement]").map(|table| placement::read(&table));
-    let commands = top.table("commands", "[commands]").map(|table| sections::commands(&table));
-    let retire = top.table("checklist", "[checklist]").map(|table| sections::checklist(&table));
+    let placement = section("placement", "[placement]")
+        .map(|table| placement::read(&table))
+        .or_else(|| (!machine).then(guide::no_placement));
+    let commands = section("commands", "[commands]").map(|table| sections::commands(&table));
+    let retire = section("checklist", "[checklist]").map(|table| sections::checklist(&table));
     let calendar = top.table("calendar", "[calendar]").map(|table| calendar::read(&table, beside));
     top.finish();
 
@@ -380,6 +395,7 @@ fn cookbook(
         issue: issue.unwrap_or_default(),
         fields: form,
         rules,
+        guide,
         lifetime: lifetime?,
         eligible: eligible.unwrap_or_default(),
         approval: approval.unwrap_or(Approval {
@@ -403,7 +419,7 @@ struct Fields {
     complete: bool,
 }
 
-fn fields(top: &Table<'_>) -> Fields {
+fn fields(top: &Table<'_>, machine: bool) -> Fields {
     let sizes = top.tables("tier", "[[tier]]", "name");
     let tiers = tier::read_all(&sizes);
     let tables = top.tables("field", "[[field]]", "name");
@@ -460,7 +476,11 @@ fn fields(top: &Table<'_>) -> Fields {
         placed_fields.push((placed, table));
     }
     if fields.complete {
-        tier::check(&sizes, &placed_fields);
+        if machine {
+            tier::check(&sizes, &placed_fields);
+        } else {
+            guide::check_fields(&placed_fields);
+        }
     }
     fields.form = placed_fields.into_iter().map(|(placed, _)| placed.field).collect();
     if !tiers.is_empty() {

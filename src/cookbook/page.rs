@@ -35,8 +35,10 @@ pub struct Page {
     pub also: Vec<AlsoLine>,
     /// When nobody needs to, as the cookbook has it.
     pub unless: Option<String>,
-    /// How long machines live.
-    pub life: Life,
+    /// What people do, where no machine is made.
+    pub guide: Option<GuidePage>,
+    /// How long machines live; none where none is made.
+    pub life: Option<Life>,
     /// The commands owners have besides extend, restore and release.
     pub commands: Vec<&'static str>,
     /// Where machines are made.
@@ -86,6 +88,17 @@ pub struct AlsoLine {
     pub when: Option<String>,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// What people do, where no machine is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GuidePage {
+    /// Who does it.
+    pub by: Vec<String>,
+    /// One sentence above the steps; may be empty.
+    pub summary: String,
+    /// What is done, in order.
+    pub steps: Vec<String>,
 }
 
 /// How long machines live.
@@ -140,10 +153,15 @@ impl Page {
             own: approval.own,
             also: approval.also.iter().map(also).collect(),
             unless: approval.unless.as_ref().map(|unless| unless.source().to_owned()),
-            life: life(cookbook),
+            guide: cookbook.guide.as_ref().map(|guide| GuidePage {
+                by: listed(&guide.by),
+                summary: guide.summary.clone(),
+                steps: guide.steps.clone(),
+            }),
+            life: cookbook.guide.is_none().then(|| life(cookbook)),
             commands: cookbook.commands.iter().map(|command| word(*command)).collect(),
             providers: cookbook.placement.providers.iter().map(ToString::to_string).collect(),
-            machine: machine(cookbook),
+            machine: if cookbook.guide.is_none() { machine(cookbook) } else { Vec::new() },
             retire: cookbook.retire.clone(),
         }
     }

@@ -130,6 +130,10 @@ impl Engine {
             let why = format!("there is no cookbook `{}`", target.cookbook);
             return Err(PortError::give_up(doing, why));
         };
+        if cookbook.guide.is_some() {
+            let why = format!("cookbook `{}` makes no machines", target.cookbook);
+            return Err(PortError::give_up(doing, why));
+        }
         if cookbook.issue.confidential {
             // An issue is filed for all to see, and could only be hidden after.
             let why = format!("the issues of cookbook `{}` are confidential", target.cookbook);

@@ -9,6 +9,7 @@ mod approve;
 mod budget;
 mod change;
 mod confirm;
+mod guide;
 mod machine;
 mod question;
 mod terms;
@@ -121,6 +122,7 @@ impl Engine {
                 None => Self::rebuild(draft, order, machine.as_ref()),
             },
             Command::Transfer { to } => self.transfer(draft, order, &to).await?,
+            Command::Done => Self::steps_done(draft, order),
             Command::Retry => self.retry(draft, order).await?,
             Command::Hold { reason } => Self::hold(draft, order, Some(reason)),
             Command::Unhold => Self::hold(draft, order, None),

@@ -46,6 +46,10 @@ impl Engine {
             return Ok(());
         }
         draft.only_if_usage_stands();
+        if let Some(guide) = &cookbook.guide {
+            let digest = Some(digest);
+            return Self::guide(draft, guide, last, digest);
+        }
         let owner = verdict.owner.clone();
         let ssh_keys = self.keys(desk, spec, &owner).await?;
         let mut taken = self.names_in_use(cookbook).await?;

@@ -291,7 +291,11 @@ impl Engine {
         let mut taken = self.inspection().names_on(&asking.cookbook.placement.providers);
         taken.extend(there.map(|lease| lease.order.key.name.to_string()));
         let others = requests.filter(|it| it.id != asking.request && it.state.is_open());
-        let specs = others.filter_map(|request| request.verdict.spec.as_ref());
+        // Where no machine is made, the name is that of another one.
+        let makes_one = |request: &&Request| {
+            cookbooks.get(&request.cookbook).is_none_or(|cookbook| cookbook.guide.is_none())
+        };
+        let specs = others.filter(makes_one).filter_map(|request| request.verdict.spec.as_ref());
         taken.extend(specs.filter_map(|spec| spec.hostname().map(str::to_owned)));
         Ok((usage, taken))
     }

@@ -4,7 +4,7 @@
 //! it (a webhook, a poll, an effect that finished), it reads what is there now
 //! and does what is missing, so events may be lost, doubled or reordered.
 
-use super::{Engine, back_off, draft::Draft, moved::Whereabouts};
+use super::{Engine, back_off, draft::Draft, guide::is_being_followed, moved::Whereabouts};
 use crate::{
     cookbook::{Cookbook, Cookbooks},
     identity::{Digest, IssueRef, Person, RequestId},
@@ -203,11 +203,12 @@ impl Engine {
         cookbooks: &Cookbooks,
     ) -> Result<(), CommitError> {
         self.hide(desk, draft, cookbooks).await?;
-        self.notice_closing(desk, draft);
+        let cookbook = cookbooks.get(&draft.request.value.cookbook);
+        self.notice_closing(desk, draft, cookbook);
         if draft.request.value.state.is_open() {
             self.judge(desk, draft, cookbooks).await?;
         } else {
-            notice_late_edit(desk, draft);
+            notice_late_edit(desk, draft, cookbook);
         }
         draft.commit().await
     }
@@ -303,7 +304,7 @@ impl Engine {
     }
 
     /// Somebody closed or reopened the issue since we last looked.
-    fn notice_closing(&self, desk: &Desk, draft: &mut Draft<'_>) {
+    fn notice_closing(&self, desk: &Desk, draft: &mut Draft<'_>, cookbook: Option<&Cookbook>) {
         let open = desk.issue.open;
         if draft.request.value.seen_open == open {
             return;
@@ -316,6 +317,9 @@ impl Engine {
             let action = if open { "reopened" } else { "withdrawn" };
             draft.audit(Actor::Outside, action, super::draft::Of::default());
             return;
+        }
+        if !open {
+            Self::answer_closing(draft, cookbook, &desk.own.username);
         }
         let living: Vec<_> =
             draft.leases.iter().filter(|lease| lease.value.state.has_machine()).collect();
@@ -356,7 +360,7 @@ impl Engine {
 }
 
 /// The description was edited although it decides nothing any more.
-fn notice_late_edit(desk: &Desk, draft: &mut Draft<'_>) {
+fn notice_late_edit(desk: &Desk, draft: &mut Draft<'_>, cookbook: Option<&Cookbook>) {
     let description = Digest::of(&desk.issue.description);
     if draft.request.value.description != description {
         draft.request_mut().description = description;
@@ -364,7 +368,7 @@ fn notice_late_edit(desk: &Desk, draft: &mut Draft<'_>) {
         if draft.request.value.is_adopted() {
             return;
         }
-        if !draft.request.value.leases.is_empty() {
+        if !draft.request.value.leases.is_empty() || is_being_followed(draft, cookbook) {
             // Once: ticking a box is an edit, too.
             draft.reply("edited-after-approval", Reply::EditedAfterApproval {});
         }

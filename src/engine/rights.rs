@@ -16,6 +16,8 @@ pub(super) struct Rights {
     pub(super) owner: bool,
     /// May approve, as one of these.
     pub(super) approver: Option<Principal>,
+    /// Follows the steps of a cookbook that only guides, as one of these.
+    pub(super) performer: Option<Principal>,
     /// May do everything, as one of these.
     pub(super) sysadmin: Option<Principal>,
 }
@@ -31,6 +33,7 @@ impl Rights {
         self.sysadmin
             .as_ref()
             .or(self.approver.as_ref())
+            .or(self.performer.as_ref())
             .map(ToString::to_string)
             .or_else(|| self.owner.then(|| "owner".to_owned()))
     }
@@ -54,10 +57,13 @@ impl Engine {
     ) -> Result<Rights, PortError> {
         let forge = &draft.request.value.issue.forge;
         let sysadmins = &self.settings.sysadmins;
+        let guide = cookbook.and_then(|cookbook| cookbook.guide.as_ref());
+        let performers = guide.map_or(&[][..], |guide| &guide.by);
         let approvers = cookbook.map_or(&[][..], |cookbook| &cookbook.approval.by);
         Ok(Rights {
             owner: owns(draft, who.id, None),
             approver: self.first_of(forge, who.id, approvers, Standing::Trusted).await?,
+            performer: self.first_of(forge, who.id, performers, Standing::Trusted).await?,
             sysadmin: self.first_of(forge, who.id, sysadmins, Standing::Trusted).await?,
         })
     }

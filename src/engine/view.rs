@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Engine,
     draft::Draft,
+    guide::is_being_followed,
     judge::{approvers, asked},
     look::Desk,
 };
@@ -22,7 +23,7 @@ use crate::{
         MachineEnd,
         markdown::Markdown,
         marker::Marker,
-        sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
+        sticky::{AnswerLine, GuideLines, HookLine, MachineLine, Note, Phase, Problem, Sticky},
         waits::waits,
     },
     policy::{Advice, Concern},
@@ -281,7 +282,7 @@ impl Engine {
         Sticky {
             bot: desk.own.username.clone(),
             title: cookbook.map_or_else(|| request.cookbook.to_string(), |c| c.title.clone()),
-            phase: phase(draft),
+            phase: phase(draft, cookbook),
             answers: cookbook.map(|cookbook| answers(draft, cookbook)).unwrap_or_default(),
             problem_count: match problems.len() {
                 1 => "1 thing".to_owned(),
@@ -302,6 +303,10 @@ impl Engine {
                 .filter(|_| !request.accepted)
                 .map(|person| person.username.clone()),
             shortage: request.shortage.clone(),
+            guide: cookbook.and_then(|cookbook| cookbook.guide.as_ref()).map(|guide| GuideLines {
+                by: guide.by.iter().map(ToString::to_string).collect(),
+                steps: guide.steps.clone(),
+            }),
             waits: not_made.map(|waiting| waits(waiting, &self.calendar_of(&request.cookbook))),
             machines: draft.leases.iter().map(|lease| self.machine_line(&lease.value)).collect(),
             ends: draft
@@ -389,7 +394,7 @@ fn wanted_open(desk: &Desk, draft: &Draft<'_>) -> Option<bool> {
     reopen.then_some(true)
 }
 
-fn phase(draft: &Draft<'_>) -> Phase {
+fn phase(draft: &Draft<'_>, cookbook: Option<&Cookbook>) -> Phase {
     let mut phase = Phase::default();
     let unconfirmed =
         |lease: &Lease| lease.state == State::Adopted && lease.waits_on != WaitsOn::Provider;
@@ -398,6 +403,7 @@ fn phase(draft: &Draft<'_>) -> Phase {
         RequestState::Fulfilled if found => &mut phase.found,
         RequestState::Incomplete => &mut phase.incomplete,
         RequestState::AwaitingApproval => &mut phase.awaiting,
+        RequestState::Approved if is_being_followed(draft, cookbook) => &mut phase.guided,
         RequestState::Approved => &mut phase.making,
         RequestState::Fulfilled => &mut phase.fulfilled,
         RequestState::Rejected => &mut phase.rejected,

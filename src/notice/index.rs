@@ -17,12 +17,18 @@ pub fn index(pages: &[Page]) -> Markdown {
         let name: String =
             page.name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         text.push_str(&format!(
-            "\n| [{}]({name}.md) | {} | {} | {}, {} at most |",
+            "\n| [{}]({name}.md) | {} | {} | {} |",
             prose(&page.title),
             prose(&page.summary),
             approvers.join(", "),
-            safe::plain(&page.life.default),
-            safe::plain(&page.life.max),
+            page.life.as_ref().map_or_else(
+                || "no machine is made".to_owned(),
+                |life| format!(
+                    "{}, {} at most",
+                    safe::plain(&life.default),
+                    safe::plain(&life.max)
+                ),
+            ),
         ));
     }
     Markdown::rendered(text)

@@ -44,7 +44,7 @@ macro_rules! embedded {
 const EMBEDDED: &[(&str, &str)] = embedded!(
     "sticky" "adoption" "cookbook/page"
     "reply/help" "reply/status" "reply/ready-for-approval" "reply/approve-which"
-    "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
+    "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided" "reply/guide"
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
     "reply/rejected" "reply/extend-beyond-budget" "reply/confirm-release" "reply/confirm-rebuild"
     "reply/transfer-asked" "reply/done" "reply/closed" "reply/due-date-edited"

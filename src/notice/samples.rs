@@ -5,13 +5,13 @@ use super::{
     Asked, FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
-    sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
+    sticky::{AnswerLine, GuideLines, HookLine, MachineLine, Note, Phase, Problem, Sticky},
     team::TeamNote,
 };
 use crate::{
     cookbook::{
         PowerCommand,
-        page::{AlsoLine, Detail, Life, Page, Question, RuleLine},
+        page::{AlsoLine, Detail, GuidePage, Life, Page, Question, RuleLine},
     },
     identity::{Person, UserId},
     lease::lifecycle::Topic,
@@ -152,14 +152,29 @@ fn waits() -> String {
 }
 
 /// Those of the phases nothing comes after.
-fn last_stickies(base: Sticky) -> [Sticky; 4] {
+fn last_stickies(base: Sticky) -> [Sticky; 6] {
     let phase = Phase::default();
     [
         Sticky { phase: Phase { rejected: true, ..phase }, ..base.clone() },
         Sticky { phase: Phase { withdrawn: true, ..phase }, ..base.clone() },
         Sticky { phase: Phase { fulfilled: true, ..phase }, over: true, ..base.clone() },
+        Sticky { phase: Phase { guided: true, ..phase }, guide: Some(guide()), ..base.clone() },
+        Sticky {
+            phase: Phase { fulfilled: true, ..phase },
+            over: true,
+            guide: Some(guide()),
+            ..base.clone()
+        },
         Sticky { phase: Phase { rejected: true, ..phase }, new_url: None, ..base },
     ]
+}
+
+/// What somebody does by hand.
+fn guide() -> GuideLines {
+    GuideLines {
+        by: vec!["group:tpo/tpa".into()],
+        steps: vec!["Make the list.".into(), "Tell `@alice`.".into()],
+    }
 }
 
 /// Two groups, of which one has approved.
@@ -393,6 +408,18 @@ fn replies_to_deeds() -> Vec<Reply> {
     let machines = || vec![MachineEnd { machine: "sandbox-7".into(), until: UNTIL.into() }];
     vec![
         Reply::Closed { machines: machines() },
+        Reply::Guide {
+            approved_by: Some("dan".into()),
+            by: vec!["group:tpo/tpa".into(), "user:carol".into()],
+            summary: "Lists are made by hand.".into(),
+            steps: vec!["Make the list.".into(), "Tell `@alice`.".into()],
+        },
+        Reply::Guide {
+            approved_by: None,
+            by: vec!["group:tpo/tpa".into()],
+            summary: String::new(),
+            steps: vec!["Make the list.".into()],
+        },
         Reply::DueDateEdited { machine: "sandbox-7".into(), until: UNTIL.into() },
         Reply::EditedAfterApproval {},
         Reply::MadePublic {},
@@ -577,7 +604,8 @@ pub fn pages() -> Vec<Page> {
             reason: Some("Secrets are looked at by security.".into()),
         }],
         unless: Some("request.vcpus <= 2".into()),
-        life,
+        guide: None,
+        life: Some(life.clone()),
         commands: vec!["start", "stop"],
         providers: vec!["kvm1".into(), "kvm2".into()],
         machine: vec![Detail { what: "Image", value: "debian-12".into() }],
@@ -599,17 +627,22 @@ pub fn pages() -> Vec<Page> {
         own: true,
         also: Vec::new(),
         unless: None,
-        life: Life {
-            total: None,
-            extensions: None,
-            backups: None,
-            keep_disks: true,
-            ..full.life.clone()
-        },
+        life: Some(Life { total: None, extensions: None, backups: None, keep_disks: true, ..life }),
         commands: Vec::new(),
         machine: Vec::new(),
         retire: Vec::new(),
         ..full.clone()
     };
-    vec![full, bare]
+    let by_hand = Page {
+        guide: Some(GuidePage {
+            by: vec!["group:tpo/tpa".into()],
+            summary: "Lists are made by hand.".into(),
+            steps: vec!["Make the list.".into()],
+        }),
+        approvers: Vec::new(),
+        life: None,
+        providers: Vec::new(),
+        ..bare.clone()
+    };
+    vec![full, bare, by_hand]
 }

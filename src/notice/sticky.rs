@@ -42,6 +42,8 @@ pub struct Sticky {
     pub acceptance_by: Option<String>,
     /// What there is too little of to make the machines now.
     pub shortage: Option<String>,
+    /// What people do, where no machine is made.
+    pub guide: Option<GuideLines>,
     /// Why no machine would be made now: see [`super::waits`].
     pub waits: Option<String>,
     /// The machines.
@@ -70,6 +72,8 @@ pub struct Phase {
     pub awaiting: bool,
     /// The machines are being made.
     pub making: bool,
+    /// Somebody follows the steps of the cookbook.
+    pub guided: bool,
     /// A machine was found, and a sysadmin must confirm it.
     pub found: bool,
     /// The machines were handed over.
@@ -127,6 +131,15 @@ pub struct Note {
     pub rule: Option<String>,
     /// Where it stands: `sandbox.toml:34`.
     pub rule_at: Option<String>,
+}
+
+/// Steps for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GuideLines {
+    /// Who follows them, in words.
+    pub by: Vec<String>,
+    /// What is to be done, in order.
+    pub steps: Vec<String>,
 }
 
 /// A machine.

@@ -142,7 +142,11 @@ impl Usage {
             },
         ];
         let shape = spec.shape(cookbook.placement.shape);
-        let size = Size::of(shape, &cookbook.placement.more_disks);
+        let size = match &cookbook.guide {
+            None => Size::of(shape, &cookbook.placement.more_disks),
+            // No machine comes of it.
+            Some(_) => Size { vcpus: 0, memory: 0, disk: 0 },
+        };
         self.concerned(concerned).for_each(|holding| holding.awaits(spec.count(), size));
     }
 

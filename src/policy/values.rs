@@ -41,6 +41,9 @@ pub(super) fn of(cookbook: &Cookbook, reading: &Reading, cast: &Cast, facts: &Fa
             }
         }
     }
+    if cookbook.guide.is_some() {
+        days = 0;
+    }
     values.set("request.lifetime_days", Datum::Number(u64::try_from(days).unwrap_or(0)));
     values.set("request.author", Datum::Text(facts.author.username.clone()));
     values.set("request.owner", Datum::Text(cast.owner.username.clone()));

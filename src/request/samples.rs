@@ -17,6 +17,7 @@ pub(crate) fn cookbook(fields: Vec<Field>) -> Cookbook {
         issue: IssueRules::default(),
         fields,
         rules: Vec::new(),
+        guide: None,
         lifetime: Terms {
             default: Lifetime::new(14).unwrap(),
             max: Lifetime::new(30).unwrap(),

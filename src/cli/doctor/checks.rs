@@ -192,6 +192,10 @@ async fn remembered(config: &Config) -> anyhow::Result<Option<(Remembered, Vec<O
 
 /// Where its machines are made, if all of that is there.
 fn placement(config: &Config, cookbook: &Cookbook) -> Option<Finding> {
+    if cookbook.guide.is_some() {
+        let what = format!("{} guides people and makes no machine.", cookbook.name);
+        return Some(Finding::good(what));
+    }
     let providers = &cookbook.placement.providers;
     let places: Vec<&str> = providers.iter().map(ProviderName::as_str).collect();
     providers.iter().all(|name| config.providers.contains_key(name)).then(|| {

@@ -29,10 +29,16 @@ pub(super) fn path_of(text: &str) -> Result<String, String> {
         "is no file in a subfolder: one beside the cookbook would be a cookbook itself"
     } else if !names.iter().all(|name| plain(name)) {
         "does not lead into a subfolder of the policy folder"
-    } else if !text.ends_with(".toml") || text.ends_with(".test.toml") {
+    } else if !is_policy(text) {
         "is not a part: its name ends in `.toml`"
     } else {
         return Ok(text.to_owned());
     };
     Err(format!("`{text}` {wrong}"))
+}
+
+/// Whether a file of this name holds sections of cookbooks, and not cases.
+pub(super) fn is_policy(name: &str) -> bool {
+    let stem = name.strip_suffix(".toml");
+    stem.is_some_and(|stem| !stem.starts_with('.') && stem.rsplit('.').next() != Some("test"))
 }

@@ -375,12 +375,11 @@ impl<'a> Table<'a> {
         let span = self.value(key)?.span;
         let mut layers = Vec::new();
         for found in self.all(key) {
-            match found.get_ref().as_table() {
-                Some(entries) => layers.push((found.span.text, entries)),
-                None => {
-                    let wanted = format!("a section: write {title} on a line of its own");
-                    self.wrong_type(key, &found, &wanted);
-                }
+            if let Some(entries) = found.get_ref().as_table() {
+                layers.push((found.span.text, entries));
+            } else {
+                let wanted = format!("a section: write {title} on a line of its own");
+                self.wrong_type(key, &found, &wanted);
             }
         }
         (!layers.is_empty()).then(|| Table::new(self.file, title, span, layers))

@@ -164,10 +164,17 @@ const LONGEST_ITEM: usize = 200;
 
 /// `[checklist]`: what people do when a machine is gone.
 pub(super) fn checklist(table: &Table<'_>) -> Vec<String> {
-    if table.value("retire").is_none() {
-        table.missing("retire", "retire = [\"Remove it from the inventory\"]");
+    let retire = items(table, "retire", "retire = [\"Remove it from the inventory\"]");
+    table.finish();
+    retire
+}
+
+/// A list of things to do, a line each.
+pub(super) fn items(table: &Table<'_>, key: &'static str, example: &str) -> Vec<String> {
+    if table.value(key).is_none() {
+        table.missing(key, example);
     }
-    let retire = table.read_all("retire", |text| match text {
+    let list = table.read_all(key, |text| match text {
         _ if text.contains(char::is_control) => {
             Err("an item must be a single line of text".to_owned())
         }
@@ -176,17 +183,17 @@ pub(super) fn checklist(table: &Table<'_>) -> Vec<String> {
         }
         _ => Ok(text.to_owned()),
     });
-    table.finish();
-    let Some(retire) = retire else { return Vec::new() };
-    if retire.value.is_empty() {
-        table.file.report_with(&retire.span, "`retire` lists nothing", "leave [checklist] out");
+    let Some(list) = list else { return Vec::new() };
+    if list.value.is_empty() {
+        let message = format!("`{key}` lists nothing");
+        table.file.report_with(&list.span, message, "leave the section out");
     }
-    if retire.value.len() > LONGEST_LIST {
+    if list.value.len() > LONGEST_LIST {
         let message = format!("a checklist has {LONGEST_LIST} items at most");
-        table.file.report(&retire.span, message);
+        table.file.report(&list.span, message);
     }
     let mut items: Vec<String> = Vec::new();
-    for item in retire.value {
+    for item in list.value {
         if items.contains(&item.value) {
             table.file.report(&item.span, format!("`{}` is listed twice", item.value));
         } else {

@@ -27,11 +27,12 @@ pub(super) const COOKBOOK: Section = Section {
             Texts,
             "Parts in a subfolder that several cookbooks share, e.g. \"parts/common.toml\".",
         ),
-        Key::new("lifetime", Table(&LIFETIME), LIFETIME.says).required(),
-        Key::new("approval", Table(&APPROVAL), APPROVAL.says).required(),
-        Key::new("placement", Table(&PLACEMENT), PLACEMENT.says).required(),
+        Key::new("lifetime", Table(&LIFETIME), LIFETIME.says),
+        Key::new("approval", Table(&APPROVAL), APPROVAL.says),
+        Key::new("placement", Table(&PLACEMENT), PLACEMENT.says),
+        Key::new("guide", Table(&GUIDE), GUIDE.says),
         Key::new("issue", Table(&ISSUE), ISSUE.says),
-        Key::new("field", Tables(&FIELD), FIELD.says).required(),
+        Key::new("field", Tables(&FIELD), FIELD.says),
         Key::new("tier", Tables(&TIER), TIER.says),
         Key::new("rule", Tables(&RULE), RULE.says),
         Key::new("eligible", Table(&ELIGIBLE), ELIGIBLE.says),
@@ -210,6 +211,16 @@ const TIER: Section = Section {
         Key::new("vcpus", Words, "Its processors.").required(),
         Key::new("disk", Text, "Its disk.").required(),
         Key::new("summary", Text, "A few words on what it is for."),
+    ],
+};
+
+const GUIDE: Section = Section {
+    title: "[guide]",
+    says: "What people do where no machine is made, instead of lifetime and placement.",
+    keys: &[
+        Key::new("steps", Texts, "What is to be done, in order.").required(),
+        Key::new("by", People, PRINCIPALS).required(),
+        Key::new("summary", Text, "One sentence above the steps."),
     ],
 };
 

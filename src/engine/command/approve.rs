@@ -6,6 +6,7 @@ use crate::{
         Engine,
         draft::{Draft, Of, person},
         grant::used_up,
+        guide::is_being_followed,
         judge::asked,
     },
     notice::Reply,
@@ -154,10 +155,17 @@ impl Engine {
         order: &Order<'_>,
         reason: String,
     ) -> Result<(), CommitError> {
+        // Whoever follows the steps may find that they cannot be.
+        let followed = is_being_followed(draft, order.cookbook);
+        let performs = followed && order.rights.performer.is_some();
         let given_as = self.approves_as(draft, &order.rights, order.by()).await?;
-        if !given_as.is_something() {
+        if !given_as.is_something() && !performs {
             draft.refuse_decision(order);
             return Ok(());
+        }
+        if followed {
+            // As far as it had got is undone: nothing was made.
+            let _ = draft.request_event(Event::Undone);
         }
         if draft.request_event(Event::Rejected).is_err() {
             let hint = Some("A machine that is in use is ended with `release`.");

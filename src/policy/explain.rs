@@ -70,7 +70,9 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             None => outcome(&rule.require, &values, facts, failing(rule.severity)),
         };
         let would_pass = match outcome {
-            Outcome::Refuses | Outcome::Reviews => remedies(cookbook, rule, &values, &earlier),
+            Outcome::Refuses | Outcome::Reviews => {
+                remedies(cookbook, rule, &values, facts.room, &earlier)
+            }
             _ => Vec::new(),
         };
         Explained {

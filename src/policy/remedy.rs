@@ -10,11 +10,15 @@ use std::{collections::BTreeSet, fmt::Display};
 use super::{
     Severity,
     expression::{Datum, Expression, Values},
+    facts::Room,
     rules::waits_for,
     values,
 };
 use crate::{
-    cookbook::{Cookbook, Field, FieldKind, Rule},
+    cookbook::{
+        Cookbook, Field, FieldKind, Rule,
+        tier::{Amount, CUSTOM, Tier},
+    },
     quantity::{Lifetime, Mebibytes, Vcpus},
     violation::Violation,
 };
@@ -35,30 +39,47 @@ pub(super) fn remedies(
     cookbook: &Cookbook,
     rule: &Rule,
     values: &Values,
+    room: Room,
     earlier: &[Violation],
 ) -> Vec<String> {
     let mut tries = TRIES;
     let looked_at = cookbook
         .fields
         .iter()
-        .filter(|field| values::mentions(cookbook, &rule.require, &field.name));
+        .filter(|field| values::mentions(cookbook, &rule.require, &field.name))
+        .filter(|field| is_free(cookbook, field, values));
     let remedy = |field: &Field| {
         let deny = cookbook.rules.iter().filter(|other| {
             other.severity == Severity::Deny
                 && other.id != rule.id
                 && values::mentions(cookbook, &other.require, &field.name)
                 && waits_for(cookbook, &other.require, earlier).is_none()
+                && !room.is_missing_for(&other.require)
         });
         let conditions = std::iter::once(rule).chain(deny).map(|rule| &rule.require).collect();
         let name = match field.kind {
             FieldKind::Lifetime => "request.lifetime_days".to_owned(),
             _ => format!("request.{}", field.name),
         };
-        let mut trial = Trial { conditions, values: values.clone(), name, tries: &mut tries };
+        let amount = Amount::asked_by(&field.kind).filter(|_| cookbook.tier_field().is_some());
+        let also = amount.map(|amount| format!("request.{}", amount.name()));
+        let mut trial = Trial { conditions, values: values.clone(), name, also, tries: &mut tries };
         let accepted = trial.accepted(&field.kind, cookbook)?;
         Some(format!("{}: {accepted}", field.label))
     };
     looked_at.filter_map(remedy).collect()
+}
+
+/// Whether a field can be changed by itself: an amount cannot, where a tier that
+/// was chosen says it, nor a tier into one whose amounts differ from those said.
+fn is_free(cookbook: &Cookbook, field: &Field, values: &Values) -> bool {
+    let Some(chosen) = cookbook.tier_field() else { return true };
+    let name = format!("request.{}", chosen.field.name);
+    let custom = values.get(&name) == Some(&Datum::Text(CUSTOM.to_owned()));
+    match &field.kind {
+        FieldKind::Tier { .. } => !custom,
+        kind => custom || Amount::asked_by(kind).is_none(),
+    }
 }
 
 /// One field under trial.
@@ -66,12 +87,17 @@ struct Trial<'a> {
     conditions: Vec<&'a Expression>,
     values: Values,
     name: String,
+    /// Another name for the same.
+    also: Option<String>,
     tries: &'a mut usize,
 }
 
 impl Trial<'_> {
     /// Whether a value passes; `None` when enough was tried.
     fn passes(&mut self, value: Datum) -> Option<bool> {
+        if let Some(also) = &self.also {
+            self.values.set(also, value.clone());
+        }
         self.values.set(&self.name, value);
         for condition in &self.conditions {
             *self.tries = self.tries.checked_sub(1)?;
@@ -100,7 +126,16 @@ impl Trial<'_> {
                 let (min, max) = (Lifetime::MIN, cookbook.lifetime.max);
                 self.number((min.days().into(), max.days().into()), 1, days)
             }
-            FieldKind::Choice { choices } => self.choice(choices),
+            FieldKind::Choice { choices } => {
+                let mut passing = Vec::new();
+                for choice in choices {
+                    if self.passes(Datum::Text(choice.clone()))? {
+                        passing.push(choice.clone());
+                    }
+                }
+                listed(passing)
+            }
+            FieldKind::Tier { tiers, .. } => self.tier(tiers, cookbook),
             FieldKind::Boolean => {
                 let Some(Datum::Truth(now)) = self.values.get(&self.name).cloned() else {
                     return None;
@@ -112,22 +147,26 @@ impl Trial<'_> {
         }
     }
 
-    fn choice(&mut self, choices: &[String]) -> Option<String> {
+    /// Each tier with all its amounts.
+    fn tier(&mut self, tiers: &[Tier], cookbook: &Cookbook) -> Option<String> {
         let mut passing = Vec::new();
-        for choice in choices {
-            if self.passes(Datum::Text(choice.clone()))? {
-                passing.push(choice.as_str());
+        for tier in tiers {
+            for amount in Amount::ALL {
+                let number = match amount {
+                    Amount::Vcpus => tier.shape.vcpus.get().into(),
+                    Amount::Memory => tier.shape.memory.get(),
+                    Amount::Disk => tier.shape.disk.get(),
+                };
+                self.values.set(&format!("request.{}", amount.name()), Datum::Number(number));
+                if let Some(field) = amount.field(cookbook) {
+                    self.values.set(&format!("request.{}", field.name), Datum::Number(number));
+                }
+            }
+            if self.passes(Datum::Text(tier.name.clone()))? {
+                passing.push(tier.name.clone());
             }
         }
-        if passing.len() > MOST_LISTED {
-            passing.truncate(MOST_LISTED);
-            return Some(format!("{}, ...", passing.join(", ")));
-        }
-        let (last, others) = passing.split_last()?;
-        match others {
-            [] => Some((*last).to_owned()),
-            others => Some(format!("{} or {last}", others.join(", "))),
-        }
+        listed(passing)
     }
 
     /// The ranges next to the present number in which all that was tried
@@ -223,6 +262,19 @@ impl Trial<'_> {
         candidates.extend(doubled.take_while(|number| *number < max).take(DOUBLINGS));
         candidates.retain(|number| (min..=max).contains(number) || *number == present);
         candidates
+    }
+}
+
+/// Some of several, as the end of a sentence; `None` if there are none.
+fn listed(mut passing: Vec<String>) -> Option<String> {
+    if passing.len() > MOST_LISTED {
+        passing.truncate(MOST_LISTED);
+        return Some(format!("{}, ...", passing.join(", ")));
+    }
+    let (last, others) = passing.split_last()?;
+    match others {
+        [] => Some(last.clone()),
+        others => Some(format!("{} or {last}", others.join(", "))),
     }
 }
 

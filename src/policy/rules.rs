@@ -46,7 +46,9 @@ pub(super) fn ask(
             Err(error) => Some(error),
         };
         let would_pass = match (&unusable, rule.severity) {
-            (None, Severity::Deny | Severity::Review) => remedies(cookbook, rule, values, earlier),
+            (None, Severity::Deny | Severity::Review) => {
+                remedies(cookbook, rule, values, room, earlier)
+            }
             _ => Vec::new(),
         };
         let line = rule.field.as_ref().and_then(|field| reading.fields.get(field)?.line);

@@ -152,6 +152,66 @@ fn an_amount_that_depends_on_what_is_in_use_is_found() {
     assert_eq!(verdict.violations[0].hint, None, "what would pass is hint enough");
 }
 
+/// A form where a size is chosen by name.
+const TIERS: &str = r#"
+title = "Machine"
+summary = "A machine."
+[lifetime]
+default = "14d"
+max = "60d"
+[[tier]]
+name = "small"
+vcpus = 1
+memory = "2 GiB"
+disk = "10 GiB"
+[[tier]]
+name = "large"
+vcpus = 4
+memory = "8 GiB"
+disk = "100 GiB"
+[[field]]
+name = "size"
+type = "tier"
+custom = true
+[[field]]
+name = "memory"
+type = "memory"
+max = "64 GiB"
+required = false
+[[field]]
+name = "vcpus"
+type = "vcpus"
+max = 8
+required = false
+[[field]]
+name = "disk"
+type = "disk"
+max = "500 GiB"
+required = false
+[[rule]]
+id = "memory"
+require = "request.memory <= 4096"
+message = "No."
+[approval]
+by = ["group:tpo/tpa"]
+[placement]
+provider = "libvirt"
+"#;
+
+#[test]
+fn a_tier_is_changed_as_a_whole_and_an_amount_only_where_it_was_said() {
+    let cookbooks = load::files(&[("machine.toml".to_owned(), TIERS.to_owned())]);
+    let cookbook = cookbooks.unwrap_or_else(|error| panic!("{error}")).cookbooks.remove(0);
+    let custom =
+        "### Size\n\ncustom\n\n### Memory\n\n6 GiB\n\n### vCPUs\n\n2\n\n### Disk\n\n20 GiB\n";
+    for (body, expected) in
+        [("### Size\n\nlarge\n", &["Size: small"][..]), (custom, &["Memory: 4 GiB or less"])]
+    {
+        let verdict = verdict(&cookbook, body, Usage::default());
+        assert_eq!(verdict.violations[0].would_pass, expected, "{:?}", verdict.violations);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]

@@ -89,7 +89,7 @@ fn the_shipped_cookbooks_load() {
 #[test]
 fn a_rule_knows_the_line_of_its_header() {
     let cookbooks = embedded();
-    let sandbox = &cookbooks.cookbooks[0];
+    let sandbox = cookbooks.get(&CookbookName::from("sandbox")).unwrap();
     let text = super::SHIPPED[0].1;
     assert_eq!(text.lines().nth(sandbox.rules[0].line - 1), Some("[[rule]]"));
 }

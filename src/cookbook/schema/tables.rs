@@ -390,7 +390,7 @@ const CASE: Section = Section {
 };
 
 /// As [`crate::violation::ViolationCode`] spells them.
-pub(super) const CODES: [&str; 18] = [
+pub(super) const CODES: [&str; 19] = [
     "missing-field",
     "repeated-field",
     "unreadable-value",
@@ -409,6 +409,7 @@ pub(super) const CODES: [&str; 18] = [
     "too-large",
     "not-hidden",
     "filed-by-nobody",
+    "contradiction",
 ];
 
 const USAGE: Section = Section {

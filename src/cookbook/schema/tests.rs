@@ -200,6 +200,10 @@ fn what_the_loader_refuses_for_a_key_or_its_type_the_schema_refuses_too() {
         let path = entry.unwrap().path();
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
         let Some(name) = file.strip_suffix(".bad.toml") else { continue };
+        // What its parts lack is not in the file.
+        if name == "include" {
+            continue;
+        }
         let text = fs::read_to_string(&path).unwrap();
         let expected = fs::read_to_string(fixtures().join(format!("{name}.expected"))).unwrap();
         // Types that depend on another key are the loader's alone.

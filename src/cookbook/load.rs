@@ -75,12 +75,15 @@ use crate::{
 
 /// The cookbooks that come with the program, for `innkeeper demo` and as an
 /// example to start from.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 8] = [
     ("sandbox.toml", include_str!("../../policies/sandbox.toml")),
     ("vm.toml", include_str!("../../policies/vm.toml")),
     ("demo-machine.toml", include_str!("../../policies/demo-machine.toml")),
     ("runner.toml", include_str!("../../policies/runner.toml")),
     ("compute.toml", include_str!("../../policies/compute.toml")),
+    ("retire.toml", include_str!("../../policies/retire.toml")),
+    ("mailing-list.toml", include_str!("../../policies/mailing-list.toml")),
+    ("parts/people.toml", include_str!("../../policies/parts/people.toml")),
 ];
 
 /// The largest policy file read, in bytes.

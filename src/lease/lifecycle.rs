@@ -176,7 +176,7 @@ pub enum Event {
     /// Other terms count from now on: those its cookbook has by now.
     RenewTerms {
         /// Which.
-        terms: Terms,
+        terms: Box<Terms>,
         /// The policy version they are of.
         policy_version: Digest,
         /// Who gave it these.

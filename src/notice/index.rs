@@ -1,6 +1,8 @@
 //! The page that lists the pages of all cookbooks. It is no template: its links
 //! lead to files, and templates may link to nothing but the web.
 
+use std::fmt::Write as _;
+
 use super::{markdown::Markdown, prose::prose, safe};
 use crate::cookbook::page::Page;
 
@@ -16,20 +18,14 @@ pub fn index(pages: &[Page]) -> Markdown {
         let approvers: Vec<String> = page.approvers.iter().map(|who| safe::inline(who)).collect();
         let name: String =
             page.name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        text.push_str(&format!(
-            "\n| [{}]({name}.md) | {} | {} | {} |",
-            prose(&page.title),
-            prose(&page.summary),
-            approvers.join(", "),
-            page.life.as_ref().map_or_else(
-                || "no machine is made".to_owned(),
-                |life| format!(
-                    "{}, {} at most",
-                    safe::plain(&life.default),
-                    safe::plain(&life.max)
-                ),
-            ),
-        ));
+        let life = page.life.as_ref().map_or_else(
+            || "no machine is made".to_owned(),
+            |life| format!("{}, {} at most", safe::plain(&life.default), safe::plain(&life.max)),
+        );
+        let (title, summary) = (prose(&page.title), prose(&page.summary));
+        let approvers = approvers.join(", ");
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n| [{title}]({name}.md) | {summary} | {approvers} | {life} |");
     }
     Markdown::rendered(text)
 }

@@ -40,7 +40,7 @@ impl Engine {
                 continue;
             }
             let event = Event::RenewTerms {
-                terms: cookbook.lifetime.clone(),
+                terms: Box::new(cookbook.lifetime.clone()),
                 policy_version: cookbooks.version,
                 by: order.by().clone(),
             };

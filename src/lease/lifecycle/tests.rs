@@ -365,6 +365,7 @@ fn other_terms(lease: &Lease, shorter: bool) -> Event {
     } else {
         Terms { warn: vec![day(9), day(1)], grace: day(9), backups: day(40), ..lease.terms.clone() }
     };
+    let terms = Box::new(terms);
     Event::RenewTerms { terms, policy_version: Digest::of("newer"), by: alice() }
 }
 

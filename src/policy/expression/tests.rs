@@ -309,8 +309,8 @@ fn large_form() -> (Schema, Values) {
 fn what_could_keep_the_service_busy_is_refused() {
     let (schema, _) = large_form();
     let nested = |list: &str, times: usize| {
-        let open: String = (0..times).map(|i| format!("{list}.all(x{i}, ")).collect();
-        format!("{open}true{}", ")".repeat(times))
+        let open: Vec<String> = (0..times).map(|i| format!("{list}.all(x{i}, ")).collect();
+        format!("{}true{}", open.concat(), ")".repeat(times))
     };
     let doubled =
         |times: usize| format!("size([request.purpose]{}) == 1", ".map(x, x + x)".repeat(times));
@@ -342,6 +342,7 @@ fn what_could_keep_the_service_busy_is_refused() {
 /// `cargo test --release --lib the_worst_that_is_accepted -- --ignored --nocapture`
 #[test]
 #[ignore = "measures: how long the worst that is accepted takes"]
+#[expect(clippy::print_stdout, reason = "it tells what it measured")]
 fn the_worst_that_is_accepted_is_measured() {
     let (schema, values) = large_form();
     let clock = crate::app::system::SystemClock;

@@ -102,7 +102,9 @@ pub fn cookbook() -> Value {
         let types = tables::TYPES.iter().map(tables::Type::limits).collect();
         put(field, "allOf", Value::Array(types));
     }
-    let by_itself = taken_out(&mut schema);
+    let mut by_itself = taken_out(&mut schema);
+    put(&mut by_itself, "if", json!({ "required": ["guide"] }));
+    put(&mut by_itself, "else", json!({ "required": ["lifetime", "approval", "placement"] }));
     // What a part says, a cookbook that includes it need not say again.
     put(&mut schema, "if", json!({ "not": { "required": ["include"] } }));
     put(&mut schema, "then", by_itself);

@@ -54,7 +54,8 @@ fn the_shipped_cookbooks_load() {
     let cookbooks = files(&shipped).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(cookbooks.version, embedded().version);
     let names: Vec<&str> = cookbooks.cookbooks.iter().map(|book| book.name.as_str()).collect();
-    assert_eq!(names, ["compute", "demo-machine", "runner", "sandbox", "vm"]);
+    let shipped = ["compute", "demo-machine", "mailing-list", "retire", "runner", "sandbox", "vm"];
+    assert_eq!(names, shipped);
 
     let sandbox = cookbooks.get(&CookbookName::from("sandbox")).unwrap();
     assert_eq!(sandbox.lifetime.total, Lifetime::parse("90d").unwrap());

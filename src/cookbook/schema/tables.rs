@@ -32,7 +32,7 @@ pub(super) const COOKBOOK: Section = Section {
         Key::new("placement", Table(&PLACEMENT), PLACEMENT.says),
         Key::new("guide", Table(&GUIDE), GUIDE.says),
         Key::new("issue", Table(&ISSUE), ISSUE.says),
-        Key::new("field", Tables(&FIELD), FIELD.says),
+        Key::new("field", Tables(&FIELD), FIELD.says).required(),
         Key::new("tier", Tables(&TIER), TIER.says),
         Key::new("rule", Tables(&RULE), RULE.says),
         Key::new("eligible", Table(&ELIGIBLE), ELIGIBLE.says),

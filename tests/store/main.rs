@@ -1,6 +1,7 @@
 //! What every store promises, one function a promise, each given an empty
-//! store; and `SQLite` held to all of it. Another store is held to the same by
-//! one more list like the one below.
+//! store; and `SQLite` held to all of it, and the store in memory that
+//! simulations play on. Another store is held to the same by one more line in
+//! the macro below.
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
@@ -10,6 +11,8 @@ mod effects;
 mod inbox;
 mod interleaving;
 mod memory;
+#[path = "../common/memory_store.rs"]
+mod memory_store;
 mod restart;
 mod state;
 
@@ -18,6 +21,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use innkeeper::store::sqlite::Sqlite;
 use tempfile::TempDir;
 
+use self::memory_store::MemoryStore;
+
 /// An empty store in a folder of its own.
 async fn empty() -> (Sqlite, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -25,17 +30,29 @@ async fn empty() -> (Sqlite, TempDir) {
     (store, folder)
 }
 
-macro_rules! sqlite_keeps {
-    ($($noun:ident::$promise:ident,)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $promise() {
-            let (store, _folder) = empty().await;
-            $noun::$promise(&store).await;
+macro_rules! stores_keep {
+    ($($noun:ident::$promise:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let (store, _folder) = empty().await;
+                $noun::$promise(&store).await;
+            }
+        )*
+
+        /// The same promises, kept in memory.
+        mod in_memory {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$noun::$promise(&super::MemoryStore::default()).await;
+                }
+            )*
         }
-    )*};
+    };
 }
 
-sqlite_keeps! {
+stores_keep! {
     inbox::a_delivery_counts_once_and_makes_its_issue_wanted,
     inbox::a_delivery_without_an_issue_is_only_stored,
     inbox::the_same_key_from_another_forge_is_another_delivery,
@@ -87,6 +104,7 @@ sqlite_keeps! {
 #[test]
 fn whatever_happens_in_whatever_order_a_task_is_finished_at_most_once() {
     interleaving::check(empty);
+    interleaving::check(async || (MemoryStore::default(), ()));
 }
 
 #[tokio::test]

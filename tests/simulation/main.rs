@@ -1,0 +1,79 @@
+//! Whole lives of Innkeeper, each from one number: the real engine over a
+//! simulated outside, in which everything may fail, and laws that must hold
+//! after each step. The same number plays the same history.
+//!
+//! `cargo test --test simulation` plays some; `make simulate SEEDS=N FROM=K`
+//! plays many and tells how it went.
+
+#![expect(clippy::print_stderr, reason = "a history that breaks a law is told")]
+
+mod dice;
+mod forge;
+mod gate;
+mod hooks;
+mod laws;
+#[path = "../common/memory_store.rs"]
+mod memory_store;
+mod people;
+mod play;
+mod policies;
+mod provider;
+mod replica;
+mod report;
+mod store;
+mod story;
+mod weather;
+mod world;
+
+use self::{
+    play::{Telling, play},
+    report::Report,
+};
+
+/// Plays a history, and tells its end if a law was broken.
+fn holds(seed: u64) -> u64 {
+    let played = play(seed, Telling::Nothing);
+    if played.broken.is_some() {
+        let told = play(seed, Telling::LastSteps);
+        report::tell(&told);
+        panic!("seed {seed} breaks a law: {:?}", told.broken);
+    }
+    played.hash
+}
+
+#[test]
+fn a_calm_history_ends_well() {
+    holds(0);
+}
+
+#[test]
+fn the_same_seed_plays_the_same_history() {
+    for seed in [0, 4, 9] {
+        assert_eq!(play(seed, Telling::Nothing).hash, play(seed, Telling::LastSteps).hash);
+    }
+    assert_ne!(play(4, Telling::Nothing).hash, play(5, Telling::Nothing).hash);
+}
+
+#[test]
+fn the_laws_hold_in_some_histories() {
+    for seed in 1..=BOUNDED {
+        holds(seed);
+    }
+}
+
+/// How many seeds are played when all tests are.
+const BOUNDED: u64 = 60;
+
+/// As many as the environment says: `make simulate`.
+#[test]
+#[ignore = "plays as many as it is told: make simulate"]
+#[expect(clippy::disallowed_methods, reason = "what to play is told by the environment")]
+fn simulate() {
+    let number = |name: &str, usual: u64| {
+        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+    };
+    let (seeds, from) = (number("SEEDS", 1_000), number("FROM", 0));
+    let report = Report::of(from..from + seeds, number("THREADS", 2));
+    report.print();
+    assert!(report.is_well(), "laws were broken");
+}

@@ -50,6 +50,7 @@ pub(crate) struct House {
     next_note: u64,
 }
 
+#[derive(Clone)]
 pub(crate) struct SimulatedIssue {
     pub(crate) description: String,
     pub(crate) author: u64,
@@ -57,7 +58,7 @@ pub(crate) struct SimulatedIssue {
     pub(crate) labels: BTreeSet<String>,
     pub(crate) due_date: Option<NaiveDate>,
     confidential: bool,
-    updated_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
     pub(crate) notes: Vec<SimulatedNote>,
     editors: Vec<UserId>,
     pub(crate) moved_to: Option<IssueRef>,

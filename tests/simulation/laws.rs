@@ -62,6 +62,8 @@ pub(crate) struct Laws {
     outage: Option<Timestamp>,
     /// When the clocks last jumped ahead.
     pub(crate) jumped: Option<Timestamp>,
+    /// Since when the cookbook is offered again, if it was gone.
+    pub(crate) offered: Option<Timestamp>,
     /// Digests with the comment that whoever approved had read.
     pub(crate) endorsed: Vec<(String, String)>,
 }
@@ -92,6 +94,7 @@ impl Laws {
             heartbeat: None,
             outage: None,
             jumped: None,
+            offered: None,
             endorsed: Vec::new(),
         }
     }

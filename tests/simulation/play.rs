@@ -95,6 +95,8 @@ struct Play {
     begin: Timestamp,
     workers: usize,
     every: (i64, i64),
+    /// How long a step takes at most, in milliseconds.
+    pace: i64,
     polls: u64,
     calm_since: Option<Timestamp>,
     policy: Policy,
@@ -172,6 +174,7 @@ impl Play {
             next: 0,
             workers: usize::try_from(dice.range(1, 2)).unwrap_or(1),
             every: (dice.range(30, 60), dice.range(20, 50)),
+            pace: *dice.pick(&[20, 60, 400, 1_500]).unwrap_or(&20),
             people: People { dice: Dice::new(seed, 4), odd },
             dice,
             begin,
@@ -345,7 +348,10 @@ impl Play {
                 self.policy = policy;
                 self.world.lock().note("policy", "", || format!("r{number} {policy:?}"));
                 let replica = &mut self.replicas[number];
-                replica.policy = policy;
+                if std::mem::replace(&mut replica.policy, policy) == Policy::Gone {
+                    let mut world = self.world.lock();
+                    world.laws.offered = Some(world.now);
+                }
                 if let Some(engine) = &replica.engine {
                     engine.set_cookbooks(crate::policies::cookbooks(policy).clone());
                 }
@@ -502,7 +508,7 @@ impl Play {
             let mut world = self.world.lock();
             let pace = match self.dice.below(200) {
                 0 => self.dice.range(500, 8_000),
-                _ => self.dice.range(1, 30),
+                _ => self.dice.range(1, self.pace),
             };
             world.now += TimeDelta::milliseconds(pace);
             world.who = Who::Replica { number, task: id };

@@ -93,7 +93,7 @@ impl Report {
         self.broken.is_empty()
     }
 
-    pub(crate) fn print(&self) {
+    pub(crate) fn print(&self, telling: Telling) {
         eprintln!(
             "{} histories, {} days, {} machines, {} steps of tasks, {} events",
             self.histories, self.days, self.machines, self.polls, self.steps
@@ -113,7 +113,7 @@ impl Report {
             eprintln!("BROKEN seed {seed}: {law}: {why}");
         }
         for (seed, ..) in self.broken.iter().take(TOLD) {
-            tell(&play(*seed, Telling::LastSteps));
+            tell(&play(*seed, telling));
         }
     }
 }

@@ -108,6 +108,26 @@ fn whatever_happens_in_whatever_order_a_task_is_finished_at_most_once() {
 }
 
 #[tokio::test]
+async fn memory_tells_when_something_may_be_taken_next() {
+    use builders::{at, effect, issue, order};
+    use innkeeper::ports::store::Store as _;
+
+    let store = MemoryStore::default();
+    let next = || store.rows(|rows| rows.next_work());
+    assert_eq!(next(), None);
+    store.want_looks(&[issue(1)], at(5)).await.unwrap();
+    assert_eq!(next(), Some(at(5)));
+    let look = store.claim_look(at(5), at(65)).await.unwrap().unwrap();
+    assert_eq!(next(), Some(at(65)));
+    store.finish_look(&look).await.unwrap();
+    assert_eq!(next(), None);
+    order(&store, vec![effect("a", "a1"), effect("a", "a2")]).await;
+    assert_eq!(next(), Some(at(0)));
+    store.claim_effect(at(0), at(60)).await.unwrap().unwrap();
+    assert_eq!(next(), Some(at(60)), "the first of a lane holds back the rest");
+}
+
+#[tokio::test]
 async fn a_restart_loses_nothing() {
     let (store, folder) = empty().await;
     restart::fill(&store).await;

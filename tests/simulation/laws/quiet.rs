@@ -155,9 +155,9 @@ pub(crate) fn at_the_end(world: &mut World, rows: &MemoryStore) {
 fn views(world: &mut World, rows: &MemoryStore) {
     let requests: Vec<_> =
         rows.rows(|rows| rows.requests.values().map(|request| request.value.clone()).collect());
-    let issues: Vec<IssueRef> = world.house.issues.keys().cloned().collect();
-    for at in issues {
-        let Some(issue) = world.house.issues.get(&at) else { continue };
+    let issues: Vec<_> =
+        world.house.issues.iter().map(|(at, issue)| (at.clone(), issue.clone())).collect();
+    for (at, issue) in issues {
         let served = at.project.0 != crate::forge::FOREIGN_PROJECT;
         if issue.deleted || issue.moved_to.is_some() || !served {
             continue;
@@ -173,8 +173,10 @@ fn views(world: &mut World, rows: &MemoryStore) {
         let (open, reopened, due) = (issue.open, issue.reopened, issue.due_date);
         let request = requests.iter().find(|request| request.issue == at);
         let Some(request) = request else {
-            // Closed before anybody looked, it asks for nothing.
-            world.law("every request is answered", !open, || at.to_string());
+            // Closed before anybody looked, it asks for nothing; nor did it while
+            // its cookbook was gone.
+            let asks = open && world.laws.offered.is_none_or(|since| issue.updated_at > since);
+            world.law("every request is answered", !asks, || at.to_string());
             continue;
         };
         world.law("every request is answered", stickies == 1, || format!("{at}: {stickies}"));

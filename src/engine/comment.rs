@@ -4,6 +4,7 @@
 use super::{
     Engine,
     draft::{Draft, Of},
+    effects::FOR_FORGE,
 };
 use crate::{
     effect::Task,
@@ -175,6 +176,7 @@ impl Engine {
                 return Ok(note);
             }
         }
+        self.has_time(effect, FOR_FORGE)?;
         forge.post_note(issue, &body.marked(marker), audience(&effect.task)).await
     }
 

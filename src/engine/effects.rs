@@ -26,6 +26,12 @@ use crate::{
     request::lifecycle as request_life,
 };
 
+/// How much of its claim a call may need at most, as a part of it: a provider
+/// takes longer than a forge. Time-outs are sooner than that.
+pub(super) const FOR_PROVIDER: i32 = 2;
+/// The same for a forge.
+pub(super) const FOR_FORGE: i32 = 4;
+
 /// How long a step waits when the day's limit is reached.
 const LIMITED_AGAIN: TimeDelta = TimeDelta::minutes(30);
 
@@ -84,6 +90,7 @@ impl Engine {
             return self.finish(effect, draft).await;
         }
         let provider = self.provider(&lease.provider)?;
+        self.has_time(effect, FOR_PROVIDER)?;
         let event = match take_step(provider, &lease, step).await {
             Ok(event) => {
                 know_machine(&mut draft, id, &event);
@@ -116,6 +123,16 @@ impl Engine {
         );
         follow_request(&mut draft);
         self.finish(effect, draft).await
+    }
+
+    /// Asked right before a call that must not be made by two: whether enough of
+    /// the claim is left for it. A process that stood still in between, or was
+    /// slow, must not act on what another has taken over.
+    pub(super) fn has_time(&self, effect: &ClaimedEffect, part: i32) -> Result<(), PortError> {
+        if self.now() + self.settings.claim / part <= effect.until {
+            return Ok(());
+        }
+        Err(PortError::retry(thing(effect), "too little of the claim on it is left"))
     }
 
     /// When a step that was to be taken in working hours, and could not, may

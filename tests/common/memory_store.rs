@@ -331,6 +331,7 @@ impl Rows {
             key: row.key.clone(),
             task: row.task.clone(),
             ordered_at: row.ordered_at,
+            until,
         })
     }
 

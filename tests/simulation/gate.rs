@@ -11,8 +11,14 @@ use crate::{
     world::{Shared, World},
 };
 
-/// When adapters hang up, in true time: sooner than half a claim.
-pub(crate) const TIMEOUT: TimeDelta = TimeDelta::seconds(50);
+/// When adapters hang up, in true time.
+fn timeout(side: Side) -> TimeDelta {
+    match side {
+        Side::Forge => TimeDelta::seconds(20),
+        Side::Provider | Side::Hook => TimeDelta::seconds(50),
+        Side::Store => TimeDelta::MAX,
+    }
+}
 
 /// Lets everybody else act.
 async fn others_act() {
@@ -45,10 +51,9 @@ impl Gate {
     ) -> Result<T, PortError> {
         let asked = self.world.lock().now;
         others_act().await;
-        let is_outside = side != Side::Store;
         let (answered, result) = {
             let mut world = self.world.lock();
-            if is_outside && world.now - asked > TIMEOUT {
+            if world.now - asked > timeout(side) {
                 world.note(name, "timed out before", &detail);
                 return Err(PortError::retry(name, "no answer in time"));
             }
@@ -66,7 +71,7 @@ impl Gate {
         };
         others_act().await;
         let mut world = self.world.lock();
-        let is_late = is_outside && world.now - answered > TIMEOUT;
+        let is_late = world.now - answered > timeout(side);
         if is_late || world.strikes(Fault::After(side)) {
             world.note(name, "answer lost", &detail);
             return Err(PortError::retry(name, "the answer was lost"));

@@ -100,6 +100,13 @@ impl Laws {
     }
 }
 
+impl Laws {
+    /// Whether a task is at something it has claimed.
+    pub(crate) fn holds_claim(&self, task: u64) -> bool {
+        self.claims.get(&task).is_some_and(|(effect, _)| !self.finished.contains(&effect.id))
+    }
+}
+
 impl World {
     /// A law is looked at.
     pub(crate) fn law(&mut self, name: &'static str, holds: bool, why: impl FnOnce() -> String) {

@@ -513,18 +513,24 @@ impl Play {
             world.now += TimeDelta::milliseconds(pace);
             world.who = Who::Replica { number, task: id };
             let down = world.weather.lasts(Spell::AllDown, world.now);
-            if down || world.strikes(Fault::Crash) {
+            // Where it hurts most: with something in its hands.
+            let holds = world.laws.holds_claim(id);
+            let strikes = |world: &mut World, fault| {
+                world.strikes(fault) || holds && (0..4).any(|_| world.strikes(fault))
+            };
+            if down || strikes(&mut world, Fault::Crash) {
                 drop(world);
                 self.crash(number, down);
                 return;
             }
-            if world.strikes(Fault::Stall) {
-                let until = world.now + TimeDelta::seconds(self.dice.range(30, 1_200));
-                let all = self.dice.below(3) == 0;
-                world.note("stalls", "", || {
-                    format!("{} until {until}", if all { "whole" } else { "task" })
-                });
-                if all {
+            if strikes(&mut world, Fault::Stall) {
+                // Now and then a machine is put to sleep as a whole.
+                let most = if self.dice.below(4) == 0 { 40 * 3_600 } else { 1_200 };
+                let until = world.now + TimeDelta::seconds(self.dice.range(30, most));
+                let whole = self.dice.below(3) == 0;
+                let what = if whole { "process" } else { "task" };
+                world.note("stalls", "", || format!("{what} until {until}"));
+                if whole {
                     self.replicas[number].stalled = until;
                 } else {
                     self.tasks[index].stalled = until;

@@ -15,7 +15,7 @@ use innkeeper::{
     cookbook::{self, Cookbook, issue_template},
     identity::{Digest, ForgeName, IssueNumber, IssueRef, Person, ProjectId, Timestamp, UserId},
     notice::{render::Renderer, samples},
-    policy::{self, Facts, People, Usage},
+    policy::{self, Facts, Groups, People, Room, Usage},
     ports::store::{Delivery, Store as _},
     request::form,
     store::sqlite::Sqlite,
@@ -39,7 +39,9 @@ fn facts(now: Timestamp) -> Facts {
         people: People::Known(
             [("bob".to_owned(), Some(Person { id: UserId(2), username: "bob".into() }))].into(),
         ),
+        groups: Groups::Unchecked,
         usage: Usage::default(),
+        room: Room::default(),
         taken_names: BTreeSet::new(),
         protected_names: BTreeSet::new(),
         auto_approval: false,

@@ -2,7 +2,9 @@
 //! loops that drive the engine.
 
 pub mod compose;
+pub mod policies;
 pub mod practice;
+pub mod reload;
 pub mod system;
 pub mod watch;
 

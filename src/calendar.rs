@@ -222,7 +222,9 @@ impl Calendar {
         self.moment(date.and_time(o_clock(DEADLINE_HOUR)))
     }
 
-    fn moment(&self, local: NaiveDateTime) -> Timestamp {
+    /// The moment at which clocks in the zone first show this.
+    #[must_use]
+    pub fn moment(&self, local: NaiveDateTime) -> Timestamp {
         first_moment(self.zone, local)
     }
 

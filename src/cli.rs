@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod demo;
 mod doctor;
+mod freeze;
 mod output;
 mod policy;
 mod runtime;
@@ -57,6 +58,16 @@ enum Command {
         after_help = "Examples:\n  innkeeper status --config innkeeper.toml\n  innkeeper status --config innkeeper.toml --json | jq .leases\n\nExit codes: 0 well, 1 something needs a person or the service does not run, 2 no store"
     )]
     Status(status::Arguments),
+    /// Hold everything back for now: nothing is made, changed, stopped or destroyed
+    #[command(
+        after_help = "Examples:\n  innkeeper freeze --config innkeeper.toml --reason \"storage is being moved\"\n  innkeeper freeze --config innkeeper.toml --reason \"storage is being moved\" --until 2026-12-01T08:00\n  innkeeper freeze --config innkeeper.toml --reason \"audit\" --only destroy --until 4h\n\nRequests are judged, answered and approved, warnings go on, and leases can be extended. Whatever waits says so on its issue.\n\nExit codes: 0 done, 2 unusable arguments, configuration or store"
+    )]
+    Freeze(freeze::FreezeArguments),
+    /// Let go on what was frozen
+    #[command(
+        after_help = "Examples:\n  innkeeper thaw --config innkeeper.toml\n  innkeeper thaw --config innkeeper.toml --only create\n\nExit codes: 0 done, or nothing was frozen; 2 unusable arguments, configuration or store"
+    )]
+    Thaw(freeze::ThawArguments),
     /// Look whether everything is as it has to be: configuration, cookbooks, store, forges, providers
     #[command(
         after_help = "Examples:\n  innkeeper doctor --config innkeeper.toml\n  innkeeper doctor --config innkeeper.toml --provider kvm1\n\nExit codes: 0 nothing is wrong, 1 something is wrong, 2 unusable configuration"
@@ -100,6 +111,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Template(arguments) => template::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Freeze(arguments) => freeze::freeze(&arguments),
+        Command::Thaw(arguments) => freeze::thaw(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Adopt(arguments) => adopt::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::{
     identity::{CookbookName, Digest, FieldName, ProviderName},
     machine::{Bandwidth, ExtraDisk, Firmware, Shape},
-    policy::expression::Expression,
+    policy::{Severity, expression::Expression},
     quantity::{Delay, Lifetime, Mebibytes, Vcpus},
     request::value::Value,
 };
@@ -75,6 +75,14 @@ impl Cookbook {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+
+    /// Whether any of its conditions looks at a name that begins like this,
+    /// e.g. `usage.`.
+    #[must_use]
+    pub fn looks_at(&self, prefix: &str) -> bool {
+        let rules = self.rules.iter().map(|rule| &rule.require);
+        rules.chain(&self.approval.unless).any(|condition| condition.mentions_any_of(prefix))
     }
 }
 
@@ -136,6 +144,8 @@ pub enum FieldKind {
         /// Most allowed.
         max: usize,
     },
+    /// A group of the forge that the author belongs to.
+    Group,
     /// A short host name (RFC 1123 label).
     Hostname,
     /// Memory.
@@ -186,8 +196,10 @@ pub enum FieldKind {
 pub struct Rule {
     /// Its name within the cookbook.
     pub id: String,
-    /// Must be true, else the request is refused.
+    /// Must be true, else what [`Rule::severity`] says.
     pub require: Expression,
+    /// What follows when it is not.
+    pub severity: Severity,
     /// What the requester is told.
     pub message: String,
     /// What would be accepted.
@@ -203,10 +215,14 @@ pub struct Rule {
 pub struct Terms {
     /// Granted when the form does not say.
     pub default: Lifetime,
-    /// The longest single grant.
+    /// The longest single grant, and the longest single extension that the
+    /// owner may give alone.
     pub max: Lifetime,
     /// The longest life with all extensions the owner may give alone.
     pub total: Lifetime,
+    /// How often the owner may extend alone; `None`: as long as `total` allows.
+    #[serde(default)]
+    pub extensions: Option<u32>,
     /// How long before the machine is stopped people are warned; longest first.
     pub warn: Vec<Delay>,
     /// The least time between the last warning that was delivered and the

@@ -11,6 +11,7 @@
 //! Nothing here sleeps or spawns: `app.rs` drives it.
 
 pub mod adopt;
+mod brakes;
 mod by_hand;
 mod command;
 mod comment;
@@ -20,6 +21,7 @@ mod effects;
 mod grant;
 mod hidden;
 mod hooks;
+mod in_force;
 mod inspect;
 mod intake;
 mod judge;
@@ -43,7 +45,9 @@ use std::{
 use chrono::TimeDelta;
 
 pub use self::{
+    brakes::{DAY, freeze, thaw},
     hidden::unkept_promises,
+    in_force::{InForce, Orphaned, Surroundings, orphaned},
     inspect::Inspection,
     outage::{HEARTBEAT, forge_moment},
     sweep::SweepReport,
@@ -89,9 +93,10 @@ pub struct Settings {
     pub groups: Vec<Group>,
     /// Who may do everything.
     pub sysadmins: Vec<Principal>,
-    /// Whether cookbooks may approve by themselves.
+    /// Whether cookbooks may approve by themselves, to begin with: see [`InForce`].
     pub automatic_approval: bool,
-    /// Host names nobody gets, and machines never touched.
+    /// Host names nobody gets, and machines never touched, to begin with: see
+    /// [`InForce`].
     pub protected_names: Vec<String>,
     /// The labels that show states.
     pub labels: Labels,
@@ -154,12 +159,12 @@ pub struct Engine {
     ports: Ports,
     settings: Settings,
     calendar: Calendar,
-    renderer: Renderer,
-    cookbooks: RwLock<Arc<Cookbooks>>,
+    in_force: RwLock<Arc<InForce>>,
     accounts: Mutex<BTreeMap<ForgeName, Person>>,
     places: RwLock<Arc<Vec<Project>>>,
     inspection: Mutex<Inspection>,
     told: told::Told,
+    not_made: Mutex<brakes::NotMade>,
 }
 
 /// Whether a turn found something to do.
@@ -181,16 +186,22 @@ impl Engine {
         renderer: Renderer,
         cookbooks: Cookbooks,
     ) -> Self {
+        let in_force = InForce {
+            cookbooks: Arc::new(cookbooks),
+            renderer: Arc::new(renderer),
+            automatic_approval: settings.automatic_approval,
+            protected_names: settings.protected_names.clone(),
+        };
         Self {
             ports,
             places: RwLock::new(Arc::new(settings.projects.clone())),
             settings,
             calendar,
-            renderer,
-            cookbooks: RwLock::new(Arc::new(cookbooks)),
+            in_force: RwLock::new(Arc::new(in_force)),
             accounts: Mutex::default(),
             inspection: Mutex::default(),
             told: told::Told::default(),
+            not_made: Mutex::default(),
         }
     }
 
@@ -224,18 +235,6 @@ impl Engine {
             }
         }
         Err(PortError::give_up("settle", format!("still busy after {most} turns")))
-    }
-
-    /// The cookbooks in force.
-    #[must_use]
-    pub fn cookbooks(&self) -> Arc<Cookbooks> {
-        self.cookbooks.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Puts other cookbooks into force. Requests are judged by them at their
-    /// next look; leases keep what they were granted.
-    pub fn set_cookbooks(&self, cookbooks: Cookbooks) {
-        *self.cookbooks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(cookbooks);
     }
 
     /// What the last sweep found on the providers.

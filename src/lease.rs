@@ -2,17 +2,20 @@
 //! [`warning`] which warnings a deadline needs before it may be acted on.
 
 pub mod lifecycle;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod warning;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    brake::Waiting,
     cookbook::Terms,
     hook,
     identity::{
         CookbookName, Digest, IssueRef, LeaseId, NoteId, Person, ProviderName, RequestId, Timestamp,
     },
-    machine::{Keep, MachineOrder, Power},
+    machine::{Keep, MachineOrder, Power, Shape},
     quantity::Delay,
     request::{WaitsOn, value::Term},
 };
@@ -78,8 +81,29 @@ pub struct Lease {
     pub progress: Option<String>,
     /// What is going wrong at the moment, for the view and the dashboard.
     pub trouble: Option<String>,
+    /// What it waits for that nobody has to do anything about.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
     /// What became of the operator's hooks.
     pub hooks: Vec<hook::Run>,
+    /// The team it was asked for, by its full path.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// How often its end was moved.
+    #[serde(default)]
+    pub extensions: Extensions,
+    /// Sizes that were ordered and not given yet, in the order of giving.
+    #[serde(default)]
+    pub resizing: Vec<Shape>,
+}
+
+/// How often the end of a lease was moved by a comment: extended or restored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extensions {
+    /// By anybody.
+    pub all: u32,
+    /// By the owner's word alone.
+    pub alone: u32,
 }
 
 impl Lease {

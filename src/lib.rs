@@ -6,6 +6,7 @@
 //! holds it.
 
 // core: no clock, no socket, no randomness
+pub mod brake;
 pub mod calendar;
 pub mod command;
 pub mod cookbook;

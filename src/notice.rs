@@ -16,6 +16,7 @@ pub mod safe;
 pub mod samples;
 pub mod sticky;
 pub mod team;
+pub mod waits;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,9 @@ pub enum Reply {
         machines: Vec<String>,
         /// Who must still agree to own it.
         acceptance_by: Option<String>,
+        /// Why they are not made yet: see [`waits`].
+        #[serde(default)]
+        waits: Option<String>,
     },
     /// Approvals that had been given do not count any more.
     ApprovalsVoided {
@@ -131,6 +135,10 @@ pub enum Reply {
         machine: String,
         /// The latest end the owner can choose alone; none if that is reached.
         latest: Option<String>,
+        /// The longest single extension, if that is why it is not later.
+        longest: Option<String>,
+        /// How often the owner may extend alone, if that is used up.
+        extensions: Option<u32>,
         /// Who may go further.
         approvers: Vec<String>,
         /// The command they would type.

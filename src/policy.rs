@@ -4,11 +4,14 @@
 //! [`Facts`] the forge and the store know, and says all of it at once: what is
 //! wrong, or whose approval is needed.
 
+mod advice;
 pub mod cases;
 pub mod explain;
 pub mod expression;
 mod facts;
 mod people;
+mod rules;
+pub mod usage;
 mod values;
 mod verdict;
 
@@ -16,22 +19,24 @@ mod verdict;
 mod tests;
 
 pub use self::{
-    facts::{Facts, People, Usage},
+    advice::{Advice, Concern, Severity},
+    facts::{Facts, Groups, People, Room},
+    usage::{Holding, Usage},
     verdict::{Need, Verdict},
 };
 
 use std::collections::BTreeMap;
 
-use self::{expression::Values, people::Cast};
+use self::people::Cast;
 use crate::{
-    cookbook::{Cookbook, FieldKind, Rule},
+    cookbook::{Cookbook, FieldKind},
     identity::{Digest, FieldName},
     request::{
         Reading,
         spec::Spec,
         value::{Value, limits},
     },
-    violation::{RulePlace, Violation, ViolationCode},
+    violation::{Violation, ViolationCode},
 };
 
 /// Judges a request. `policy` is the version of the cookbooks the cookbook is
@@ -41,30 +46,33 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let cast = people::cast(reading, facts);
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
-    let rules = cookbook.rules.iter();
-    let refused: Vec<Violation> =
-        rules.filter_map(|rule| refusal(cookbook, rule, reading, &values, &violations)).collect();
-    violations.extend(refused);
+    let said = rules::ask(cookbook, reading, facts, &values, &violations);
+    violations.extend(said.violations);
+    let mut advice = said.advice;
     for violation in &mut violations {
         explain(cookbook, violation);
     }
-    let position = |violation: &Violation| {
-        let name = violation.field.as_ref();
+    let position = |name: Option<&FieldName>| {
         cookbook.fields.iter().position(|field| Some(&field.name) == name)
     };
-    violations.sort_by_key(|violation| (violation.line, position(violation), violation.code));
+    violations.sort_by_key(|found| (found.line, position(found.field.as_ref()), found.code));
+    advice.sort_by_key(|found| (found.severity, found.line, position(found.field.as_ref())));
+    let looked_at = advice.iter().any(|advice| advice.severity == Concern::Review);
 
     let acceptance_needed = (!cast.owner_is_author).then(|| cast.owner.clone());
+    // What depends on figures nobody has is for people to decide.
+    let mut conditions = cookbook.rules.iter().map(|rule| &rule.require);
+    let room_is_known = !conditions.any(|condition| facts.room.is_missing_for(condition));
     let automatic = facts.auto_approval
+        && room_is_known
         && facts.author_eligible == Some(true)
         && !facts.description_edited_by_others
         && acceptance_needed.is_none()
         && violations.is_empty()
-        && cookbook
-            .approval
-            .unless
-            .as_ref()
-            .is_some_and(|unless| unless.holds(&values) == Ok(true));
+        && !looked_at
+        && cookbook.approval.unless.as_ref().is_some_and(|unless| {
+            !facts.room.is_missing_for(unless) && unless.holds(&values) == Ok(true)
+        });
     let needs = if automatic {
         Need::Nothing
     } else {
@@ -79,6 +87,7 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
         cookbook: cookbook.name.clone(),
         policy,
         violations,
+        advice,
         spec,
         needs,
         owner: cast.owner,
@@ -97,18 +106,9 @@ fn before_rules(
     let mut violations = reading.violations.clone();
     violations.extend(cast.unknown.iter().cloned());
     violations.extend(not_eligible(cookbook, facts));
+    violations.extend(not_a_member(reading, facts));
     violations.extend(name_in_use(cookbook, reading, facts));
     violations
-}
-
-/// The field that has to be corrected before the rule can say anything.
-fn waits_for<'a>(
-    cookbook: &Cookbook,
-    rule: &Rule,
-    earlier: &'a [Violation],
-) -> Option<&'a FieldName> {
-    let unread = earlier.iter().filter_map(|violation| violation.field.as_ref());
-    unread.into_iter().find(|field| values::mentions(cookbook, rule, field))
 }
 
 /// Nobody is told what is wrong without being told what would be right.
@@ -149,6 +149,26 @@ fn not_eligible(cookbook: &Cookbook, facts: &Facts) -> Option<Violation> {
     )
 }
 
+/// Groups the author does not belong to. Whether there is such a group is not
+/// told: some are hidden.
+fn not_a_member<'a>(
+    reading: &'a Reading,
+    facts: &'a Facts,
+) -> impl Iterator<Item = Violation> + use<'a> {
+    reading.fields.iter().filter_map(|(name, answer)| {
+        let (Value::Group(group), Groups::Of(own)) = (&answer.value, &facts.groups) else {
+            return None;
+        };
+        if own.contains(group) {
+            return None;
+        }
+        let message = format!("`{group}` is not a group you belong to.");
+        let hint = "Write the full path of a group you are a member of.";
+        let violation = Violation::new(ViolationCode::NotAMember, message).hint(hint);
+        Some(violation.of(name).at(answer.line))
+    })
+}
+
 /// A host name that somebody else has, or nobody may have.
 fn name_in_use(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Option<Violation> {
     let field = cookbook.fields.iter().find(|field| field.kind == FieldKind::Hostname)?;
@@ -168,45 +188,4 @@ fn name_in_use(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Option<
         "Choose another name, or leave the field empty to be given one."
     };
     Some(Violation::new(code, message).of(&field.name).at(answer.line).hint(hint))
-}
-
-/// What a rule has against the request. A rule about something that could not
-/// be read says nothing: its turn comes when that has been corrected.
-fn refusal(
-    cookbook: &Cookbook,
-    rule: &Rule,
-    reading: &Reading,
-    values: &Values,
-    earlier: &[Violation],
-) -> Option<Violation> {
-    if waits_for(cookbook, rule, earlier).is_some() {
-        return None;
-    }
-    let place =
-        RulePlace { id: rule.id.clone(), file: format!("{}.toml", cookbook.name), line: rule.line };
-    let violation = match rule.require.holds(values) {
-        Ok(true) => return None,
-        Ok(false) => {
-            let hint = rule.hint.clone().unwrap_or_else(|| {
-                format!("Change the request so that it fits rule `{}`, or ask about it.", rule.id)
-            });
-            Violation::new(ViolationCode::RuleRefused, rule.message.clone()).hint(hint)
-        }
-        Err(error) => {
-            let message = format!(
-                "Rule `{}` could not be applied, which counts as refused: {error}.",
-                rule.id
-            );
-            let hint = format!("Ask the operators to correct it: {}:{}.", place.file, place.line);
-            Violation::new(ViolationCode::RuleUnusable, message).hint(hint)
-        }
-    };
-    let violation = violation.by(place);
-    Some(match &rule.field {
-        Some(field) => {
-            let line = reading.fields.get(field).and_then(|answer| answer.line);
-            violation.of(field).at(line)
-        }
-        None => violation,
-    })
 }

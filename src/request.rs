@@ -135,6 +135,9 @@ pub enum Question {
         to: Person,
         /// When it was asked; good for a week.
         at: Timestamp,
+        /// A sysadmin ordered it: the limits of owners do not matter.
+        #[serde(default)]
+        waived: bool,
     },
 }
 
@@ -169,11 +172,23 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// The team it is for: the field `team`.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        let team = self.fields.get(&FieldName::from("team"));
+        team.and_then(|answer| group(&answer.value))
+    }
+
     /// The values alone, as [`spec::Spec::new`] takes them.
     #[must_use]
     pub fn values(&self) -> BTreeMap<FieldName, Value> {
         self.fields.iter().map(|(name, answer)| (name.clone(), answer.value.clone())).collect()
     }
+}
+
+/// The group a value names.
+fn group(_value: &Value) -> Option<&str> {
+    None
 }
 
 /// One field as it was understood.

@@ -30,6 +30,8 @@ pub enum ViolationCode {
     UnknownUser,
     /// The author may not ask for this kind of machine.
     NotEligible,
+    /// The author belongs to no such group, whether it exists or not.
+    NotAMember,
     /// The host name is in use, still in its grace period, or asked for by another request.
     NameTaken,
     /// The host name is on the operator's protected list.
@@ -55,6 +57,14 @@ pub struct RulePlace {
     pub file: String,
     /// The line of its `[[rule]]`, counted from 1.
     pub line: usize,
+}
+
+impl RulePlace {
+    /// Where: `sandbox.toml:34`.
+    #[must_use]
+    pub fn at(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
 }
 
 /// One thing that is wrong with a request.

@@ -37,6 +37,7 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
     ("identity", Core, &[]),
     ("quantity", Core, &[]),
     ("violation", Core, &["identity"]),
+    ("brake", Core, &["identity"]),
     ("calendar", Core, &["identity", "quantity"]),
     ("schedule", Core, &["calendar", "identity"]),
     // What a cookbook, a request and a rule are is one idea in three modules:
@@ -50,10 +51,14 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
     (
         "lease",
         Core,
-        &["calendar", "cookbook", "hook", "identity", "machine", "quantity", "request"],
+        &["brake", "calendar", "cookbook", "hook", "identity", "machine", "quantity", "request"],
     ),
     ("effect", Core, &["identity", "lease", "notice", "request"]),
-    ("notice", Core, &["calendar", "cookbook", "hook", "identity", "lease", "machine", "quantity"]),
+    (
+        "notice",
+        Core,
+        &["brake", "calendar", "cookbook", "hook", "identity", "lease", "machine", "quantity"],
+    ),
     ("setup", Core, &["identity"]),
     ("ports", Ports, &["core"]),
     ("engine", Engine, &["core", "ports"]),

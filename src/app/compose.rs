@@ -11,21 +11,21 @@ use tokio::sync::Notify;
 
 pub use self::forges::{one_forge, one_setup};
 use super::{
-    App,
+    App, policies,
     system::{SystemClock, SystemEntropy},
     watch::Watch,
 };
 use crate::{
     config::{self, Config, HookAction, ProviderKind, RapiCertificate, RapiUser},
-    cookbook::{self, Cookbooks},
-    engine::{Engine, Group, Ports, Project, Settings, unkept_promises},
+    cookbook::Cookbooks,
+    engine::{Engine, Group, Ports, Project, Settings, Surroundings},
     hooks::{self, Runner},
-    identity::{ForgeName, ProviderName},
+    identity::ProviderName,
     notice::render::Renderer,
     ports::{
+        PortError,
         clock::{Clock, Entropy as _},
         finding::Finding,
-        forge::Forge,
         hooks::HookRunner,
         provider::Provider,
         store::Store,
@@ -41,23 +41,28 @@ use crate::{
 /// Whatever keeps it from running, as a sentence with the way out.
 pub async fn service(config: &Config) -> anyhow::Result<App> {
     config.ready_to_serve()?;
-    let cookbooks = cookbook::load::folder(&config.policies.folder)?;
+    let cookbooks = policies::load(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let providers = providers(config)?;
-    check_placements(&cookbooks, &providers)?;
+    let (forges, providers) = (forges::forges(config, &clock)?, providers(config)?);
+    let (hooks, settings) = (hook_runner(config)?, settings(config)?);
+    let surroundings = Surroundings {
+        settings: &settings,
+        forges: &forges,
+        providers: &providers,
+        hooks: hooks.hooks(),
+    };
+    let objections = surroundings.objections(&cookbooks);
+    if !objections.is_empty() {
+        bail!("{}", objections.join("\n"));
+    }
     let ports = Ports {
-        hooks: hook_runner(config, &cookbooks)?,
+        hooks,
         store: open_store(config).await?,
-        forges: forges::forges(config, &clock)?,
+        forges,
         providers,
         clock: Arc::clone(&clock),
         entropy: Arc::new(SystemEntropy),
     };
-    let settings = settings(config)?;
-    let unkept = unkept(&settings, &ports.forges, &cookbooks);
-    if !unkept.is_empty() {
-        bail!("{}", unkept.join("\n"));
-    }
     let renderer = Renderer::new(config.templates.folder.as_deref())?;
     let calendar = config.calendar.clone();
     let engine = Arc::new(Engine::new(ports, settings, calendar, renderer, cookbooks));
@@ -78,24 +83,22 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
     })
 }
 
-/// What cookbooks ask for that the forges they are offered on have not got.
-/// Nothing is asked of a forge.
+/// What keeps these cookbooks from being served with this configuration.
+/// Nothing is asked of a forge or provider.
 ///
 /// # Errors
 ///
-/// When a forge cannot be used as it is in the configuration.
-pub fn unkept_by_forges(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Vec<String>> {
+/// When a forge, provider or hook cannot be used as it is in the configuration.
+pub fn objections(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Ok(unkept(&settings(config)?, &forges::forges(config, &clock)?, cookbooks))
-}
-
-fn unkept(
-    settings: &Settings,
-    forges: &BTreeMap<ForgeName, Arc<dyn Forge>>,
-    cookbooks: &Cookbooks,
-) -> Vec<String> {
-    let abilities = forges.iter().map(|(name, forge)| (name.clone(), forge.abilities())).collect();
-    unkept_promises(settings, &abilities, cookbooks)
+    let hooks = hook_runner(config)?;
+    let surroundings = Surroundings {
+        settings: &settings(config)?,
+        forges: &forges::forges(config, &clock)?,
+        providers: &providers(config)?,
+        hooks: hooks.hooks(),
+    };
+    Ok(surroundings.objections(cookbooks))
 }
 
 /// The store as configured.
@@ -110,6 +113,15 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         anyhow::anyhow!("{}{advice}", error.chain())
     })?;
     Ok(Arc::new(store))
+}
+
+/// The store as configured, for somebody who only reads. It has to be there.
+///
+/// # Errors
+///
+/// When it cannot be opened.
+pub async fn store_to_read(config: &Config) -> Result<Arc<dyn Store>, PortError> {
+    Ok(Arc::new(Sqlite::open_to_read(&config.store.path).await?))
 }
 
 /// Whether the store as configured is sound. Nothing in it is changed.
@@ -162,22 +174,10 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
     })
 }
 
-/// The operator's hooks. One for a cookbook that is not there would silently
-/// never be run.
-fn hook_runner(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Arc<dyn HookRunner>> {
+/// The operator's hooks.
+fn hook_runner(config: &Config) -> anyhow::Result<Arc<dyn HookRunner>> {
     let mut settings = Vec::new();
     for hook in &config.hooks {
-        for cookbook in &hook.hook.cookbooks {
-            if cookbooks.get(cookbook).is_none() {
-                let known: Vec<&str> =
-                    cookbooks.cookbooks.iter().map(|book| book.name.as_str()).collect();
-                bail!(
-                    "[[hook]] `{}` is for cookbook `{cookbook}`, which is not there; there is: {}",
-                    hook.hook.name,
-                    known.join(", ")
-                );
-            }
-        }
         let action = match hook.action.clone() {
             HookAction::Command { program, arguments } => {
                 hooks::Action::Command { program, arguments }
@@ -301,31 +301,4 @@ fn libvirt(
     _: Duration,
 ) -> anyhow::Result<Arc<dyn Provider>> {
     bail!("[provider.{name}]: this program was built without libvirt")
-}
-
-/// What a provider cannot do for a cookbook would else be found out only when
-/// somebody's request was approved, or a machine destroyed.
-fn check_placements(
-    cookbooks: &Cookbooks,
-    providers: &BTreeMap<ProviderName, Arc<dyn Provider>>,
-) -> anyhow::Result<()> {
-    for cookbook in &cookbooks.cookbooks {
-        for name in &cookbook.placement.providers {
-            let Some(provider) = providers.get(name) else {
-                let known: Vec<&str> = providers.keys().map(ProviderName::as_str).collect();
-                bail!(
-                    "cookbook `{}` places machines on provider `{name}`, which is not configured; there is: {}",
-                    cookbook.name,
-                    known.join(", ")
-                );
-            };
-            if cookbook.placement.keep_disks && !provider.keeps_disks() {
-                bail!(
-                    "cookbook `{}` has `keep_disks = true`, but provider `{name}` removes disks with their machine: take it out",
-                    cookbook.name
-                );
-            }
-        }
-    }
-    Ok(())
 }

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::{
+    app::policies::Remembered,
+    brake::Deed,
     engine::{Engine, credential},
+    identity::Timestamp,
     web::{
         health::{Check, Readiness},
         metrics::{Reading, Readings, Value},
@@ -79,6 +82,8 @@ impl Readings for Watch {
         ];
         readings
             .extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));
+        readings.extend(self.policies().await);
+        readings.extend(self.brakes().await);
         for forge in self.engine.forges() {
             let ends = self.engine.store().moment(&credential::ends(forge)).await.ok().flatten();
             if let Some(ends) = ends.filter(|ends| *ends < credential::ENDLESS) {
@@ -119,6 +124,65 @@ impl Readings for Watch {
                 labels(),
                 strays,
             ));
+        }
+        readings
+    }
+}
+
+impl Watch {
+    /// What is judged by, and how its last reload ended.
+    async fn policies(&self) -> Vec<Reading> {
+        let Ok(Some(known)) = Remembered::read(self.engine.store()).await else {
+            return Vec::new();
+        };
+        let gauge =
+            |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
+        let moment = |at: Timestamp| number(at.timestamp().max(0).unsigned_abs());
+        let version = vec![("version", self.engine.cookbooks().version.to_string())];
+        vec![
+            gauge("policies_info", "The policies in force", version, 1.0),
+            gauge(
+                "policies_since_timestamp_seconds",
+                "Since when they are in force",
+                Vec::new(),
+                moment(known.since),
+            ),
+            gauge(
+                "policies_reload_ok",
+                "Whether what was read last came into force",
+                Vec::new(),
+                f64::from(u8::from(known.problem.is_none())),
+            ),
+            gauge(
+                "policies_reload_timestamp_seconds",
+                "When they were last read, at start or later",
+                Vec::new(),
+                moment(known.read_at),
+            ),
+        ]
+    }
+
+    /// What is held back, and how much of the limits of the day is used.
+    async fn brakes(&self) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        let mut gauge = |name, help, label: (&'static str, &str), value| {
+            let labels = vec![(label.0, label.1.to_owned())];
+            readings.push(Reading { name, help, labels, value: Value::Gauge(value) });
+        };
+        if let Ok(freezes) = self.engine.store().freezes().await {
+            let frozen: Vec<Deed> =
+                freezes.in_force(self.engine.now()).map(|(deed, _)| deed).collect();
+            for deed in Deed::ALL {
+                let value = f64::from(u8::from(frozen.contains(&deed)));
+                let help = "Whether an operator has frozen it";
+                gauge("frozen", help, ("what", deed.word()), value);
+            }
+        }
+        for (kind, most, used) in self.engine.day_limits().await.into_iter().flatten() {
+            let help = "Most machines made or destroyed within 24 hours";
+            gauge("day_limit", help, ("kind", kind), number(most));
+            let help = "How many of them were, or have begun to be";
+            gauge("day_limit_used", help, ("kind", kind), number(used));
         }
         readings
     }

@@ -20,8 +20,8 @@ use crate::{
     app::system::SystemClock,
     calendar::Calendar,
     cookbook::{Cookbook, Cookbooks, diagnostic::nearest},
-    identity::{CookbookName, Person, UserId},
-    policy::{self, Facts, Need, People, Usage, Verdict},
+    identity::{CookbookName, FieldName, Person, UserId},
+    policy::{self, Advice, Concern, Facts, Groups, Need, People, Room, Usage, Verdict},
     ports::clock::Clock as _,
     request::{Reading, form},
     violation::Violation,
@@ -54,10 +54,12 @@ struct Report<'a> {
     /// The fields as understood.
     request: BTreeMap<&'a str, Field<'a>>,
     violations: &'a [Violation],
+    /// What there is to know besides.
+    advice: &'a [Advice],
     /// Who would have to approve.
     approval: &'a Need,
     /// What cannot be known without a forge.
-    unchecked: [&'static str; 3],
+    unchecked: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -67,15 +69,22 @@ struct Field<'a> {
     written: Option<&'a str>,
 }
 
-const UNCHECKED: [&str; 3] =
-    ["whether the people named exist", "whether the author may ask", "what is in use already"];
+/// What cannot be known without a forge and providers. Rules about what is free
+/// are not even asked, so they are named.
+fn unchecked(cookbook: &Cookbook) -> Vec<String> {
+    let always =
+        ["whether the people named exist", "whether the author may ask", "what is in use already"];
+    let room = cookbook.rules.iter().filter(|rule| rule.require.mentions_any_of("capacity."));
+    let room = room.map(|rule| format!("rule `{}`, which needs to know what is free", rule.id));
+    always.into_iter().map(str::to_owned).chain(room).collect()
+}
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let cookbooks = arguments.policies.load()?;
     let (cookbook, reading, facts) = read(&cookbooks, arguments)?;
     let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
     if arguments.json {
-        output::line(serde_json::to_string_pretty(&report(&reading, &verdict))?);
+        output::line(serde_json::to_string_pretty(&report(cookbook, &reading, &verdict))?);
     } else {
         print(cookbook, &reading, &verdict, &arguments.file);
     }
@@ -108,7 +117,9 @@ pub(super) fn read<'a>(
         author: Person { id: UserId(0), username: arguments.author.clone() },
         author_eligible: None,
         people: People::Unchecked,
+        groups: Groups::Unchecked,
         usage: Usage::default(),
+        room: Room::default(),
         taken_names: BTreeSet::new(),
         protected_names: BTreeSet::new(),
         auto_approval: false,
@@ -137,8 +148,8 @@ fn body(file: &Path) -> anyhow::Result<String> {
     })
 }
 
-fn report<'a>(reading: &'a Reading, verdict: &'a Verdict) -> Report<'a> {
-    let field = |(name, answer): (&'a crate::identity::FieldName, &'a crate::request::Answer)| {
+fn report<'a>(cookbook: &Cookbook, reading: &'a Reading, verdict: &'a Verdict) -> Report<'a> {
+    let field = |(name, answer): (&'a FieldName, &'a crate::request::Answer)| {
         let field = Field {
             value: answer.value.to_string(),
             line: answer.line,
@@ -152,8 +163,9 @@ fn report<'a>(reading: &'a Reading, verdict: &'a Verdict) -> Report<'a> {
         policy: verdict.policy.to_string(),
         request: reading.fields.iter().map(field).collect(),
         violations: &verdict.violations,
+        advice: &verdict.advice,
         approval: &verdict.needs,
-        unchecked: UNCHECKED,
+        unchecked: unchecked(cookbook),
     }
 }
 
@@ -182,17 +194,14 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
             }
         };
         output::line(format_args!("{}: {who}", paint.green("accepted")));
-        output::line(paint.dim(&format!("not checked here: {}", UNCHECKED.join(", "))));
+        print_advice(cookbook, verdict);
+        output::line(paint.dim(&format!("not checked here: {}", unchecked(cookbook).join(", "))));
         return;
     }
     output::line(paint.red(&format!("refused: {} thing(s) to mend", verdict.violations.len())));
     for violation in &verdict.violations {
         let place = violation.line.map_or_else(String::new, |line| format!(":{line}"));
-        let field = violation
-            .field
-            .as_ref()
-            .and_then(|name| cookbook.field(name.as_str()))
-            .map_or_else(String::new, |field| format!(" {}:", field.label));
+        let field = label(cookbook, violation.field.as_ref());
         output::line(format_args!(
             "{}{place}:{field} {}",
             file.display(),
@@ -207,4 +216,31 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
             );
         }
     }
+    print_advice(cookbook, verdict);
+}
+
+/// What does not stand in the way.
+fn print_advice(cookbook: &Cookbook, verdict: &Verdict) {
+    let paint = Paint::new();
+    for advice in &verdict.advice {
+        let word = match advice.severity {
+            Concern::Review => "somebody has to look at this",
+            Concern::Warn => "please note",
+        };
+        let field = label(cookbook, advice.field.as_ref());
+        let message = printable(&advice.message);
+        output::line(format_args!("{}:{field} {message}", paint.yellow(word)));
+        if let Some(hint) = &advice.hint {
+            output::line(paint.dim(&format!("    hint: {}", printable(hint))));
+        }
+        if let Some(rule) = &advice.rule {
+            output::line(paint.dim(&format!("    rule: {} at {}", rule.id, rule.at())));
+        }
+    }
+}
+
+/// A field's heading before what is said of it.
+fn label(cookbook: &Cookbook, field: Option<&FieldName>) -> String {
+    let field = field.and_then(|name| cookbook.field(name.as_str()));
+    field.map_or_else(String::new, |field| format!(" {}:", field.label))
 }

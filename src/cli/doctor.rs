@@ -18,8 +18,9 @@ use super::{
     runtime::runtime,
 };
 use crate::{
+    app::policies,
     config::{self, Config},
-    cookbook::diagnostic::nearest,
+    cookbook::{Cookbooks, diagnostic::nearest},
     identity::ProviderName,
     ports::finding::{Finding, Grade},
 };
@@ -62,11 +63,12 @@ struct Report<'a> {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = Arc::new(Config::load(&arguments.config, &config::environment())?);
-    let checks = match &arguments.provider {
-        Some(name) => vec![one_provider(&config, name)?],
-        None => checks::all(&config, &arguments.config),
-    };
     let runtime = runtime()?;
+    let cookbooks = runtime.block_on(policies::load(&config));
+    let checks = match &arguments.provider {
+        Some(name) => vec![one_provider(&config, name, cookbooks.ok().as_ref())?],
+        None => checks::all(&config, &arguments.config, cookbooks),
+    };
     let sections = runtime.block_on(carry_out(checks));
     // A call that hangs keeps its thread: the rest does not wait for it.
     runtime.shutdown_background();
@@ -81,7 +83,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn one_provider(config: &Arc<Config>, name: &str) -> anyhow::Result<Check> {
+fn one_provider(
+    config: &Arc<Config>,
+    name: &str,
+    cookbooks: Option<&Cookbooks>,
+) -> anyhow::Result<Check> {
     let wanted = ProviderName::from(name);
     if !config.providers.contains_key(&wanted) {
         let known = config.providers.keys().map(ProviderName::as_str);
@@ -90,8 +96,7 @@ fn one_provider(config: &Arc<Config>, name: &str) -> anyhow::Result<Check> {
             None => bail!("there is no provider `{name}` in the configuration"),
         }
     }
-    let cookbooks = crate::cookbook::load::folder(&config.policies.folder).ok();
-    Ok(checks::provider(config, &wanted, cookbooks.as_ref()))
+    Ok(checks::provider(config, &wanted, cookbooks))
 }
 
 /// Looks at everything at once, so that one host that hangs delays nothing

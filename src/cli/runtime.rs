@@ -5,7 +5,7 @@ use std::{future::Future, io::IsTerminal as _};
 use anyhow::Context as _;
 use tokio::{
     runtime::Runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -26,6 +26,12 @@ pub(super) fn interrupted() -> anyhow::Result<impl Future<Output = ()> + Send + 
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// Somebody asks the process to read its policies again: `systemctl reload`.
+/// Heard from this call on; without it, the signal would end the process.
+pub(super) fn reload_wanted() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("could not listen for signals")
 }
 
 /// Starts the log, on standard error. Coloured only on a terminal: journals and

@@ -1,6 +1,6 @@
 //! `innkeeper serve`: the service.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -8,10 +8,10 @@ use tokio::net::TcpListener;
 
 use super::{
     output,
-    runtime::{interrupted, log, runtime},
+    runtime::{interrupted, log, reload_wanted, runtime},
 };
 use crate::{
-    app::compose,
+    app::{compose, reload::Reloader},
     config::{self, Config, LogFormat},
 };
 
@@ -31,12 +31,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    runtime()?.block_on(serve(&config, arguments.check))
+    runtime()?.block_on(serve(config, arguments))
 }
 
-async fn serve(config: &Config, check: bool) -> anyhow::Result<ExitCode> {
-    let app = compose::service(config).await?;
-    if check {
+async fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut wanted = reload_wanted()?;
+    let app = compose::service(&config).await?;
+    if arguments.check {
         output::line("The configuration, the cookbooks and the store are fine.");
         return Ok(ExitCode::SUCCESS);
     }
@@ -51,7 +52,19 @@ async fn serve(config: &Config, check: bool) -> anyhow::Result<ExitCode> {
         %address, policy = %cookbooks.version.short(), cookbooks = cookbooks.cookbooks.len(),
         "serving"
     );
-    app.run(listener, interrupted).await?;
+    let (engine, wake) = (Arc::clone(&app.engine), Arc::clone(&app.web.wake));
+    let file = arguments.config.clone();
+    let reloader = Reloader::new(engine, wake, file, config::environment(), config);
+    reloader.started().await?;
+    let reloading = tokio::spawn(async move {
+        // One at a time: what was asked for meanwhile leads to one more.
+        while wanted.recv().await.is_some() {
+            reloader.reload().await;
+        }
+    });
+    let served = app.run(listener, interrupted).await;
+    reloading.abort();
+    served?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -17,9 +17,9 @@ use super::{
     runtime::runtime,
 };
 use crate::{
-    app::compose,
+    app::{compose, policies},
     config::{self, Config, ForgeKind},
-    cookbook::{Cookbooks, diagnostic::nearest, load},
+    cookbook::{Cookbooks, diagnostic::nearest},
     identity::ForgeName,
     ports::{PortError, Verdict, setup::Setup},
     setup::{self, Obstacle, Place, State, Step, Wanted},
@@ -105,12 +105,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Kind::Github(options) => (ForgeKind::GitHub, options),
     };
     let config = Config::load(&options.config, &config::environment())?;
-    let cookbooks = load::folder(&config.policies.folder)?;
     let name = forge(&config, kind, options.forge.as_deref())?;
     let url = options.url.as_deref().map(service_address).transpose()?;
     let token = options.token_file.as_ref().map(token).transpose()?;
     let progress = Progress::new();
-    let done = runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let cookbooks = runtime.block_on(policies::load(&config))?;
+    let done = runtime.block_on(async {
         let target = Target { config: &config, kind, cookbooks: &cookbooks, forge: &name, options };
         let setup = compose::one_setup(&config, &name, token)?;
         target.set_up(setup.as_ref(), url.as_ref(), &progress).await

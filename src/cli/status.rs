@@ -9,18 +9,20 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    output::{self, Paint},
+    output::{self, Paint, printable},
     runtime::runtime,
 };
 use crate::{
-    app::{compose, system::SystemClock},
+    app::{compose, policies::Remembered, system::SystemClock},
+    brake::{Deed, Freeze},
+    calendar::Calendar,
     config::{self, Config},
-    engine::{HEARTBEAT, credential, forge_moment},
+    engine::{DAY, HEARTBEAT, Orphaned, credential, forge_moment},
     identity::{ForgeName, Timestamp},
     ports::{
         PortError,
         clock::Clock as _,
-        store::{Figures, Store},
+        store::{EffectKind, Figures, Store},
     },
 };
 
@@ -41,10 +43,44 @@ struct Status {
     well: bool,
     /// When the service last swept.
     last_sweep: Option<Timestamp>,
+    /// The policies in force; none if the service never ran.
+    policies: Option<Policies>,
+    /// What operators have frozen, by what.
+    frozen: BTreeMap<Deed, Freeze>,
+    /// The limits of the day.
+    day_limits: BTreeMap<Deed, DayLimit>,
     /// The forges of the configuration.
     forges: BTreeMap<ForgeName, Forge>,
     #[serde(flatten)]
     figures: Figures,
+}
+
+/// What the service judges by.
+#[derive(Serialize)]
+struct Policies {
+    #[serde(flatten)]
+    remembered: Remembered,
+    /// What stands under the names of cookbooks that are gone.
+    orphaned: Vec<Orphaned>,
+}
+
+impl Policies {
+    /// Whether the last reload went well, and no request waits for a cookbook
+    /// that is gone.
+    fn well(&self) -> bool {
+        self.remembered.problem.is_none() && self.orphaned.iter().all(|orphan| orphan.requests == 0)
+    }
+}
+
+/// How much of a limit is used.
+#[derive(Serialize)]
+struct DayLimit {
+    /// So many were done, or have begun, within 24 hours.
+    used: u64,
+    /// So many may be.
+    most: u64,
+    /// When there is a place again, if there is none.
+    place_at: Option<Timestamp>,
 }
 
 /// How a forge is doing.
@@ -70,7 +106,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
         output::line(serde_json::to_string_pretty(&status)?);
     } else {
-        print(&status);
+        print(&status, &config.calendar);
     }
     Ok(if status.well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -88,8 +124,38 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         let forge = forge(config, store.as_ref(), name, now).await.map_err(chain)?;
         forges.insert(name.clone(), forge);
     }
-    let well = runs && figures.effects_buried == 0 && forges.values().all(|forge| forge.well);
-    Ok(Status { well, last_sweep, forges, figures })
+    let policies = match Remembered::read(store.as_ref()).await? {
+        Some(remembered) => {
+            let orphaned = remembered.orphaned(store.as_ref()).await.map_err(chain)?;
+            Some(Policies { remembered, orphaned })
+        }
+        None => None,
+    };
+    let well = runs
+        && figures.effects_buried == 0
+        && forges.values().all(|forge| forge.well)
+        && policies.as_ref().is_none_or(Policies::well);
+    let freezes = store.freezes().await.map_err(chain)?;
+    let frozen = freezes.in_force(now).map(|(deed, freeze)| (deed, freeze.clone())).collect();
+    let day_limits = day_limits(config, store.as_ref(), now).await.map_err(chain)?;
+    Ok(Status { well, last_sweep, policies, frozen, day_limits, forges, figures })
+}
+
+async fn day_limits(
+    config: &Config,
+    store: &dyn Store,
+    now: Timestamp,
+) -> Result<BTreeMap<Deed, DayLimit>, PortError> {
+    let mut limits = BTreeMap::new();
+    for (deed, kind, most) in [
+        (Deed::Create, EffectKind::Create, config.limits.creations_per_day),
+        (Deed::Destroy, EffectKind::Destroy, config.limits.destroys_per_day),
+    ] {
+        let used = store.used(kind, now - DAY).await?;
+        let place_at = used.place_at(most, DAY);
+        limits.insert(deed, DayLimit { used: used.count(), most, place_at });
+    }
+    Ok(limits)
 }
 
 async fn forge(
@@ -107,12 +173,48 @@ async fn forge(
     Ok(Forge { well: answers && lasts, last_answer, credential_ends })
 }
 
-fn print(status: &Status) {
+fn print_policies(policies: &Policies, paint: Paint) {
+    let Policies { remembered, orphaned } = policies;
+    output::line(format_args!(
+        "policies: version {}, {} cookbooks, in force since {}",
+        remembered.version.short(),
+        remembered.cookbooks.len(),
+        remembered.since
+    ));
+    if let Some(problem) = &remembered.problem {
+        let what = format!("  the reload at {} failed, and changed nothing:", remembered.read_at);
+        output::line(paint.red(&what));
+        for line in problem.lines() {
+            output::line(format_args!("    {}", printable(line)));
+        }
+    }
+    for orphan in orphaned {
+        let line = format!(
+            "  cookbook `{}` is gone: {} open requests wait for it, {} leases keep their terms",
+            orphan.cookbook, orphan.requests, orphan.leases
+        );
+        output::line(if orphan.requests > 0 { paint.red(&line) } else { paint.yellow(&line) });
+    }
+}
+
+fn print(status: &Status, calendar: &Calendar) {
     let paint = Paint::new();
     let figures = &status.figures;
     let word = if status.well { paint.green("well") } else { paint.red("needs a person") };
     let swept = status.last_sweep.map_or_else(|| "never".to_owned(), |at| at.to_string());
     output::line(format_args!("{word}, last sweep {swept}"));
+    if let Some(policies) = &status.policies {
+        print_policies(policies, paint);
+    }
+    for (deed, freeze) in &status.frozen {
+        let since = calendar.absolute(freeze.since);
+        let until = freeze
+            .until
+            .map_or_else(|| "somebody thaws it".to_owned(), |until| calendar.absolute(until));
+        let reason = printable(&freeze.reason);
+        let line = format!("frozen: {deed}, since {since} until {until}: {reason}");
+        output::line(paint.yellow(&line));
+    }
     for (name, forge) in &status.forges {
         let answered = forge.last_answer.map_or_else(|| "never".to_owned(), |at| at.to_string());
         let ends = forge
@@ -128,6 +230,16 @@ fn print(status: &Status) {
         let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
         output::line(format_args!("{what}: {counts}"));
     }
+    let limits: Vec<String> = status
+        .day_limits
+        .iter()
+        .map(|(deed, limit)| {
+            let place = limit.place_at.map(|at| format!(" (next after {})", calendar.absolute(at)));
+            let place = place.unwrap_or_default();
+            format!("{} of {} {}{place}", limit.used, limit.most, deed.done())
+        })
+        .collect();
+    output::line(format_args!("within 24 hours: {}", limits.join(", ")));
     output::line(format_args!(
         "waiting: {} looks (oldest {} s), {} effects (oldest {} s)",
         figures.looks_waiting,

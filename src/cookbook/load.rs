@@ -8,9 +8,9 @@
 //! | --- | --- |
 //! | at the top | `title`, `summary`, `label` (none) |
 //! | `[issue]` | `confidential` (false): hidden before anything is said on it; `labels` (none): put on when it is first seen |
-//! | `[lifetime]` | `default`, `max`, `total` (= `max`), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
+//! | `[lifetime]` | `default`, `max`, `total` (= `max`), `extensions` (no limit), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
 //! | `[[field]]` | `name`, `type`, `label` (the name in words), `aliases`, `required` (true, unless there is a default or it is a boolean or duration), `default`, `min`, `max`, `choices`, `help`, `placeholder` |
-//! | `[[rule]]` | `id`, `require`, `message`, `hint`, `field` |
+//! | `[[rule]]` | `id`, `require`, `severity` (`deny`; or `review`, `warn`), `message`, `hint`, `field` |
 //! | `[eligible]` | `by`; without the section anyone who can file an issue may ask |
 //! | `[approval]` | `by`, `count` (1), `own` (false), `unless` (never) |
 //! | `[placement]` | `provider` (one, or a list to choose from by free memory), `image`, `network`, `storage` or `disk_template`, `vcpus` (1), `memory` (`1 GiB`), `disk` (`10 GiB`), `more_disks` (none; `["100 GiB", "1 TiB in hdd"]`), `firmware` (`bios`), `login` (`root`), `keep_disks` (false) |

@@ -19,7 +19,7 @@ use crate::{
     identity::{
         CookbookName, Digest, ForgeName, LeaseId, MachineName, Person, ProjectId, ProviderName,
     },
-    lease::{Lease, State},
+    lease::{Extensions, Lease, State},
     machine::{Keep, Machine, MachineKey},
     notice::{adoption, marker::Marker},
     ports::{
@@ -188,7 +188,7 @@ impl Engine {
     }
 
     fn has_protected_name(&self, name: &MachineName) -> bool {
-        self.settings.protected_names.iter().any(|other| other == name.as_str())
+        self.in_force().protected_names.iter().any(|other| other == name.as_str())
     }
 
     /// Where people talk about a lease.
@@ -273,7 +273,7 @@ impl Adoption<'_> {
         };
         let text = self
             .engine
-            .renderer
+            .renderer()
             .adoption(&adoption)
             .map_err(|cause| PortError::give_up("render the issue of an adopted machine", cause))?
             .marked(&self.marker(machine.uuid));
@@ -350,7 +350,11 @@ impl Adoption<'_> {
             host_keys: machine.host_keys.clone(),
             progress: None,
             trouble: None,
+            waiting: None,
             hooks: Vec::new(),
+            team: None,
+            extensions: Extensions::default(),
+            resizing: Vec::new(),
         };
         (request, lease)
     }

@@ -1,15 +1,18 @@
 //! Obeying commands: who may, whether it makes sense now, and what follows.
 //!
 //! One file a group of commands: [`approve`] decides about requests, [`confirm`]
-//! about machines that were found, [`time`] moves deadlines, [`change`] alters
-//! machines in use, [`machine`] does everything else to a lease.
+//! about machines that were found, [`time`] moves deadlines within the [`budget`],
+//! [`change`] alters machines in use, [`transfer`] gives them away, [`machine`]
+//! does everything else to a lease.
 
 mod approve;
+mod budget;
 mod change;
 mod confirm;
 mod machine;
 mod question;
 mod time;
+mod transfer;
 
 use std::fmt::Write as _;
 
@@ -24,7 +27,7 @@ use crate::{
     cookbook::{Cookbook, Cookbooks, MachineCommand},
     identity::{Digest, LeaseId, MachineName, Person},
     lease::{Lease, State},
-    notice::{HelpLine, Reply},
+    notice::{HelpLine, Reply, waits::waits},
     ports::{forge::Note, store::CommitError},
 };
 
@@ -148,6 +151,9 @@ impl Engine {
             } else if let Some(hold) = &lease.hold {
                 line.push_str("; on hold: ");
                 line.push_str(hold);
+            } else if let Some(waiting) = &lease.waiting {
+                line.push_str("; it is ");
+                line.push_str(&waits(waiting, &self.calendar));
             } else if let Some(deadline) = lease.deadline {
                 let step = super::view::step_in_words(deadline.step);
                 let when = self.calendar.describe(deadline.at, self.now());

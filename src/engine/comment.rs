@@ -40,7 +40,7 @@ impl Engine {
         };
         let bot = self.own_account(&draft.request.value.issue.forge).await?.username;
         let body = self
-            .renderer
+            .renderer()
             .reply(reply, &bot, &self.links(&draft.request.value)?)
             .map_err(|cause| PortError::give_up("render a reply", cause))?;
         let marker = Marker::of_effect(&effect.key);
@@ -66,7 +66,7 @@ impl Engine {
         }
         let bot = self.own_account(forge).await?.username;
         let body = self
-            .renderer
+            .renderer()
             .team(note, &bot)
             .map_err(|cause| PortError::give_up("render a note for the team", cause))?;
         let marker = Marker::of_effect(&effect.key);
@@ -95,7 +95,7 @@ impl Engine {
         context.links = self.links(&draft.request.value)?;
         self.ask_others(&mut context, &named, &news, &reached);
         let body = self
-            .renderer
+            .renderer()
             .news(&news.topic, &context)
             .map_err(|cause| PortError::give_up("render news", cause))?;
         // A comment of an earlier try that named another deadline is no proof

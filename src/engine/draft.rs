@@ -25,6 +25,8 @@ pub(super) struct Draft<'a> {
     change: Change,
     request_touched: bool,
     touched: Vec<LeaseId>,
+    /// The store's mark when usage was last read for a decision.
+    usage_mark: Option<u64>,
 }
 
 impl<'a> Draft<'a> {
@@ -46,7 +48,15 @@ impl<'a> Draft<'a> {
         leases: Vec<Versioned<Lease>>,
     ) -> Self {
         let change = Change { at: engine.now(), ..Change::default() };
-        Self { engine, request, leases, change, request_touched: false, touched: Vec::new() }
+        Self {
+            engine,
+            request,
+            leases,
+            change,
+            request_touched: false,
+            touched: Vec::new(),
+            usage_mark: None,
+        }
     }
 
     /// The moment of the change.
@@ -131,6 +141,21 @@ impl<'a> Draft<'a> {
         self.leases.push(Versioned::new(lease));
         self.touched.push(id);
         self.request_mut().leases.push(id);
+    }
+
+    /// Usage is about to be read; `None` if what is decided does not depend on it.
+    pub(super) fn usage_read(&mut self, mark: Option<u64>) {
+        self.usage_mark = mark;
+    }
+
+    /// What was decided holds only as long as usage is as it was read: of two
+    /// that each fit alone, one is stored.
+    pub(super) fn only_if_usage_stands(&mut self) {
+        let earlier = self.change.usage_mark;
+        self.change.usage_mark = match (earlier, self.usage_mark) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
     }
 
     /// The issue went elsewhere: request and leases follow, and whatever is

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::{
     Engine,
+    brakes::goes_on,
     draft::{Draft, Of},
     hooks::{When, is_taken, know_machine},
     trouble::{refusal, team_note, thing},
@@ -21,7 +22,7 @@ use crate::{
     ports::{
         PortError, Verdict,
         provider::Provider,
-        store::{Actor, Change, ClaimedEffect, CommitError, EffectKind},
+        store::{Actor, Change, ClaimedEffect, CommitError},
     },
     request::lifecycle as request_life,
 };
@@ -32,8 +33,8 @@ pub(super) const FOR_PROVIDER: i32 = 2;
 /// The same for a forge.
 pub(super) const FOR_FORGE: i32 = 4;
 
-/// How long a step waits when the day's limit is reached.
-const LIMITED_AGAIN: TimeDelta = TimeDelta::minutes(30);
+/// How long before a step that must not be taken is asked for again.
+const FORBIDDEN_AGAIN: TimeDelta = TimeDelta::minutes(30);
 
 impl Engine {
     pub(super) async fn perform(&self, effect: &ClaimedEffect) -> Result<(), PortError> {
@@ -72,15 +73,24 @@ impl Engine {
         if !step.fits(lease.state) {
             return self.drop_effect(effect).await;
         }
-        if !is_taken(&lease, step) {
+        let taken = is_taken(&lease, step);
+        if !taken {
             if let Some(due) = self.working_hours(effect, step) {
                 let why = "it waits for the next working hours";
-                return Ok(self.store().postpone_effect(effect, due, why).await?);
+                return Ok(self.store().hold_effect(effect, due, why).await?);
             }
-            if let Some(why) = self.held_back(effect, &lease, step).await? {
+            if let Some(why) = self.forbidden(&lease, step).await? {
                 self.show_trouble(&mut draft, id, &why, false).await?;
-                let due = self.now() + LIMITED_AGAIN;
-                return Ok(self.store().postpone_effect(effect, due, &why).await?);
+                let due = self.now() + FORBIDDEN_AGAIN;
+                return Ok(self.store().hold_effect(effect, due, &why).await?);
+            }
+            let waiting = match self.brake_on(step, &lease).await? {
+                // A place in the day's limit is for what may go on.
+                None => self.day_limit(effect, step).await?,
+                held => held,
+            };
+            if let Some(waiting) = waiting {
+                return self.let_wait(effect, &mut draft, id, waiting).await;
             }
         }
         if self.hook_ran(effect, &mut draft, id, step, When::Before).await? {
@@ -90,6 +100,10 @@ impl Engine {
             return self.finish(effect, draft).await;
         }
         let provider = self.provider(&lease.provider)?;
+        // Hooks take their time: the last moment at which a freeze is heard.
+        if !taken && let Some(waiting) = self.brake_on(step, &lease).await? {
+            return self.let_wait(effect, &mut draft, id, waiting).await;
+        }
         self.has_time(effect, FOR_PROVIDER)?;
         let event = match take_step(provider, &lease, step).await {
             Ok(event) => {
@@ -114,6 +128,7 @@ impl Engine {
         {
             lease.progress = None;
         }
+        goes_on(&mut draft, id);
         draft.lease_event(id, &event).map_err(PortError::bug("take a provider's answer"))?;
         let action = audit_word(&event);
         draft.audit(
@@ -146,24 +161,9 @@ impl Engine {
         waits.then(|| self.calendar.next_acting_time(now))
     }
 
-    /// Why a step must not be taken now, if it must not.
-    async fn held_back(
-        &self,
-        effect: &ClaimedEffect,
-        lease: &Lease,
-        step: &Effect,
-    ) -> Result<Option<String>, PortError> {
-        let day = self.now() - TimeDelta::hours(24);
-        let limit = |kind, most: u64, what: &'static str| async move {
-            let admitted = self.store().admit(kind, effect, day, most).await?;
-            Ok::<_, PortError>((!admitted).then(|| {
-                format!("{most} machines were {what} within 24 hours, which is the limit; a sysadmin may raise it, else it goes on by itself")
-            }))
-        };
+    /// Why a step must not be taken before a person says so, if it must not.
+    async fn forbidden(&self, lease: &Lease, step: &Effect) -> Result<Option<String>, PortError> {
         match step {
-            Effect::Create => {
-                limit(EffectKind::Create, self.settings.creations_per_day, "made").await
-            }
             Effect::Stop | Effect::Rebuild if self.is_protected(lease) => {
                 Ok(Some("it is protected".to_owned()))
             }
@@ -174,16 +174,8 @@ impl Engine {
                 if let Some(why) = &lease.hold {
                     return Ok(Some(why.clone()));
                 }
-                if self.clock_moved_back().await? {
-                    return Ok(Some(
-                        "the clock moved back; nothing is destroyed until it has caught up"
-                            .to_owned(),
-                    ));
-                }
-                if *step == Effect::DropBackups {
-                    return Ok(None);
-                }
-                limit(EffectKind::Destroy, self.settings.destroys_per_day, "destroyed").await
+                let clock = "the clock moved back; nothing is destroyed until it has caught up";
+                Ok(self.clock_moved_back().await?.then(|| clock.to_owned()))
             }
             _ => Ok(None),
         }
@@ -193,7 +185,7 @@ impl Engine {
     /// everything.
     fn is_protected(&self, lease: &Lease) -> bool {
         let name = lease.order.key.name.as_str();
-        lease.protected || self.settings.protected_names.iter().any(|other| other == name)
+        lease.protected || self.in_force().protected_names.iter().any(|other| other == name)
     }
 
     /// What a refusal means for the lease, where it means something.

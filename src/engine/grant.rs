@@ -9,11 +9,13 @@ use super::{
     look::Desk,
 };
 use crate::{
+    brake::Deed,
     cookbook::Cookbook,
     identity::{LeaseId, MachineName, Person},
-    lease::{Lease, State, lifecycle::Effect},
+    lease::{Extensions, Lease, State, lifecycle::Effect},
     machine::{Keep, MachineKey, MachineOrder, Power, Shape},
-    notice::Reply,
+    notice::{Reply, waits::waits},
+    policy::{self, Verdict},
     ports::{
         PortError,
         store::{Actor, CommitError},
@@ -34,6 +36,16 @@ impl Engine {
         let request = draft.request.value.clone();
         let verdict = &request.verdict;
         let (Some(spec), Some(digest)) = (&verdict.spec, verdict.digest()) else { return Ok(()) };
+        if let Some((approval, _)) = &last
+            && let Some(why) = self.against_granting(desk, draft, cookbook).await?
+        {
+            draft.reply(&format!("overtaken:{}", approval.note), Reply::NotApprovable { why });
+            draft.request_mut().approvals.clear();
+            draft.request_mut().accepted = false;
+            draft.look_again();
+            return Ok(());
+        }
+        draft.only_if_usage_stands();
         let owner = verdict.owner.clone();
         let ssh_keys = self.keys(desk, spec, &owner).await?;
         let mut taken = self.names_in_use(cookbook).await?;
@@ -82,14 +94,20 @@ impl Engine {
                 host_keys: Vec::new(),
                 progress: None,
                 trouble: None,
+                waiting: None,
                 hooks: Vec::new(),
+                team: spec.team().map(str::to_owned),
+                extensions: Extensions::default(),
+                resizing: Vec::new(),
             };
             draft.add_lease(lease, Effect::Create);
         }
         let of = |authority| Of { digest: Some(digest), authority, lease: None };
         match last {
             Some((approval, authority)) => {
+                let waiting = self.brake(Deed::Create, &cookbook.name).await?;
                 let reply = Reply::Approved {
+                    waits: waiting.map(|waiting| waits(&waiting, &self.calendar)),
                     by: approval.by.username.clone(),
                     have: request.approvals.len(),
                     need: request.approvals.len(),
@@ -102,6 +120,28 @@ impl Engine {
             None => draft.audit(Actor::Clock, "granted-automatically", of(None)),
         }
         Ok(())
+    }
+
+    /// What the rules have against it at this moment, where they look at what
+    /// is in use: that may have changed since it was judged.
+    async fn against_granting(
+        &self,
+        desk: &Desk,
+        draft: &mut Draft<'_>,
+        cookbook: &Cookbook,
+    ) -> Result<Option<String>, CommitError> {
+        if !cookbook.looks_at("usage.") {
+            return Ok(None);
+        }
+        draft.usage_read(self.usage_mark(cookbook).await?);
+        let request = &draft.request.value;
+        let facts = self.facts(desk, draft, cookbook, &request.reading).await?;
+        let now = policy::judge(cookbook, request.policy_version, &request.reading, &facts);
+        if !now.is_worse_than(&request.verdict) {
+            return Ok(None);
+        }
+        let why = used_up(cookbook, &now);
+        Ok(Some(why.unwrap_or_else(|| "something it depends on has changed meanwhile.".to_owned())))
     }
 
     /// The keys that may log in: those of the form if the cookbook asks for
@@ -136,22 +176,32 @@ impl Engine {
 
     async fn names_in_use(&self, cookbook: &Cookbook) -> Result<BTreeSet<String>, PortError> {
         let mut names: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
-        names.extend(self.settings.protected_names.iter().cloned());
+        names.extend(self.in_force().protected_names.iter().cloned());
         let live = self.store().live_leases().await?;
         names.extend(live.into_iter().map(|lease| lease.value.order.key.name.to_string()));
         Ok(names)
     }
 }
 
+/// That what is in use has changed so that it cannot be granted any more, if
+/// nothing else is in the way.
+pub(super) fn used_up(cookbook: &Cookbook, verdict: &Verdict) -> Option<String> {
+    let mut messages = Vec::new();
+    for violation in &verdict.violations {
+        let place = violation.rule.as_ref()?;
+        let rule = cookbook.rules.iter().find(|rule| rule.id == place.id)?;
+        if !rule.require.mentions_any_of("usage.") {
+            return None;
+        }
+        messages.push(violation.message.as_str());
+    }
+    let messages = messages.join(" ");
+    (!messages.is_empty()).then(|| format!("its quota was used up meanwhile. {messages}"))
+}
+
 /// A machine as the form asks for it, and as the cookbook has it otherwise.
 pub(super) fn order(key: MachineKey, cookbook: &Cookbook, spec: &Spec) -> MachineOrder {
-    let usual = cookbook.placement.shape;
-    let shape = Shape {
-        vcpus: spec.vcpus().unwrap_or(usual.vcpus),
-        memory: spec.memory().unwrap_or(usual.memory),
-        disk: spec.disk().unwrap_or(usual.disk),
-    };
-    order_of(key, cookbook, shape)
+    order_of(key, cookbook, spec.shape(cookbook.placement.shape))
 }
 
 /// A machine of this size, and as the cookbook has it otherwise.

@@ -107,8 +107,10 @@ impl Engine {
             tracing::error!(provider = %name, machine = %stray, "a machine carries our mark but has no living lease");
         }
         let machines = machines.into_iter().map(|machine| machine.name).collect();
-        // Only a hint for people: the provider itself refuses what does not fit.
-        let capacity = provider.capacity().await.ok();
+        // Only a hint: the provider itself refuses what does not fit. So what it
+        // said last is better than nothing.
+        let before = || self.inspection().providers.remove(&name)?.capacity;
+        let capacity = provider.capacity().await.ok().or_else(before);
         Ok((name, Inspected { error: None, machines, capacity, strays }))
     }
 

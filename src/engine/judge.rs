@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Engine,
     draft::{Draft, Of},
+    grant::used_up,
     look::Desk,
 };
 use crate::{
-    cookbook::{Cookbook, Cookbooks},
-    identity::{Digest, Person},
-    lease::State,
+    cookbook::{Cookbook, Cookbooks, Principal},
+    identity::{Digest, LeaseId, Person},
+    lease::Lease,
     notice::{FieldChange, Reply},
-    policy::{self, Facts, Need, People, Usage, Verdict},
+    policy::{self, Facts, Groups, Need, People, Usage, Verdict, usage::Asking},
     ports::{
         PortError,
         forge::Standing,
@@ -51,7 +52,13 @@ impl Engine {
         }
         let today = self.calendar.today(self.now());
         let reading = form::read(&desk.issue.description, cookbook, today);
-        let facts = self.facts(desk, draft, cookbook, &reading).await?;
+        draft.usage_read(self.usage_mark(cookbook).await?);
+        let mut facts = self.facts(desk, draft, cookbook, &reading).await?;
+        if self.cookbooks().version != cookbooks.version {
+            // Exchanged meanwhile: these cookbooks and that switch were never in
+            // force together. The next look judges by what is.
+            facts.auto_approval = false;
+        }
         let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
         self.take_verdict(desk, draft, cookbook, cookbooks.version, reading, verdict).await
     }
@@ -139,7 +146,7 @@ impl Engine {
         Ok(())
     }
 
-    /// What policy has to know about the world.
+    /// What policy has to know about the world to judge what the issue says.
     pub(super) async fn facts(
         &self,
         desk: &Desk,
@@ -147,7 +154,20 @@ impl Engine {
         cookbook: &Cookbook,
         reading: &Reading,
     ) -> Result<Facts, PortError> {
-        let author = desk.issue.author.clone();
+        self.facts_about(desk, draft, cookbook, reading, (&desk.issue.author, None)).await
+    }
+
+    /// The same of what `author` might ask for: the machine of this lease, as
+    /// if it were not there.
+    pub(super) async fn facts_about(
+        &self,
+        desk: &Desk,
+        draft: &Draft<'_>,
+        cookbook: &Cookbook,
+        reading: &Reading,
+        (author, lease): (&Person, Option<LeaseId>),
+    ) -> Result<Facts, PortError> {
+        let author = author.clone();
         let forge = &desk.issue.reference.forge;
         let eligible = cookbook.eligible.is_empty()
             || self
@@ -155,11 +175,22 @@ impl Engine {
                 .await?
                 .is_some();
         let people = self.look_up(desk, &author, reading).await?;
+        let groups = self.groups_of(desk, &author, reading).await?;
         let owner = usernames(reading)
             .find(|(field, _)| *field == "owner")
             .and_then(|(_, name)| people.get(&name.to_lowercase()).cloned().flatten())
             .unwrap_or_else(|| author.clone());
-        let (usage, taken_names) = self.usage(draft, cookbook, &owner).await?;
+        let asking = Asking {
+            forge,
+            owner: owner.id,
+            team: reading.team(),
+            cookbook,
+            request: draft.request.value.id,
+            lease,
+        };
+        let in_force = self.in_force();
+        let (usage, taken_names) = self.usage(draft, &asking).await?;
+        let room = self.room(cookbook).await?;
         Ok(Facts {
             description_edited_by_others: desk
                 .discussion
@@ -169,10 +200,12 @@ impl Engine {
             author,
             author_eligible: Some(eligible),
             people: People::Known(people),
+            groups,
             usage,
+            room,
             taken_names,
-            protected_names: self.settings.protected_names.iter().cloned().collect(),
-            auto_approval: self.settings.automatic_approval,
+            protected_names: in_force.protected_names.iter().cloned().collect(),
+            auto_approval: in_force.automatic_approval,
             today: self.calendar.today(self.now()),
         })
     }
@@ -194,6 +227,25 @@ impl Engine {
         Ok(people)
     }
 
+    /// Those of the groups in the form that the author is a member of.
+    async fn groups_of(
+        &self,
+        desk: &Desk,
+        author: &Person,
+        reading: &Reading,
+    ) -> Result<Groups, PortError> {
+        let forge = &desk.issue.reference.forge;
+        let mut own = BTreeSet::new();
+        for answer in reading.fields.values() {
+            let Value::Group(path) = &answer.value else { continue };
+            let group = [Principal::Group(path.clone())];
+            if self.first_of(forge, author.id, &group, Standing::Member).await?.is_some() {
+                own.insert(path.clone());
+            }
+        }
+        Ok(Groups::Of(own))
+    }
+
     /// The active account of this name. Nothing is anybody's who is us: some
     /// forges cannot tell a machine's account from a person's.
     pub(super) async fn person_named(
@@ -205,40 +257,37 @@ impl Engine {
         Ok(found.filter(|person| person.id != desk.own.id))
     }
 
-    /// What is in use or asked for, besides this request.
+    /// The store's mark of usage now, for conditions that look at usage: what
+    /// follows from them is stored only if it is the same then.
+    pub(super) async fn usage_mark(&self, cookbook: &Cookbook) -> Result<Option<u64>, PortError> {
+        if cookbook.looks_at("usage.") {
+            return Ok(Some(self.store().usage_mark().await?));
+        }
+        Ok(None)
+    }
+
+    /// What is in use or asked for, besides what is judged; and the names that
+    /// are taken.
     async fn usage(
         &self,
         draft: &Draft<'_>,
-        cookbook: &Cookbook,
-        owner: &Person,
+        asking: &Asking<'_>,
     ) -> Result<(Usage, BTreeSet<String>), PortError> {
-        let mut usage = Usage::default();
-        let mut taken: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
-        for lease in self.store().live_leases().await?.into_iter().map(|lease| lease.value) {
-            if !lease.state.has_machine() || lease.state == State::Ended {
-                continue;
-            }
-            taken.insert(lease.order.key.name.to_string());
-            usage.provider_leases +=
-                u64::from(cookbook.placement.providers.contains(&lease.provider));
-            usage.cookbook_leases += u64::from(lease.cookbook == cookbook.name);
-            if lease.owner.id == owner.id {
-                usage.owner_leases += 1;
-                usage.owner_vcpus += u64::from(lease.order.shape.vcpus.get());
-                usage.owner_memory += lease.order.shape.memory.get();
-                usage.owner_disk += lease.order.shape.disk.get();
-            }
-        }
-        for request in self.store().open_requests().await?.into_iter().map(|request| request.value)
-        {
-            // What is approved counts by its leases.
-            if request.id == draft.request.value.id || !request.state.is_open() {
-                continue;
-            }
-            let Some(spec) = &request.verdict.spec else { continue };
-            taken.extend(spec.hostname().map(str::to_owned));
-            usage.owner_pending += u64::from(request.verdict.owner.id == owner.id);
-        }
+        let live = self.store().live_leases().await?;
+        // What this draft has decided a moment ago is not stored yet.
+        let decided = |id| draft.leases.iter().any(|lease| lease.value.id == id);
+        let others = live.iter().filter(|lease| !decided(lease.value.id));
+        let leases: Vec<&Lease> = others.chain(&draft.leases).map(|lease| &lease.value).collect();
+        let open = self.store().open_requests().await?;
+        let requests = open.iter().map(|request| &request.value);
+        let cookbooks = self.cookbooks();
+        let usage = Usage::count(asking, &cookbooks, leases.iter().copied(), requests.clone());
+        let there = leases.iter().filter(|lease| lease.state.has_machine());
+        let mut taken = self.inspection().names_on(&asking.cookbook.placement.providers);
+        taken.extend(there.map(|lease| lease.order.key.name.to_string()));
+        let others = requests.filter(|it| it.id != asking.request && it.state.is_open());
+        let specs = others.filter_map(|request| request.verdict.spec.as_ref());
+        taken.extend(specs.filter_map(|spec| spec.hostname().map(str::to_owned)));
         Ok((usage, taken))
     }
 }
@@ -280,10 +329,13 @@ fn void_approvals(draft: &mut Draft<'_>, cookbook: &Cookbook, before: &Request) 
     let by = before.approvals.iter().map(|approval| approval.by.username.clone()).collect();
     let key = format!("voided:{}", draft.request.version);
     let request = &draft.request.value;
+    let overtaken = before.verdict.is_fine() && used_up(cookbook, &request.verdict).is_some();
     let cause = if before.description != request.description {
         "The description was changed"
     } else if before.policy_version != request.policy_version {
         "The policy was changed"
+    } else if overtaken {
+        "Its quota was used up meanwhile"
     } else {
         "Something this request depends on has changed"
     };

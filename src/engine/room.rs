@@ -9,6 +9,7 @@ use crate::{
     identity::{LeaseId, ProviderName},
     lease::{Lease, State},
     machine::{Capacity, MachineKey, MachineOrder},
+    policy::Room,
     ports::{PortError, store::Versioned},
     request::spec::Spec,
 };
@@ -59,6 +60,26 @@ impl Engine {
             .filter(|lease| lease.provider == *provider && lease.state == State::Provisioning)
             .map(|lease| lease.order)
             .collect())
+    }
+
+    /// What is free, for the rules of a cookbook: on its provider with most
+    /// memory left, as things stood at the last sweep.
+    pub(super) async fn room(&self, cookbook: &Cookbook) -> Result<Room, PortError> {
+        if !cookbook.looks_at("capacity.") {
+            return Ok(Room::default());
+        }
+        let inspection = self.inspection();
+        let mut most = Room::default();
+        for name in &cookbook.placement.providers {
+            let Some(capacity) = known(&inspection, name) else { continue };
+            let waiting = self.waiting_on(name).await?;
+            let ahead: Vec<&MachineOrder> = waiting.iter().collect();
+            let (memory, disk) = capacity.left(cookbook.placement.storage.as_deref(), &ahead);
+            if most.memory.is_none_or(|most| memory > most) {
+                most = Room { memory: Some(memory), disk };
+            }
+        }
+        Ok(most)
     }
 
     /// What there is too little of for a request as things stood at the last

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::Engine;
-use crate::{lease::lifecycle::Event, ports::PortError};
+use crate::ports::PortError;
 
 /// The most leases one sweep ticks. The rest is most overdue in the next one.
 const BATCH: usize = 1_000;
@@ -53,9 +53,12 @@ impl Engine {
         self.wait_for_forges(&leases).await?;
         self.inspect(&leases).await?;
         self.store().forget_bodies(self.now() - BODIES).await?;
+        let freezes = self.store().freezes().await?;
+        self.show_what_is_not_made(&freezes).await?;
         let due = self.store().due_leases(self.now(), BATCH).await?;
         for lease in &due {
-            if let Err(error) = self.lease_meets(lease.value.id, &Event::Tick).await {
+            let event = self.tick(&freezes, &lease.value);
+            if let Err(error) = self.lease_meets(lease.value.id, &event).await {
                 tracing::error!(lease = %lease.value.id, error = %error.chain(), "a lease could not be swept");
             }
         }

@@ -71,11 +71,11 @@ impl Engine {
         }
         let wait = match error.verdict {
             Verdict::Missing | Verdict::GiveUp => REFUSED_AGAIN,
-            _ => back_off(effect.attempts, error.verdict),
+            _ => back_off(effect.tries, error.verdict),
         };
         if let Task::Lease(lease, step) = &effect.task {
             let given_up = !matches!(error.verdict, Verdict::Retry { .. });
-            if !matches!(step, Effect::Tell(_)) && (given_up || effect.attempts >= QUIET_FAILURES) {
+            if !matches!(step, Effect::Tell(_)) && (given_up || effect.tries >= QUIET_FAILURES) {
                 self.tell_trouble(effect, *lease, error, given_up).await?;
             }
         }
@@ -113,6 +113,7 @@ impl Engine {
             if let Some(lease) = draft.lease_mut(*id) {
                 lease.progress = Some(progress.clone());
                 lease.trouble = None;
+                lease.waiting = None;
             }
             draft.look_again();
             Self::shown(draft.commit().await)?;
@@ -179,15 +180,15 @@ impl Engine {
         person: bool,
     ) -> Result<(), CommitError> {
         let now = draft.now();
-        let shown = draft
-            .leases
-            .iter()
-            .any(|lease| lease.value.id == id && lease.value.trouble.as_deref() == Some(why));
-        if shown {
+        let shown = |lease: &Lease| {
+            lease.id == id && lease.trouble.as_deref() == Some(why) && lease.waiting.is_none()
+        };
+        if draft.leases.iter().any(|lease| shown(&lease.value)) {
             return Ok(());
         }
         if let Some(lease) = draft.lease_mut(id) {
             lease.trouble = Some(why.to_owned());
+            lease.waiting = None;
             if person && lease.waits_on != WaitsOn::Sysadmin {
                 lease.waits_on = WaitsOn::Sysadmin;
                 lease.waits_since = now;

@@ -7,24 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use super::{Engine, draft::Draft, judge::approvers, look::Desk};
 use crate::{
+    brake::{Deed, Waiting},
     cookbook::{Cookbook, Cookbooks},
     hook,
+    identity::FieldName,
     lease::{Lease, State, Step},
     machine::Power,
     notice::{
         MachineEnd,
         markdown::Markdown,
         marker::Marker,
-        sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
+        sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
+        waits::waits,
     },
-    policy::Need,
+    policy::{Advice, Concern, Need},
     ports::{
         PortError, Verdict,
         forge::{Audience, IssueUpdate},
         store::CommitError,
     },
     request::{WaitsOn, lifecycle::State as RequestState},
-    violation::Violation,
+    violation::{RulePlace, Violation},
 };
 
 /// The labels that show states, e.g. the columns of a team's board. Several
@@ -121,9 +124,15 @@ impl Engine {
     ) -> Result<(), CommitError> {
         let forge = self.forge(&desk.reference().forge)?;
         let new_url = self.links(&draft.request.value)?.new_url;
-        let sticky = self.sticky(desk, draft, cookbook, new_url);
+        let not_made = match draft.request.value.state {
+            RequestState::AwaitingApproval => {
+                self.brake(Deed::Create, &draft.request.value.cookbook).await?
+            }
+            _ => None,
+        };
+        let sticky = self.sticky(desk, draft, cookbook, new_url, not_made.as_ref());
         let body = self
-            .renderer
+            .renderer()
             .sticky(&sticky)
             .map_err(|cause| PortError::give_up("render the sticky comment", cause))?;
         let body = body.marked(&Marker::Sticky);
@@ -256,6 +265,7 @@ impl Engine {
         draft: &Draft<'_>,
         cookbook: Option<&Cookbook>,
         new_url: Option<String>,
+        not_made: Option<&Waiting>,
     ) -> Sticky {
         let request = &draft.request.value;
         let verdict = &request.verdict;
@@ -275,6 +285,8 @@ impl Engine {
                 several => format!("{several} things"),
             },
             problems,
+            reviews: notes(draft, cookbook, Concern::Review),
+            warnings: notes(draft, cookbook, Concern::Warn),
             digest: verdict.digest().map(|digest| digest.short()),
             approvers: cookbook.map(approvers).unwrap_or_default(),
             sysadmins: self.settings.sysadmins.iter().map(ToString::to_string).collect(),
@@ -286,6 +298,7 @@ impl Engine {
                 .filter(|_| !request.accepted)
                 .map(|person| person.username.clone()),
             shortage: request.shortage.clone(),
+            waits: not_made.map(|waiting| waits(waiting, &self.calendar)),
             machines: draft.leases.iter().map(|lease| self.machine_line(&lease.value)).collect(),
             ends: draft
                 .leases
@@ -319,6 +332,7 @@ impl Engine {
             protected: lease.protected,
             progress: lease.progress.clone(),
             trouble: lease.trouble.clone(),
+            waits: lease.waiting.as_ref().map(|waiting| waits(waiting, &self.calendar)),
             hooks: lease.hooks.iter().map(hook_line).collect(),
         }
     }
@@ -444,21 +458,46 @@ fn answers(draft: &Draft<'_>, cookbook: &Cookbook) -> Vec<AnswerLine> {
 }
 
 fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Problem {
-    let label = |name: &crate::identity::FieldName| {
-        cookbook
-            .and_then(|cookbook| cookbook.field(name.as_str()))
-            .map_or_else(|| name.to_string(), |field| field.label.clone())
-    };
     Problem {
-        field: violation.field.as_ref().map(label),
+        field: violation.field.as_ref().map(|field| label(field, cookbook)),
         line: violation.line,
         message: violation.message.clone(),
         hint: violation.hint.clone(),
-        rule: violation
-            .rule
-            .as_ref()
-            .map(|rule| format!("{}:{} {}", rule.file, rule.line, rule.id)),
+        rule: violation.rule.as_ref().map(|rule| rule.id.clone()),
+        rule_at: violation.rule.as_ref().map(RulePlace::at),
     }
+}
+
+/// What there is to know, while it still matters: nothing is left to be looked
+/// at once somebody has decided.
+fn notes(draft: &Draft<'_>, cookbook: Option<&Cookbook>, concern: Concern) -> Vec<Note> {
+    let request = &draft.request.value;
+    let open = match concern {
+        Concern::Review => request.state == RequestState::AwaitingApproval,
+        Concern::Warn => request.state.is_open(),
+    };
+    let advice = request.verdict.advice.iter();
+    advice
+        .filter(|advice| open && advice.severity == concern)
+        .map(|advice| note(advice, cookbook))
+        .collect()
+}
+
+fn note(advice: &Advice, cookbook: Option<&Cookbook>) -> Note {
+    Note {
+        field: advice.field.as_ref().map(|field| label(field, cookbook)),
+        message: advice.message.clone(),
+        hint: advice.hint.clone(),
+        rule: advice.rule.as_ref().map(|rule| rule.id.clone()),
+        rule_at: advice.rule.as_ref().map(RulePlace::at),
+    }
+}
+
+/// A field as people know it.
+fn label(name: &FieldName, cookbook: Option<&Cookbook>) -> String {
+    cookbook
+        .and_then(|cookbook| cookbook.field(name.as_str()))
+        .map_or_else(|| name.to_string(), |field| field.label.clone())
 }
 
 /// Kept next to its use: a rendered body compared with what the forge serves.

@@ -29,6 +29,7 @@
 //! idempotent call.
 
 mod adopted;
+mod held_back;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 
 use super::{Announcement, Deadline, Lease, OrderedWarning, State, Step, warning};
 use crate::{
+    brake::Waiting,
     calendar::Calendar,
     cookbook::PowerCommand,
     hook,
@@ -65,6 +67,8 @@ pub enum Event {
     },
     /// Time has passed.
     Tick,
+    /// Time has passed, and something outside holds back the next step.
+    HeldBack(Waiting),
     /// A comment that names a deadline is on the issue.
     Announced(Announcement),
     /// The provider has stopped the machine.
@@ -346,25 +350,28 @@ impl Life<'_> {
                 self.destroy();
             }
             (State::Active, Event::Tick) => {
-                if self.approach() {
+                if self.may_step() {
                     self.enter(State::Expired, WaitsOn::Provider);
                     self.lease.deadline = None;
                     self.effects.push(Effect::Stop);
                 }
             }
             (State::Expired, Event::Tick) => {
-                if self.approach() {
+                if self.may_step() {
                     self.destroy();
                 }
             }
             (State::Destroyed, Event::Tick) => {
-                if self.approach() {
+                if self.may_step() {
                     self.effects.push(Effect::DropBackups);
                 }
             }
+            (State::Active | State::Expired | State::Destroyed, Event::HeldBack(waiting)) => {
+                self.held_back(waiting);
+            }
             (
                 State::Adopted | State::Provisioning | State::Destroying | State::Ended,
-                Event::Tick,
+                Event::Tick | Event::HeldBack(_),
             ) => {}
             (State::Active, Event::Extend { until, by }) => {
                 self.set_deadline(Step::Stop, *until);
@@ -434,13 +441,18 @@ impl Life<'_> {
                 self.switched(Power::Off);
                 self.tell(Topic::Switched(PowerCommand::Stop));
             }
-            Event::Resize { shape, .. } => self.effects.push(Effect::Resize(*shape)),
+            Event::Resize { shape, .. } => {
+                self.lease.resizing.push(*shape);
+                self.effects.push(Effect::Resize(*shape));
+            }
             Event::Resized { shape } => {
+                self.resize_is_over();
                 self.lease.order.shape = *shape;
                 self.trouble_is_over();
                 self.tell(Topic::Resized);
             }
             Event::ResizeRefused { reason } => {
+                self.resize_is_over();
                 self.trouble_is_over();
                 self.tell(Topic::ResizeRefused { reason: reason.clone() });
             }
@@ -464,6 +476,13 @@ impl Life<'_> {
         true
     }
 
+    /// The first of the sizes ordered: they are given in their order.
+    fn resize_is_over(&mut self) {
+        if !self.lease.resizing.is_empty() {
+            self.lease.resizing.remove(0);
+        }
+    }
+
     fn hand_over(&mut self, uuid: Uuid, addresses: &[String], host_keys: &[String]) {
         self.lease.order.key.uuid = Some(uuid);
         self.lease.addresses = addresses.to_vec();
@@ -481,7 +500,7 @@ impl Life<'_> {
     }
 
     /// Orders the warnings that are due, and says whether the deadline may be
-    /// acted on.
+    /// acted on in the next working hours.
     fn approach(&mut self) -> bool {
         let Some(deadline) = self.lease.deadline else { return false };
         if self.lease.protected || self.lease.hold.is_some() {
@@ -511,7 +530,6 @@ impl Life<'_> {
             self.tell_deadline(Topic::Warning { lead: *lead });
         }
         warning::clear_to_act(&self.lease, &deadline, self.now).is_ok()
-            && self.calendar.may_act(self.now)
     }
 
     fn restore(&mut self, until: Timestamp) {
@@ -688,6 +706,9 @@ impl Life<'_> {
 
     fn enter(&mut self, state: State, waits_on: WaitsOn) {
         self.lease.state = state;
+        self.lease.waiting = None;
+        // What was ordered for the machine in use does not fit any more.
+        self.lease.resizing.clear();
         // Nobody would try these again.
         for run in &mut self.lease.hooks {
             if run.outcome == hook::Outcome::Failing && !Effect::RunHooks(run.point).fits(state) {
@@ -706,6 +727,7 @@ impl Life<'_> {
     }
 
     fn set_deadline(&mut self, step: Step, at: Timestamp) {
+        self.lease.waiting = None;
         self.lease.deadline = Some(Deadline { step, at, set_at: self.now, not_before: None });
     }
 

@@ -71,12 +71,27 @@ pub fn due(lease: &Lease, deadline: &Deadline, now: Timestamp) -> Vec<Delay> {
 ///
 /// The first thing that is missing.
 pub fn clear_to_act(lease: &Lease, deadline: &Deadline, now: Timestamp) -> Result<(), NotYet> {
-    let time = deadline.not_before.map_or(deadline.at, |not_before| deadline.at.max(not_before));
+    let time = time_of(deadline);
     if now < time {
         return Err(NotYet::Early { until: time });
     }
-    let until = last_delivery(lease, deadline)? + lease.terms.min_notice.span();
+    let until = clear_since(lease, deadline)?;
     if now < until { Err(NotYet::ShortNotice { until }) } else { Ok(()) }
+}
+
+/// From when on `deadline` may be acted on: its time has come, and the notice
+/// that was promised is over.
+///
+/// # Errors
+///
+/// What has not been said yet.
+pub fn clear_since(lease: &Lease, deadline: &Deadline) -> Result<Timestamp, NotYet> {
+    let noticed = last_delivery(lease, deadline)? + lease.terms.min_notice.span();
+    Ok(noticed.max(time_of(deadline)))
+}
+
+fn time_of(deadline: &Deadline) -> Timestamp {
+    deadline.not_before.map_or(deadline.at, |not_before| deadline.at.max(not_before))
 }
 
 /// Whether `deadline` has come without everything that had to be said before

@@ -57,6 +57,18 @@ impl Capacity {
         })
     }
 
+    /// The memory that is left, and the disk space of a storage class where
+    /// that is known, after everything in `ahead` has been made; in MiB.
+    #[must_use]
+    pub fn left(&self, storage: Option<&str>, ahead: &[&MachineOrder]) -> (u64, Option<u64>) {
+        let promised: u64 = ahead.iter().map(|order| order.shape.memory.get()).sum();
+        let class = storage.or(self.default_storage.as_deref());
+        let disks = ahead.iter().flat_map(|order| self.disks(order));
+        let taken = disks.filter(|(other, _)| Some(*other) == class).map(|(_, size)| size).sum();
+        let free = class.and_then(|class| self.storage.get(class));
+        (self.memory.saturating_sub(promised), free.map(|free| free.saturating_sub(taken)))
+    }
+
     /// An order's disks as class and size; those of no known class are left out.
     fn disks<'a>(&'a self, order: &'a MachineOrder) -> impl Iterator<Item = (&'a str, u64)> {
         let usual = order.storage.as_deref().or(self.default_storage.as_deref());

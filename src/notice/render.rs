@@ -409,7 +409,7 @@ mod tests {
         ### Sandbox: 2 things to mend
 
         - **Memory** (line 12): `4 GX` is not an amount of memory. Write it like `4 GiB`.
-        - Name a fallback owner other than yourself. _Rule `sandbox.toml:34 fallback-owner`._
+        - Name a fallback owner other than yourself. _Rule `fallback-owner`, `sandbox.toml:34`._
 
         **Next:** [edit the description](https://gitlab.example/tpo/tpa/team/-/issues/7); this comment is brought up to date within seconds. Nothing else is needed from anyone until then.
 
@@ -440,6 +440,7 @@ mod tests {
         | `sandbox-7` | running, protected | alice | on hold: waiting for a decision |
 
         - `sandbox-7` answers at `192.0.2.7`
+        - `sandbox-7` is not destroyed for now: storage is being moved. It goes on by itself on `Tue 2027-01-05 10:00 CET (in 13 days)`.
         - `sandbox-7`: the provider does not answer
         - Around `sandbox-7`:
           - DNS record (before hand-over): done

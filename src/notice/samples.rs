@@ -5,7 +5,7 @@ use super::{
     FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
-    sticky::{AnswerLine, HookLine, MachineLine, Phase, Problem, Sticky},
+    sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
     team::TeamNote,
 };
 use crate::{
@@ -42,6 +42,7 @@ pub fn stickies() -> Vec<Sticky> {
         protected: false,
         progress: None,
         trouble: None,
+        waits: None,
         hooks: Vec::new(),
     };
     let found = MachineLine {
@@ -62,13 +63,15 @@ pub fn stickies() -> Vec<Sticky> {
                     message: "`4 GX` is not an amount of memory.".into(),
                     hint: Some("Write it like `4 GiB`.".into()),
                     rule: None,
+                    rule_at: None,
                 },
                 Problem {
                     field: None,
                     line: None,
                     message: "Name a fallback owner other than yourself.".into(),
                     hint: None,
-                    rule: Some("sandbox.toml:34 fallback-owner".into()),
+                    rule: Some("fallback-owner".into()),
+                    rule_at: Some("sandbox.toml:34".into()),
                 },
             ],
             ..base.clone()
@@ -77,7 +80,10 @@ pub fn stickies() -> Vec<Sticky> {
             phase: Phase { awaiting: true, ..phase },
             digest: Some("3f9c2a7e".into()),
             acceptance_by: Some("carol".into()),
+            reviews: vec![note("Much memory for a sandbox.", Some("4 GiB do for most."))],
+            warnings: vec![note("This name is hard to spell.", None)],
             approved_by: vec!["dan".into()],
+            waits: Some(waits()),
             ..base.clone()
         },
         Sticky {
@@ -93,6 +99,7 @@ pub fn stickies() -> Vec<Sticky> {
                 MachineLine {
                     held: Some("waiting for a decision".into()),
                     trouble: Some("the provider does not answer".into()),
+                    waits: Some(waits()),
                     protected: true,
                     addresses: vec![],
                     next: None,
@@ -115,6 +122,11 @@ pub fn stickies() -> Vec<Sticky> {
     stickies
 }
 
+/// What an operator holds back.
+fn waits() -> String {
+    format!("not destroyed for now: storage is being moved. It goes on by itself on `{UNTIL}`")
+}
+
 /// Those of the phases nothing comes after.
 fn last_stickies(base: Sticky) -> [Sticky; 4] {
     let phase = Phase::default();
@@ -124,6 +136,23 @@ fn last_stickies(base: Sticky) -> [Sticky; 4] {
         Sticky { phase: Phase { fulfilled: true, ..phase }, over: true, ..base.clone() },
         Sticky { phase: Phase { rejected: true, ..phase }, new_url: None, ..base },
     ]
+}
+
+/// Advice of a rule, or of none.
+fn note(message: &str, hint: Option<&str>) -> Note {
+    Note {
+        field: hint.map(|_| "Memory".into()),
+        message: message.into(),
+        hint: hint.map(str::to_owned),
+        rule: hint.map(|_| "much-memory".into()),
+        rule_at: hint.map(|_| "sandbox.toml:41".into()),
+    }
+}
+
+/// The last approval that was needed.
+fn approved(waits: Option<String>) -> Reply {
+    let (by, machines) = ("dan".into(), vec!["sandbox-7".into()]);
+    Reply::Approved { by, have: 2, need: 2, machines, acceptance_by: None, waits }
 }
 
 /// One that was written, one that was not.
@@ -225,14 +254,10 @@ pub fn replies() -> Vec<Reply> {
             need: 2,
             machines: vec![],
             acceptance_by: Some("erin".into()),
+            waits: None,
         },
-        Reply::Approved {
-            by: "dan".into(),
-            have: 2,
-            need: 2,
-            machines: vec![machine()],
-            acceptance_by: None,
-        },
+        approved(None),
+        approved(Some(waits())),
         Reply::ApprovalsVoided {
             cause: "The description was changed".into(),
             by: vec!["dan".into()],
@@ -270,12 +295,32 @@ pub fn replies() -> Vec<Reply> {
         Reply::ExtendBeyondBudget {
             machine: machine(),
             latest: Some(UNTIL.into()),
+            longest: None,
+            extensions: None,
+            approvers: approvers(),
+            example: "@innkeeper extend 2w".into(),
+        },
+        Reply::ExtendBeyondBudget {
+            machine: machine(),
+            latest: Some(UNTIL.into()),
+            longest: Some("30 days".into()),
+            extensions: None,
             approvers: approvers(),
             example: "@innkeeper extend 2w".into(),
         },
         Reply::ExtendBeyondBudget {
             machine: machine(),
             latest: None,
+            longest: None,
+            extensions: Some(3),
+            approvers: approvers(),
+            example: "@innkeeper extend 2w".into(),
+        },
+        Reply::ExtendBeyondBudget {
+            machine: machine(),
+            latest: None,
+            longest: None,
+            extensions: None,
             approvers: approvers(),
             example: "@innkeeper restore 2w".into(),
         },

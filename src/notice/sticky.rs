@@ -18,6 +18,10 @@ pub struct Sticky {
     pub phase: Phase,
     /// What was understood.
     pub answers: Vec<AnswerLine>,
+    /// Why somebody has to look at it.
+    pub reviews: Vec<Note>,
+    /// What people should know.
+    pub warnings: Vec<Note>,
     /// What stands in the way.
     pub problems: Vec<Problem>,
     /// How many problems there are, in words: `1 thing`, `3 things`.
@@ -36,6 +40,8 @@ pub struct Sticky {
     pub acceptance_by: Option<String>,
     /// What there is too little of to make the machines now.
     pub shortage: Option<String>,
+    /// Why no machine would be made now: see [`super::waits`].
+    pub waits: Option<String>,
     /// The machines.
     pub machines: Vec<MachineLine>,
     /// Machines with a deadline, for the reminder how to extend.
@@ -94,8 +100,25 @@ pub struct Problem {
     pub message: String,
     /// What would be accepted.
     pub hint: Option<String>,
-    /// Where the rule stands: `sandbox.toml:34`.
+    /// The rule that refuses it.
     pub rule: Option<String>,
+    /// Where it stands: `sandbox.toml:34`.
+    pub rule_at: Option<String>,
+}
+
+/// Something to know that does not stand in the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// The field's heading.
+    pub field: Option<String>,
+    /// What there is to know.
+    pub message: String,
+    /// What would make it go away.
+    pub hint: Option<String>,
+    /// The rule that says so.
+    pub rule: Option<String>,
+    /// Where it stands: `sandbox.toml:34`.
+    pub rule_at: Option<String>,
 }
 
 /// A machine.
@@ -119,6 +142,8 @@ pub struct MachineLine {
     pub progress: Option<String>,
     /// What is going wrong.
     pub trouble: Option<String>,
+    /// What waits, why, and until when: see [`super::waits`].
+    pub waits: Option<String>,
     /// What the operator's hooks did, and what is left to do by hand.
     pub hooks: Vec<HookLine>,
 }

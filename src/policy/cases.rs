@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::document::{read, request_body};
 use super::{
-    Facts, Need, People, Usage, Verdict,
+    Concern, Facts, Groups, Holding, Need, People, Room, Severity, Usage, Verdict,
     explain::{Explained, Outcome, explain},
     judge,
 };
@@ -48,12 +48,16 @@ pub struct World {
     pub eligible: bool,
     /// Names the form mentions that belong to nobody.
     pub unknown: BTreeSet<String>,
+    /// The groups the author belongs to; `None`: to any that is named.
+    pub groups: Option<BTreeSet<String>>,
     /// Host names in use.
     pub taken: BTreeSet<String>,
     /// Host names nobody gets.
     pub protected: BTreeSet<String>,
-    /// What is in use.
+    /// What is in use and asked for.
     pub usage: Usage,
+    /// What is free.
+    pub room: Room,
     /// Whether somebody else has edited the description.
     pub edited_by_others: bool,
     /// Which day it is.
@@ -69,6 +73,10 @@ pub struct Expected {
     pub codes: Option<Vec<ViolationCode>>,
     /// The rules that refuse it, where that is asked for.
     pub rules: Option<Vec<String>>,
+    /// The rules that want somebody to look at it, where that is asked for.
+    pub review: Option<Vec<String>>,
+    /// The rules that only tell people, where that is asked for.
+    pub warn: Option<Vec<String>>,
 }
 
 /// A verdict in a word.
@@ -101,7 +109,7 @@ pub struct Tried {
 /// Something that did not come as expected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What: `verdict`, `codes` or `rules`.
+    /// What: `verdict`, `codes`, `rules`, `review` or `warn`.
     pub of: &'static str,
     /// What was expected.
     pub expected: String,
@@ -118,10 +126,12 @@ pub struct Coverage {
     pub rule: String,
     /// The line of its `[[rule]]`.
     pub line: Option<usize>,
-    /// In how many cases it refuses.
-    pub refuses: usize,
-    /// In how many cases it lets the request pass.
-    pub passes: usize,
+    /// What follows when it does not hold; none for `unless`.
+    pub severity: Option<Severity>,
+    /// In how many cases it does not hold.
+    pub triggered: usize,
+    /// In how many cases it holds.
+    pub passed: usize,
 }
 
 impl Tried {
@@ -136,29 +146,26 @@ impl Coverage {
     /// Whether it was seen both ways.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.refuses > 0 && self.passes > 0
+        self.triggered > 0 && self.passed > 0
     }
 }
 
 /// Tries all cases of a cookbook.
 #[must_use]
 pub fn run(cookbook: &Cookbook, version: Digest, cases: &[Case]) -> (Vec<Tried>, Vec<Coverage>) {
-    let mut coverage: BTreeMap<(Option<usize>, String), (usize, usize)> = BTreeMap::new();
-    for rule in &cookbook.rules {
-        coverage.insert((Some(rule.line), rule.id.clone()), (0, 0));
-    }
-    if cookbook.approval.unless.is_some() {
-        coverage.insert((None, "unless".to_owned()), (0, 0));
-    }
+    let mut coverage = uncovered(cookbook);
     let mut tried = Vec::new();
     for case in cases {
         let (verdict, explained) = hold(cookbook, version, case);
         for Explained { rule, line, outcome, .. } in explained {
-            let Some((refuses, passes)) = coverage.get_mut(&(line, rule)) else { continue };
+            let met = coverage.iter_mut().find(|met| met.line == line && met.rule == rule);
+            let Some(met) = met else { continue };
             match outcome {
-                Outcome::Holds => *passes += 1,
-                Outcome::Refuses => *refuses += 1,
-                Outcome::WaitsFor(_) | Outcome::Unusable(_) => {}
+                Outcome::Holds => met.passed += 1,
+                Outcome::Refuses | Outcome::Reviews | Outcome::Warns | Outcome::No => {
+                    met.triggered += 1;
+                }
+                Outcome::WaitsFor(_) | Outcome::RoomUnknown | Outcome::Unusable(_) => {}
             }
         }
         tried.push(Tried {
@@ -166,20 +173,34 @@ pub fn run(cookbook: &Cookbook, version: Digest, cases: &[Case]) -> (Vec<Tried>,
             name: case.name.clone(),
             line: case.line,
             differences: differences(&case.expected, &verdict),
-            said: verdict.violations.iter().map(|violation| violation.message.clone()).collect(),
+            said: said(&verdict),
         });
     }
-    let coverage = coverage
-        .into_iter()
-        .map(|((line, rule), (refuses, passes))| Coverage {
-            cookbook: cookbook.name.clone(),
-            rule,
-            line,
-            refuses,
-            passes,
-        })
-        .collect();
     (tried, coverage)
+}
+
+/// Everything that could be covered, before anything is: `unless`, then the
+/// rules in their order.
+fn uncovered(cookbook: &Cookbook) -> Vec<Coverage> {
+    let never = |rule: &str, line, severity| Coverage {
+        cookbook: cookbook.name.clone(),
+        rule: rule.to_owned(),
+        line,
+        severity,
+        triggered: 0,
+        passed: 0,
+    };
+    let unless = cookbook.approval.unless.iter().map(|_| never("unless", None, None));
+    let rules =
+        cookbook.rules.iter().map(|rule| never(&rule.id, Some(rule.line), Some(rule.severity)));
+    unless.chain(rules).collect()
+}
+
+/// Everything a verdict says to people.
+fn said(verdict: &Verdict) -> Vec<String> {
+    let refusals = verdict.violations.iter().map(|violation| violation.message.clone());
+    let advice = verdict.advice.iter().map(|advice| advice.message.clone());
+    refusals.chain(advice).collect()
 }
 
 /// The verdict on a case, and what each rule said.
@@ -197,11 +218,14 @@ fn hold(cookbook: &Cookbook, version: Digest, case: &Case) -> (Verdict, Vec<Expl
             people.entry(name.to_lowercase()).or_insert(person);
         }
     }
+    let groups = world.groups.clone().map_or(Groups::Unchecked, Groups::Of);
     let facts = Facts {
         author,
         author_eligible: Some(world.eligible),
         people: People::Known(people),
+        groups,
         usage: world.usage,
+        room: world.room,
         taken_names: world.taken.clone(),
         protected_names: world.protected.clone(),
         auto_approval: true,
@@ -231,6 +255,14 @@ fn differences(expected: &Expected, verdict: &Verdict) -> Vec<Difference> {
     if let Some(rules) = &expected.rules {
         let found = verdict.violations.iter().filter_map(|violation| violation.rule.as_ref());
         differ("rules", listed(rules.iter().cloned()), listed(found.map(|rule| rule.id.clone())));
+    }
+    for (of, expected, concern) in
+        [("review", &expected.review, Concern::Review), ("warn", &expected.warn, Concern::Warn)]
+    {
+        let Some(expected) = expected else { continue };
+        let found = verdict.advice.iter().filter(|advice| advice.severity == concern);
+        let found = found.filter_map(|advice| advice.rule.as_ref()).map(|rule| rule.id.clone());
+        differ(of, listed(expected.iter().cloned()), listed(found));
     }
     differences
 }

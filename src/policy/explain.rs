@@ -4,9 +4,11 @@
 use serde::Serialize;
 
 use super::{
-    Facts, before_rules,
+    Facts, Severity, before_rules,
     expression::{Expression, Values},
-    people, values, waits_for,
+    people,
+    rules::waits_for,
+    values,
 };
 use crate::{cookbook::Cookbook, identity::FieldName, request::Reading};
 
@@ -17,6 +19,8 @@ pub struct Explained {
     pub rule: String,
     /// The line of its `[[rule]]`; none for `unless`.
     pub line: Option<usize>,
+    /// What follows when it does not hold; none for `unless`.
+    pub severity: Option<Severity>,
     /// Its condition, as the cookbook has it.
     pub condition: String,
     /// What came of it.
@@ -31,11 +35,20 @@ pub struct Explained {
 pub enum Outcome {
     /// Its condition is true.
     Holds,
-    /// Its condition is not true.
+    /// Its condition is not true, which refuses the request.
     Refuses,
+    /// Its condition is not true, so somebody has to look at the request.
+    Reviews,
+    /// Its condition is not true, and people are told.
+    Warns,
+    /// Its condition is not true, and nothing follows: that of `unless`.
+    No,
     /// It says nothing before this field has been corrected.
     WaitsFor(FieldName),
-    /// It could not be evaluated, which counts as refused.
+    /// It looks at what is free, which nobody knows: it is not held against
+    /// the request, but people decide.
+    RoomUnknown,
+    /// It could not be evaluated, which counts as not true.
     Unusable(String),
 }
 
@@ -46,39 +59,58 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
     let earlier = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
     let rules = cookbook.rules.iter().map(|rule| {
-        let outcome = match waits_for(cookbook, rule, &earlier) {
+        let outcome = match waits_for(cookbook, &rule.require, &earlier) {
             Some(field) => Outcome::WaitsFor(field.clone()),
-            None => outcome(&rule.require, &values),
+            None => outcome(&rule.require, &values, facts, failing(rule.severity)),
         };
         Explained {
             rule: rule.id.clone(),
             line: Some(rule.line),
+            severity: Some(rule.severity),
             condition: rule.require.source().to_owned(),
             outcome,
-            saw: saw(&rule.require, &values),
+            saw: saw(&rule.require, &values, facts),
         }
     });
     let unless = cookbook.approval.unless.iter().map(|unless| Explained {
         rule: "unless".to_owned(),
         line: None,
+        severity: None,
         condition: unless.source().to_owned(),
-        outcome: outcome(unless, &values),
-        saw: saw(unless, &values),
+        outcome: outcome(unless, &values, facts, Outcome::No),
+        saw: saw(unless, &values, facts),
     });
     rules.chain(unless).collect()
 }
 
-fn outcome(condition: &Expression, values: &Values) -> Outcome {
+/// What a rule of this severity does when it does not hold.
+fn failing(severity: Severity) -> Outcome {
+    match severity {
+        Severity::Deny => Outcome::Refuses,
+        Severity::Review => Outcome::Reviews,
+        Severity::Warn => Outcome::Warns,
+    }
+}
+
+fn outcome(condition: &Expression, values: &Values, facts: &Facts, failing: Outcome) -> Outcome {
+    if facts.room.is_missing_for(condition) {
+        return Outcome::RoomUnknown;
+    }
     match condition.holds(values) {
         Ok(true) => Outcome::Holds,
-        Ok(false) => Outcome::Refuses,
+        Ok(false) => failing,
         Err(error) => Outcome::Unusable(error),
     }
 }
 
-fn saw(condition: &Expression, values: &Values) -> Vec<(String, String)> {
+fn saw(condition: &Expression, values: &Values, facts: &Facts) -> Vec<(String, String)> {
+    let unknown = |name: &str| facts.room.names().contains(&(name, None));
     let value = |name: &str| {
-        let shown = values.get(name).map_or_else(String::new, ToString::to_string);
+        let shown = match values.get(name) {
+            Some(_) if unknown(name) => "not known".to_owned(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
         (name.to_owned(), shown)
     };
     condition.names().map(value).collect()

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
+use super::{expression::Expression, usage::Usage};
 use crate::identity::Person;
 
 /// What the forge and the store know at the time of judging.
@@ -17,8 +18,12 @@ pub struct Facts {
     pub author_eligible: Option<bool>,
     /// The accounts the form names.
     pub people: People,
-    /// What is in use already.
+    /// The groups the form names.
+    pub groups: Groups,
+    /// What is in use and asked for already.
     pub usage: Usage,
+    /// What is free.
+    pub room: Room,
     /// Host names in use, in their grace period, or asked for by other requests.
     pub taken_names: BTreeSet<String>,
     /// Host names the operator protects.
@@ -45,21 +50,34 @@ pub enum People {
     Known(BTreeMap<String, Option<Person>>),
 }
 
-/// What is in use already. Memory and disk in MiB.
+/// The groups a form names, and whether the author belongs to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// Nobody was asked: then it is no objection.
+    Unchecked,
+    /// Those the author belongs to, by full path in lower case. Not listed: the
+    /// author does not, or there is no such group.
+    Of(BTreeSet<String>),
+}
+
+/// What is free for new machines on the provider with most room, in MiB; `None`
+/// where nobody knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Machines the owner holds.
-    pub owner_leases: u64,
-    /// Their processors.
-    pub owner_vcpus: u64,
-    /// Their memory.
-    pub owner_memory: u64,
-    /// Their disks.
-    pub owner_disk: u64,
-    /// Other requests for the owner that are under way.
-    pub owner_pending: u64,
-    /// Machines made by this cookbook.
-    pub cookbook_leases: u64,
-    /// Machines on the cookbook's provider.
-    pub provider_leases: u64,
+pub struct Room {
+    /// Memory.
+    pub memory: Option<u64>,
+    /// Disk space, in the storage class the cookbook uses.
+    pub disk: Option<u64>,
+}
+
+impl Room {
+    /// Each name a rule can use, with its value.
+    pub(super) fn names(self) -> [(&'static str, Option<u64>); 2] {
+        [("capacity.memory", self.memory), ("capacity.disk", self.disk)]
+    }
+
+    /// Whether the condition looks at what nobody knows.
+    pub(super) fn is_missing_for(self, condition: &Expression) -> bool {
+        self.names().iter().any(|(name, free)| free.is_none() && condition.mentions(name))
+    }
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 
-use super::{Facts, Need, People, Usage, Verdict, judge};
+use super::{Concern, Facts, Groups, Need, People, Room, Usage, Verdict, judge};
 use crate::{
     cookbook::{Cookbook, Cookbooks, Principal, load},
     identity::{CookbookName, Digest, Person, UserId},
@@ -66,7 +66,9 @@ fn facts() -> Facts {
         author: person(1, "alice"),
         author_eligible: Some(true),
         people: People::Known(people),
+        groups: Groups::Of(BTreeSet::from(["tpo/web".to_owned()])),
         usage: Usage::default(),
+        room: Room::default(),
         taken_names: BTreeSet::from(["web".to_owned()]),
         protected_names: BTreeSet::from(["ldap".to_owned()]),
         auto_approval: true,
@@ -125,7 +127,7 @@ fn automatic_approval_needs_every_one_of_its_conditions() {
         ("switched on", "", |facts| facts.auto_approval = false),
         ("an eligible author", "", |facts| facts.author_eligible = None),
         ("the author's own words", "", |facts| facts.description_edited_by_others = true),
-        ("few machines", "", |facts| facts.usage.owner_leases = 2),
+        ("few machines", "", |facts| facts.usage.owner.leases = 2),
         ("a short life", "### How long?\n\n3 weeks\n", no_change),
         ("a short life by date", "### How long?\n\n2027-01-25\n", no_change),
         ("the author as owner", "### Owner\n\n@carol\n", no_change),
@@ -165,7 +167,7 @@ fn each_thing_that_is_wrong_is_said_with_its_place() {
         ("### Owner\n\n@ghost\n", no_change, &["UnknownUser owner 15"]),
         ("### Owner\n\n@nobody-asked\n", no_change, &["UnknownUser owner 15"]),
         ("### Owner\n\n@Bob\n", no_change, &["RuleRefused fallback 7"]),
-        ("", |facts| facts.usage.owner_pending = 3, &["RuleRefused - -"]),
+        ("", |facts| facts.usage.owner.pending = 3, &["RuleRefused - -"]),
         (
             "### Memory\n\n64 GiB\n\n### Owner\n\n@bob\n",
             |facts| facts.author_eligible = Some(false),
@@ -199,7 +201,7 @@ fn a_rule_about_what_could_not_be_read_keeps_quiet() {
     let refused = verdict("vm", &body, &facts());
     assert_eq!(shown(&refused), ["UnreadableValue memory 31"]);
     // And what an unknown owner holds is nobody's business.
-    let busy = |facts: &mut Facts| facts.usage.owner_leases = 9;
+    let busy = |facts: &mut Facts| facts.usage.owner.leases = 9;
     assert_eq!(shown(&sandbox("### Owner\n\n@ghost\n", busy)), ["UnknownUser owner 15"]);
 }
 
@@ -232,6 +234,88 @@ fn a_rule_that_cannot_be_evaluated_counts_as_refused() {
     assert_eq!(verdict.spec, None);
 }
 
+/// The shipped sandbox with one rule of this severity more.
+fn with_severity(severity: &str, require: &str) -> Cookbook {
+    let rule = format!(
+        "\n[[rule]]\nid = \"extra\"\nrequire = {require:?}\nseverity = \"{severity}\"\n\
+         message = \"Large.\"\nfield = \"memory\"\n"
+    );
+    let text = include_str!("../../policies/sandbox.toml").to_owned() + &rule;
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]);
+    book(&cookbooks.unwrap_or_else(|error| panic!("{error}")), "sandbox")
+}
+
+#[test]
+fn each_severity_has_its_consequence() {
+    let large = format!("{SANDBOX}\n### Memory\n\n3 GiB\n");
+    let by = |severity, require| verdict_by(&with_severity(severity, require), &large, &facts());
+    let small = "request.memory <= 2048";
+    let deny = by("deny", small);
+    assert_eq!((shown(&deny), deny.advice.len()), (vec!["RuleRefused memory 15".to_owned()], 0));
+    for (severity, concern, needs_nobody) in
+        [("review", Concern::Review, false), ("warn", Concern::Warn, true)]
+    {
+        let verdict = by(severity, small);
+        assert!(verdict.is_fine() && verdict.spec.is_some(), "{severity}");
+        assert_eq!(verdict.needs == Need::Nothing, needs_nobody, "{severity}");
+        let [advice] = verdict.advice.as_slice() else { panic!("{:?}", verdict.advice) };
+        assert_eq!((advice.severity, advice.message.as_str()), (concern, "Large."));
+        assert_eq!(
+            (advice.line, advice.rule.as_ref().map(|r| r.id.as_str())),
+            (Some(15), Some("extra"))
+        );
+        let holding = by(severity, "request.memory <= 4096");
+        assert_eq!((holding.advice.len(), holding.needs), (0, Need::Nothing), "{severity}");
+        // What cannot be evaluated counts as not holding.
+        let unusable = by(severity, "10 / usage.owner.leases > 0");
+        assert!(unusable.is_fine());
+        assert_eq!(unusable.needs == Need::Nothing, needs_nobody, "{severity}");
+        assert!(unusable.advice[0].message.contains("could not be applied"), "{severity}");
+    }
+}
+
+#[test]
+fn a_review_under_a_newer_policy_is_worse_only_if_nobody_had_to_approve() {
+    let facts_without = Facts { auto_approval: false, ..facts() };
+    let review = with_severity("review", "request.memory <= 1024");
+    for (facts, worse) in [(facts(), true), (facts_without, false)] {
+        let earlier = verdict("sandbox", SANDBOX, &facts);
+        assert_eq!(verdict_by(&review, SANDBOX, &facts).is_worse_than(&earlier), worse);
+    }
+}
+
+#[test]
+fn a_verdict_stored_before_there_was_advice_is_read() {
+    let verdict = sandbox("", no_change);
+    let mut stored = serde_json::to_value(&verdict).unwrap();
+    assert!(stored.as_object_mut().unwrap().remove("advice").is_some());
+    assert_eq!(serde_json::from_value::<Verdict>(stored).unwrap(), verdict);
+}
+
+#[test]
+fn a_group_is_one_the_author_belongs_to() {
+    let text = format!(
+        "{}\n[[field]]\nname = \"team\"\ntype = \"group\"\nrequired = false\n\n[[rule]]\nid = \"web\"\nrequire = \"request.team in ['', 'tpo/web', 'tpo/mail']\"\nmessage = \"No.\"\n",
+        include_str!("../../policies/sandbox.toml")
+    );
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    let cookbook = book(&cookbooks, "sandbox");
+    let with = |team: &str| format!("{SANDBOX}\n### Team\n\n{team}\n");
+    assert_eq!(shown(&verdict_by(&cookbook, SANDBOX, &facts())), [""; 0]);
+    let fine = verdict_by(&cookbook, &with("@TPO/Web"), &facts());
+    assert_eq!(fine.spec.as_ref().and_then(|spec| spec.team()), Some("tpo/web"));
+    // Whether it is there, and whether the rules would allow it, is the same.
+    for team in ["tpo/mail", "tpo/ghost"] {
+        let refused = verdict_by(&cookbook, &with(team), &facts());
+        assert_eq!(shown(&refused), ["NotAMember team 15"], "{team}");
+        let message = format!("`{team}` is not a group you belong to.");
+        assert_eq!(refused.violations[0].message, message);
+        let unchecked = Facts { groups: Groups::Unchecked, ..facts() };
+        let unchecked = verdict_by(&cookbook, &with(team), &unchecked);
+        assert_eq!(unchecked.is_fine(), team == "tpo/mail", "{team}");
+    }
+}
+
 #[test]
 fn an_unusable_unless_approves_nothing() {
     let text = include_str!("../../policies/sandbox.toml");
@@ -253,7 +337,7 @@ fn rules_see_names_as_the_forge_spells_them_and_what_is_left_out_as_it_will_be()
         "usage.provider.leases == 7",
     ] {
         let mut facts = facts();
-        facts.usage.provider_leases = 7;
+        facts.usage.provider.leases = 7;
         let body = format!("{}\n### Owner\n\n@Carol\n", SANDBOX.replace("@bob", "@BOB"));
         assert_eq!(shown(&verdict_by(&with_rule(require), &body, &facts)), [""; 0], "{require}");
     }

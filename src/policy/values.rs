@@ -1,12 +1,12 @@
 //! What the rules of a cookbook see of a request.
 
 use super::{
-    expression::{Datum, Schema, Values},
+    expression::{Datum, Expression, Schema, Values},
     facts::Facts,
     people::Cast,
 };
 use crate::{
-    cookbook::{Cookbook, FieldKind, Rule},
+    cookbook::{Cookbook, FieldKind},
     identity::FieldName,
     request::{Reading, value::Value},
 };
@@ -35,25 +35,38 @@ pub(super) fn of(cookbook: &Cookbook, reading: &Reading, cast: &Cast, facts: &Fa
     values.set("request.author", Datum::Text(facts.author.username.clone()));
     values.set("request.owner", Datum::Text(cast.owner.username.clone()));
     let usage = &facts.usage;
-    for (name, number) in [
-        ("usage.owner.leases", usage.owner_leases),
-        ("usage.owner.vcpus", usage.owner_vcpus),
-        ("usage.owner.memory", usage.owner_memory),
-        ("usage.owner.disk", usage.owner_disk),
-        ("usage.owner.pending", usage.owner_pending),
-        ("usage.cookbook.leases", usage.cookbook_leases),
-        ("usage.provider.leases", usage.provider_leases),
+    for (holder, holding) in [
+        ("owner", usage.owner),
+        ("team", usage.team),
+        ("cookbook", usage.cookbook),
+        ("provider", usage.provider),
     ] {
-        values.set(name, Datum::Number(number));
+        for (what, number) in [
+            ("leases", holding.leases),
+            ("pending", holding.pending),
+            ("vcpus", holding.vcpus),
+            ("memory", holding.memory),
+            ("disk", holding.disk),
+        ] {
+            values.set(&format!("usage.{holder}.{what}"), Datum::Number(number));
+        }
+    }
+    values.set("usage.owner.extensions", Datum::Number(usage.extensions));
+    values.set("usage.owner.open_issues", Datum::Number(usage.open_issues));
+    for (name, free) in facts.room.names() {
+        // Nobody looks at one that is not known: see `Room::is_missing_for`.
+        values.set(name, Datum::Number(free.unwrap_or(0)));
     }
     values
 }
 
 fn datum(kind: &FieldKind, value: &Value, cast: &Cast) -> Datum {
     match value {
-        Value::Text(text) | Value::Choice(text) | Value::Hostname(text) | Value::Url(text) => {
-            Datum::Text(text.clone())
-        }
+        Value::Text(text)
+        | Value::Choice(text)
+        | Value::Group(text)
+        | Value::Hostname(text)
+        | Value::Url(text) => Datum::Text(text.clone()),
         Value::Choices(texts) | Value::SshKeys(texts) => Datum::Texts(texts.clone()),
         Value::Users(names) => {
             // As the forge spells them, so that rules can compare them.
@@ -73,11 +86,12 @@ fn datum(kind: &FieldKind, value: &Value, cast: &Cast) -> Datum {
     }
 }
 
-/// Whether a rule looks at what this field says, under whatever name.
-pub(super) fn mentions(cookbook: &Cookbook, rule: &Rule, field: &FieldName) -> bool {
+/// Whether a condition looks at what this field says, under whatever name.
+pub(super) fn mentions(cookbook: &Cookbook, condition: &Expression, field: &FieldName) -> bool {
     let lifetime = cookbook.field(field.as_str()).is_some_and(|f| f.kind == FieldKind::Lifetime);
-    rule.require.mentions(&format!("request.{field}"))
-        || (lifetime && rule.require.mentions("request.lifetime_days"))
+    condition.mentions(&format!("request.{field}"))
+        || (lifetime && condition.mentions("request.lifetime_days"))
         // What somebody holds is not known while it is not known who it is.
-        || (field.as_str() == "owner" && rule.require.mentions_any_of("usage.owner."))
+        || (field.as_str() == "owner" && condition.mentions_any_of("usage.owner."))
+        || (field.as_str() == "team" && condition.mentions_any_of("usage.team."))
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Advice;
 use crate::{
     cookbook::Principal,
     identity::{CookbookName, Digest, FieldName, Person},
@@ -19,6 +20,9 @@ pub struct Verdict {
     /// Everything that is wrong, by line and field. Empty: it may be granted,
     /// as far as [`Verdict::needs`] and [`Verdict::acceptance_needed`] allow.
     pub violations: Vec<Violation>,
+    /// What there is to know besides, by line and field. It refuses nothing.
+    #[serde(default)]
+    pub advice: Vec<Advice>,
     /// What is asked for, when nothing is wrong and people were looked up. Its
     /// digest is what an approval binds to.
     pub spec: Option<Spec>,
@@ -59,6 +63,7 @@ impl Verdict {
             cookbook,
             policy,
             violations: Vec::new(),
+            advice: Vec::new(),
             spec: None,
             needs,
             owner: author,

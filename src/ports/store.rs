@@ -8,11 +8,13 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::PortError;
 use crate::{
+    brake::{Deed, Freeze, Freezes},
     effect::{NewEffect, Task},
     identity::{
         Digest, ForgeName, IssueRef, LeaseId, NoteId, ProjectId, RequestId, Timestamp, UserId,
@@ -97,8 +99,20 @@ pub trait Store: Send + Sync {
     ///
     /// [`CommitError::Conflict`] when somebody else changed a request or lease
     /// since it was read (or, for new ones, the issue got a request or the
-    /// machine's name a live lease), or the claim on the finished effect was lost.
+    /// machine's name a live lease), the claim on the finished effect was lost,
+    /// or usage is not what it was at [`Change::usage_mark`].
     async fn commit(&self, change: &Change) -> Result<(), CommitError>;
+
+    /// A mark that grows with every commit that alters usage: what
+    /// [`counted_lease`] or [`counted_request`] says of something in it.
+    ///
+    /// Whoever grants something because of what is in use takes the mark, reads,
+    /// decides, and commits with it: as long as it is the same, everything that
+    /// was read still holds.
+    ///
+    /// [`counted_lease`]: crate::policy::usage::counted_lease
+    /// [`counted_request`]: crate::policy::usage::counted_request
+    async fn usage_mark(&self) -> Result<u64, PortError>;
 
     // --- effects
 
@@ -117,6 +131,16 @@ pub trait Store: Send + Sync {
         effect: &ClaimedEffect,
         due: Timestamp,
         error: &str,
+    ) -> Result<(), PortError>;
+
+    /// The task waits for something that is no failure of its own, and is due
+    /// again at `due`. Whether it has begun stays as it is. Nothing if the
+    /// claim was lost.
+    async fn hold_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        why: &str,
     ) -> Result<(), PortError>;
 
     /// The task has begun and goes on at `due`; until it is finished it counts
@@ -156,6 +180,16 @@ pub trait Store: Send + Sync {
         most: u64,
     ) -> Result<bool, PortError>;
 
+    /// How much of a limit of tasks of this kind is used: what was finished at
+    /// or after `since`, and what has begun and is not finished.
+    async fn used(&self, kind: EffectKind, since: Timestamp) -> Result<Used, PortError>;
+
+    // --- what operators hold back
+
+    /// All freezes, those included that are over and were not thawed.
+    /// [`Change::freezes`] changes them.
+    async fn freezes(&self) -> Result<Freezes, PortError>;
+
     // --- the scheduler's memory
 
     /// Takes a named lock until `until`, unless another holder has it. The
@@ -176,6 +210,12 @@ pub trait Store: Send + Sync {
 
     /// Remembers a moment.
     async fn set_moment(&self, name: &str, at: Timestamp) -> Result<(), PortError>;
+
+    /// A remembered text, e.g. which policies are in force.
+    async fn memo(&self, name: &str) -> Result<Option<String>, PortError>;
+
+    /// Remembers a text.
+    async fn set_memo(&self, name: &str, text: &str) -> Result<(), PortError>;
 
     // --- for people
 
@@ -265,8 +305,13 @@ pub struct Change {
     pub seen: Vec<(IssueRef, NoteId)>,
     /// Issues whose view has to be brought up to date.
     pub looks: Vec<IssueRef>,
+    /// What operators freeze, in place of what was frozen, and thaw.
+    pub freezes: Vec<(Deed, Option<Freeze>)>,
     /// What is written into the audit log.
     pub audit: Vec<AuditNote>,
+    /// Stored only if [`Store::usage_mark`] is still this: it was decided by
+    /// what was in use then.
+    pub usage_mark: Option<u64>,
     /// When.
     pub at: Timestamp,
 }
@@ -290,6 +335,9 @@ pub struct ClaimedEffect {
     /// How often it was claimed, this time included: tells this claim from
     /// an earlier one that ran out.
     pub attempts: u32,
+    /// How often it was tried, this time included: claims that ended in waiting
+    /// do not count.
+    pub tries: u32,
     /// Its lane.
     pub lane: String,
     /// Its key.
@@ -336,6 +384,34 @@ impl EffectKind {
     }
 }
 
+/// How much of the limit of a kind of tasks is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// When those that are done were finished, oldest first.
+    pub finished: Vec<Timestamp>,
+    /// How many have begun and are not finished.
+    pub begun: u64,
+}
+
+impl Used {
+    /// How many count.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.finished.len() as u64 + self.begun
+    }
+
+    /// When there is a place again, if at most `most` may count within `window`
+    /// and those that have begun end soon; `None` when nothing that ends makes
+    /// a place.
+    #[must_use]
+    pub fn place_at(&self, most: u64, window: TimeDelta) -> Option<Timestamp> {
+        let too_many = (self.count() + 1).checked_sub(most).filter(|_| most > 0)?;
+        let last = usize::try_from(too_many).ok()?.checked_sub(1)?;
+        // What was finished exactly that long ago still counts.
+        self.finished.get(last).map(|finished| *finished + window + TimeDelta::milliseconds(1))
+    }
+}
+
 /// Who did something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -346,6 +422,8 @@ pub enum Actor {
     Clock,
     /// We, because something outside answered.
     Outside,
+    /// An operator at the command line.
+    Operator,
 }
 
 /// One line for the audit log: ids and digests, never personal text.

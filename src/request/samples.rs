@@ -21,6 +21,7 @@ pub(crate) fn cookbook(fields: Vec<Field>) -> Cookbook {
             default: Lifetime::new(14).unwrap(),
             max: Lifetime::new(30).unwrap(),
             total: Lifetime::new(90).unwrap(),
+            extensions: None,
             warn: vec![Delay::parse("7d").unwrap(), Delay::parse("24h").unwrap()],
             min_notice: Delay::parse("24h").unwrap(),
             grace: Delay::parse("3d").unwrap(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cookbook::{Cookbook, FieldKind},
     identity::{CookbookName, Digest, FieldName, Person, UserId},
+    machine::Shape,
     quantity::{Lifetime, Mebibytes, Vcpus},
     request::value::{Term, Value},
 };
@@ -163,6 +164,22 @@ impl Spec {
             Value::Vcpus(count) => Some(*count),
             _ => None,
         })
+    }
+
+    /// The size asked for; `usual` for what was not said.
+    #[must_use]
+    pub fn shape(&self, usual: Shape) -> Shape {
+        Shape {
+            vcpus: self.vcpus().unwrap_or(usual.vcpus),
+            memory: self.memory().unwrap_or(usual.memory),
+            disk: self.disk().unwrap_or(usual.disk),
+        }
+    }
+
+    /// The team it is for: the field `team`.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        self.value("team").and_then(super::group)
     }
 
     /// The host name asked for.

@@ -3,6 +3,7 @@
 mod amount;
 mod choice;
 pub mod date;
+mod group;
 mod hostname;
 mod lifetime;
 pub(crate) mod limits;
@@ -40,6 +41,8 @@ pub enum Value {
     Choices(Vec<String>),
     /// Usernames without `@`, in the order written, each once.
     Users(Vec<String>),
+    /// A group's full path, lower case.
+    Group(String),
     /// An RFC 1123 label, lower case.
     Hostname(String),
     /// Memory.
@@ -67,9 +70,11 @@ impl fmt::Display for Value {
     /// `2027-01-15`, `alice, bob`. Foreign text until a template made it safe.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) | Self::Choice(text) | Self::Hostname(text) | Self::Url(text) => {
-                f.write_str(text)
-            }
+            Self::Text(text)
+            | Self::Choice(text)
+            | Self::Group(text)
+            | Self::Hostname(text)
+            | Self::Url(text) => f.write_str(text),
             Self::Choices(list) | Self::Users(list) => f.write_str(&list.join(", ")),
             Self::Memory(amount) | Self::Disk(amount) => amount.fmt(f),
             Self::Vcpus(count) => count.fmt(f),
@@ -98,6 +103,7 @@ pub(crate) fn read(
         FieldKind::Choices { choices } => choice::several(written, choices),
         FieldKind::User => people::one(written),
         FieldKind::Users { .. } => people::several(written),
+        FieldKind::Group => group::read(written),
         FieldKind::Hostname => hostname::read(written),
         FieldKind::Memory { .. } => amount::size(written).map(Value::Memory),
         FieldKind::Disk { .. } => amount::size(written).map(Value::Disk),

@@ -80,6 +80,7 @@ fn hash(last: Option<&AuditEntry>, number: u64, at: Timestamp, note: &AuditNote)
         Actor::User(id) => form.field("user", &id.to_string()),
         Actor::Clock => form.field("actor", "clock"),
         Actor::Outside => form.field("actor", "outside"),
+        Actor::Operator => form.field("actor", "operator"),
     }
     form.field("action", action);
     form.optional("authority", authority.as_ref());

@@ -23,15 +23,19 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use sqlx::{SqliteConnection, SqlitePool, Transaction};
 
-use self::failure::{Doing, is_taken};
+use self::{
+    effects::Later,
+    failure::{Doing, is_taken},
+};
 use crate::{
+    brake::Freezes,
     identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::Lease,
     ports::{
         PortError,
         store::{
             AuditEntry, Change, ClaimedEffect, CommitError, Delivered, Delivery, EffectKind,
-            Figures, Look, Store, Versioned,
+            Figures, Look, Store, Used, Versioned,
         },
     },
     request::Request,
@@ -96,6 +100,13 @@ impl Sqlite {
         Ok(revived)
     }
 
+    async fn try_used(&self, kind: EffectKind, since: Timestamp) -> sqlx::Result<Used> {
+        let mut transaction = self.readers.begin().await?;
+        let used = effects::used(&mut transaction, kind, since).await?;
+        transaction.rollback().await?;
+        Ok(used)
+    }
+
     async fn try_figures(&self, now: Timestamp) -> sqlx::Result<Figures> {
         let mut transaction = self.readers.begin().await?;
         let figures = figures::read(&mut transaction, now).await?;
@@ -107,7 +118,24 @@ impl Sqlite {
 /// Stores everything in a change; `false` as soon as something of it was
 /// overtaken, and then the transaction must not be committed.
 async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx::Result<bool> {
-    let Change { request, leases, effects, lanes, finishes, seen, looks, audit, at } = change;
+    let Change {
+        request,
+        leases,
+        effects,
+        lanes,
+        finishes,
+        seen,
+        looks,
+        freezes,
+        audit,
+        usage_mark,
+        at,
+    } = change;
+    if let Some(mark) = usage_mark
+        && state::usage_mark(&mut *database).await? != *mark
+    {
+        return Ok(false);
+    }
     if let Some(effect) = finishes
         && !effects::finish(&mut *database, effect, *at).await?
     {
@@ -131,6 +159,9 @@ async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx:
     }
     for (issue, note) in seen {
         state::see_note(&mut *database, issue, *note).await?;
+    }
+    for (deed, freeze) in freezes {
+        memory::freeze(&mut *database, *deed, freeze.as_ref()).await?;
     }
     inbox::want(database, looks, *at).await?;
     audit::append(database, audit, *at).await?;
@@ -218,6 +249,10 @@ impl Store for Sqlite {
         if stored { Ok(()) } else { Err(CommitError::Conflict) }
     }
 
+    async fn usage_mark(&self) -> Result<u64, PortError> {
+        state::usage_mark(&self.readers).await.doing("read the mark of usage")
+    }
+
     async fn claim_effect(
         &self,
         now: Timestamp,
@@ -232,8 +267,18 @@ impl Store for Sqlite {
         due: Timestamp,
         error: &str,
     ) -> Result<(), PortError> {
-        let failed = (false, error);
+        let failed = (Later::Failed, error);
         effects::postpone(&self.writer, effect, due, failed).await.doing("postpone a task")
+    }
+
+    async fn hold_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        why: &str,
+    ) -> Result<(), PortError> {
+        let waits = (Later::Waits, why);
+        effects::postpone(&self.writer, effect, due, waits).await.doing("let a task wait")
     }
 
     async fn pause_effect(
@@ -242,7 +287,7 @@ impl Store for Sqlite {
         due: Timestamp,
         progress: &str,
     ) -> Result<(), PortError> {
-        let begun = (true, progress);
+        let begun = (Later::Begun, progress);
         effects::postpone(&self.writer, effect, due, begun).await.doing("pause a task")
     }
 
@@ -270,6 +315,14 @@ impl Store for Sqlite {
         admitted.doing("let a task begin")
     }
 
+    async fn used(&self, kind: EffectKind, since: Timestamp) -> Result<Used, PortError> {
+        self.try_used(kind, since).await.doing("count what was done of a limit")
+    }
+
+    async fn freezes(&self) -> Result<Freezes, PortError> {
+        memory::freezes(&self.readers).await.doing("read what is frozen")
+    }
+
     async fn lock(
         &self,
         name: &str,
@@ -290,6 +343,14 @@ impl Store for Sqlite {
 
     async fn set_moment(&self, name: &str, at: Timestamp) -> Result<(), PortError> {
         memory::set_moment(&self.writer, name, at).await.doing("remember a moment")
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, PortError> {
+        memory::memo(&self.readers, name).await.doing("recall a text")
+    }
+
+    async fn set_memo(&self, name: &str, text: &str) -> Result<(), PortError> {
+        memory::set_memo(&self.writer, name, text).await.doing("remember a text")
     }
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, PortError> {

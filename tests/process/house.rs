@@ -254,6 +254,11 @@ impl Service {
         (figure("VmRSS:"), figure("VmHWM:"))
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
     /// Asks it to end, and waits until it did.
     pub(crate) async fn stop(&mut self) -> (ExitStatus, Duration) {
         signal(self.child.id(), "TERM");

@@ -18,6 +18,7 @@ mod payloads_github;
 mod policy;
 mod real_forms;
 mod refusals;
+mod reload;
 mod restart;
 mod serve;
 mod setup;

@@ -2,11 +2,13 @@
 
 mod adopt;
 mod approval;
+mod brakes;
 mod changes;
 mod commands;
 mod crash;
 mod faults;
 mod forge_details;
+mod forms;
 mod hooks;
 pub(crate) mod host;
 mod issue_life;
@@ -14,6 +16,7 @@ mod life;
 mod log;
 mod matrix;
 mod places;
+mod policies;
 mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;

@@ -192,12 +192,22 @@ impl World {
     pub(crate) fn sandbox(extra: &[(&str, &str)]) -> String {
         let cookbooks = cookbook::load::embedded();
         let cookbook = cookbooks.get(&"sandbox".into()).unwrap();
+        Self::sandbox_by(cookbook, extra)
+    }
+
+    /// The same by another sandbox cookbook than the shipped one.
+    pub(crate) fn sandbox_by(cookbook: &Cookbook, extra: &[(&str, &str)]) -> String {
         let usual = [("What is it for?", "To see how it copes."), ("Fallback owner", "@bob")];
         let usual = usual.iter().filter(|(h, _)| extra.iter().all(|(e, _)| e != h));
         let answers: Vec<(&str, &str)> = usual.chain(extra).copied().collect();
+        Self::text(cookbook, &answers)
+    }
+
+    /// What an issue says when these answers are given.
+    pub(crate) fn text(cookbook: &Cookbook, answers: &[(&str, &str)]) -> String {
         match FORGE {
-            Dialect::GitLab => template(cookbook, &answers),
-            Dialect::GitHub => form(cookbook, &answers),
+            Dialect::GitLab => template(cookbook, answers),
+            Dialect::GitHub => form(cookbook, answers),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use chrono::TimeDelta;
 use innkeeper::{
+    brake::Freeze,
     effect::{NewEffect, Task},
     identity::{
         Digest, ForgeName, IssueNumber, IssueRef, LeaseId, Person, ProjectId, RequestId, Timestamp,
         UserId,
     },
-    lease::{Deadline, Lease, State, Step, lifecycle::Effect},
+    lease::{Deadline, Extensions, Lease, State, Step, lifecycle::Effect},
     machine::{Keep, MachineKey, MachineOrder, Power, Shape},
     policy::Verdict,
     ports::store::{Actor, AuditNote, Change, Delivery, Store, Versioned},
@@ -121,7 +122,11 @@ pub(crate) fn lease(number: u64) -> Lease {
         host_keys: Vec::new(),
         progress: None,
         trouble: None,
+        waiting: None,
         hooks: Vec::new(),
+        team: None,
+        extensions: Extensions::default(),
+        resizing: Vec::new(),
     }
 }
 
@@ -161,4 +166,8 @@ pub(crate) async fn order(store: &dyn Store, effects: Vec<NewEffect>) {
 /// Stores this new lease.
 pub(crate) async fn settle(store: &dyn Store, lease: Lease) {
     store.commit(&Change { leases: vec![Versioned::new(lease)], ..change() }).await.unwrap();
+}
+
+pub(crate) fn freeze(reason: &str, until: Option<i64>) -> Freeze {
+    Freeze { reason: reason.to_owned(), since: at(0), until: until.map(at) }
 }

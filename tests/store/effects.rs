@@ -7,7 +7,7 @@ use innkeeper::{
     effect::{NewEffect, Task},
     identity::LeaseId,
     lease::lifecycle::Effect,
-    ports::store::{Change, ClaimedEffect, CommitError, EffectKind, Store},
+    ports::store::{Change, ClaimedEffect, CommitError, EffectKind, Store, Used},
 };
 use uuid::Uuid;
 
@@ -260,4 +260,57 @@ pub(crate) async fn figures_tell_what_waits_and_what_failed(store: &dyn Store) {
     assert_eq!((figures.looks_waiting, figures.oldest_look_seconds), (1, 85));
     assert_eq!((figures.effects_buried, figures.buried.len()), (11, 10));
     assert_eq!(figures.buried.first().unwrap(), "key 10: no such image", "newest first");
+}
+
+pub(crate) async fn waiting_is_no_try_and_keeps_what_has_begun(store: &dyn Store) {
+    let task = Task::Lease(LeaseId(Uuid::from_u128(1)), Effect::Create);
+    order(store, vec![NewEffect { task, ..effect("lane", "create") }]).await;
+    for seconds in 0..3 {
+        let claimed = claim(store, seconds).await.unwrap();
+        assert_eq!(claimed.tries, 1);
+        store.hold_effect(&claimed, at(seconds + 1), "frozen").await.unwrap();
+        store.hold_effect(&claimed, at(99), "the claim is lost").await.unwrap();
+    }
+    let claimed = claim(store, 3).await.unwrap();
+    assert!(store.admit(EffectKind::Create, &claimed, at(0), 1).await.unwrap());
+    store.pause_effect(&claimed, at(4), "job 12").await.unwrap();
+    let claimed = claim(store, 4).await.unwrap();
+    store.hold_effect(&claimed, at(5), "frozen").await.unwrap();
+    let used = store.used(EffectKind::Create, at(0)).await.unwrap();
+    assert_eq!(used, Used { finished: vec![], begun: 1 }, "its place is kept");
+    let claimed = claim(store, 5).await.unwrap();
+    store.postpone_effect(&claimed, at(6), "away").await.unwrap();
+    let claimed = claim(store, 6).await.unwrap();
+    assert_eq!((claimed.tries, claimed.attempts), (2, 7));
+    assert_eq!(store.used(EffectKind::Create, at(0)).await.unwrap(), Used::default());
+    finish(store, &claimed, 7).await;
+    let used = store.used(EffectKind::Create, at(7)).await.unwrap();
+    assert_eq!(used, Used { finished: vec![at(7)], begun: 0 });
+    assert_eq!(store.used(EffectKind::Create, at(8)).await.unwrap(), Used::default());
+    assert_eq!(store.used(EffectKind::Destroy, at(0)).await.unwrap(), Used::default());
+}
+
+#[test]
+fn there_is_a_place_again_when_enough_of_those_that_count_are_long_ago() {
+    let used = |finished: &[i64], begun| Used {
+        finished: finished.iter().map(|s| at(*s)).collect(),
+        begun,
+    };
+    let day = chrono::TimeDelta::seconds(100);
+    let tick = chrono::TimeDelta::milliseconds(1);
+    for (used, most, place) in [
+        (used(&[1, 2, 3], 0), 4, None),
+        (used(&[1, 2, 3], 0), 3, Some(101)),
+        (used(&[1, 2, 3], 1), 3, Some(102)),
+        (used(&[1, 2, 3], 0), 1, Some(103)),
+        (used(&[1], 3), 2, None),
+        (used(&[1, 2], 0), 0, None),
+        (used(&[], 0), 0, None),
+    ] {
+        assert_eq!(
+            used.place_at(most, day),
+            place.map(|s| at(s) + tick),
+            "{used:?}, at most {most}"
+        );
+    }
 }

@@ -15,6 +15,7 @@ mod memory;
 mod memory_store;
 mod restart;
 mod state;
+mod usage;
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -79,6 +80,10 @@ stores_keep! {
     state::a_conflict_leaves_nothing_behind,
     state::a_change_stores_everything_it_carries,
     state::leases_are_due_by_their_next_check,
+    usage::the_mark_grows_with_whatever_alters_usage_and_nothing_else,
+    usage::what_was_decided_by_usage_that_changed_is_a_conflict,
+    usage::a_change_that_failed_does_not_move_the_mark,
+    usage::of_many_that_were_decided_by_the_same_usage_one_is_stored,
     effects::a_lane_goes_in_order_and_lanes_do_not_wait_for_each_other,
     effects::a_warning_goes_first,
     effects::a_running_task_holds_back_even_a_warning,
@@ -93,10 +98,12 @@ stores_keep! {
     effects::sixteen_claimers_never_hold_the_same_task,
     effects::no_more_tasks_begin_than_are_admitted,
     effects::of_many_who_ask_at_once_as_many_are_admitted_as_may_be,
+    effects::waiting_is_no_try_and_keeps_what_has_begun,
     effects::figures_tell_what_waits_and_what_failed,
     memory::a_lock_has_one_holder_until_it_runs_out,
     memory::a_lock_is_given_back_by_its_holder_alone,
     memory::a_moment_is_remembered,
+    memory::what_is_frozen_stays_so_until_it_is_thawed,
     audit::the_log_is_a_chain_read_in_pieces,
     audit::concurrent_commits_do_not_fork_the_chain,
 }

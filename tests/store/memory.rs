@@ -1,8 +1,11 @@
-//! Locks and moments.
+//! Locks and moments, and what operators have frozen.
 
-use innkeeper::ports::store::Store;
+use innkeeper::{
+    brake::{Deed, Freezes},
+    ports::store::{Change, Store},
+};
 
-use crate::builders::at;
+use crate::builders::{at, change, freeze, note};
 
 pub(crate) async fn a_lock_has_one_holder_until_it_runs_out(store: &dyn Store) {
     let lock =
@@ -31,4 +34,22 @@ pub(crate) async fn a_moment_is_remembered(store: &dyn Store) {
         assert_eq!(store.moment("heartbeat").await.unwrap(), Some(at(seconds)));
     }
     assert_eq!(store.moment("poll").await.unwrap(), None);
+}
+
+pub(crate) async fn what_is_frozen_stays_so_until_it_is_thawed(store: &dyn Store) {
+    let set = async |freezes| {
+        let audit = vec![note("freeze")];
+        store.commit(&Change { freezes, audit, ..change() }).await.unwrap();
+    };
+    assert_eq!(store.freezes().await.unwrap(), Freezes::default());
+    let (moved, full) =
+        (freeze("storage is moved", Some(60)), freeze("the \"house\" is full", None));
+    set(vec![(Deed::Destroy, Some(moved)), (Deed::Create, Some(full.clone()))]).await;
+    let again = freeze("audit", None);
+    set(vec![(Deed::Destroy, Some(again.clone()))]).await;
+    let expected = [(Deed::Create, full), (Deed::Destroy, again.clone())];
+    assert_eq!(store.freezes().await.unwrap().0, expected.into());
+    set(vec![(Deed::Create, None), (Deed::Stop, None)]).await;
+    assert_eq!(store.freezes().await.unwrap().0, [(Deed::Destroy, again)].into());
+    assert_eq!(store.audit_log(1, 10).await.unwrap().len(), 3, "in the same transaction");
 }

@@ -1,13 +1,16 @@
 //! Requests, leases, and changes as a whole.
 
 use innkeeper::{
+    brake::{Deed, Freezes},
     identity::{NoteId, UserId},
     lease::{Lease, State},
     ports::store::{Change, CommitError, Store, Versioned},
     request::{Request, lifecycle},
 };
 
-use crate::builders::{at, change, effect, issue, lease, lease_due, note, order, request, settle};
+use crate::builders::{
+    at, change, effect, freeze, issue, lease, lease_due, note, order, request, settle,
+};
 
 fn with_request(version: u64, value: Request) -> Change {
     Change { request: Some(Versioned { version, value }), ..change() }
@@ -185,7 +188,9 @@ fn full(version: u64) -> Change {
         finishes: None,
         seen: vec![(issue(1), NoteId(5)), (issue(1), NoteId(4)), (issue(2), NoteId(6))],
         looks: vec![issue(1)],
+        freezes: vec![(Deed::Create, Some(freeze("a full house", None)))],
         audit: vec![note("approve"), note("create")],
+        usage_mark: None,
         at: at(3),
     }
 }
@@ -202,6 +207,7 @@ pub(crate) async fn a_conflict_leaves_nothing_behind(store: &dyn Store) {
     assert_eq!(store.seen_notes(&issue(1)).await.unwrap(), [].into());
     assert_eq!(store.request_on(&issue(1)).await.unwrap(), None);
     assert_eq!(store.lease(lease(2).id).await.unwrap(), None);
+    assert_eq!(store.freezes().await.unwrap(), Freezes::default());
     // The same change at the right version goes through, so nothing of the first stands in its way.
     store.commit(&Change { finishes: Some(claim), ..full(1) }).await.unwrap();
 }
@@ -211,6 +217,7 @@ pub(crate) async fn a_change_stores_everything_it_carries(store: &dyn Store) {
     store.commit(&full(1)).await.unwrap();
     assert_eq!(store.lease(lease(1).id).await.unwrap().unwrap().value.state, State::Active);
     assert_eq!(store.lease(lease(2).id).await.unwrap().unwrap().version, 1);
+    assert_eq!(store.freezes().await.unwrap().0.len(), 1);
     assert_eq!(store.request_on(&issue(1)).await.unwrap().unwrap().version, 1);
     assert_eq!(store.seen_notes(&issue(1)).await.unwrap(), [NoteId(4), NoteId(5)].into());
     assert_eq!(store.seen_notes(&issue(2)).await.unwrap(), [NoteId(6)].into());

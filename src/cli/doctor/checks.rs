@@ -6,10 +6,11 @@ use futures::FutureExt as _;
 
 use super::Check;
 use crate::{
-    app::compose,
+    app::{compose, policies::Remembered},
     config::Config,
-    cookbook::{Cookbook, Cookbooks, Principal, load},
-    identity::{ForgeName, ProviderName},
+    cookbook::{Cookbook, Cookbooks, Principal},
+    engine::Orphaned,
+    identity::{Digest, ForgeName, ProviderName},
     notice::render::Renderer,
     ports::{
         PortError,
@@ -29,8 +30,12 @@ const CALLS_A_PLACE: usize = 4;
 const STORE: Duration = Duration::from_mins(2);
 
 /// Everything there is to look at.
-pub(super) fn all(config: &Arc<Config>, file: &Path) -> Vec<Check> {
-    let (cookbooks, about_cookbooks) = cookbooks(config);
+pub(super) fn all(
+    config: &Arc<Config>,
+    file: &Path,
+    loaded: anyhow::Result<Cookbooks>,
+) -> Vec<Check> {
+    let (cookbooks, about_cookbooks) = cookbooks(config, loaded);
     let mut checks = vec![
         known("configuration", configuration(config, file)),
         known("cookbooks", about_cookbooks),
@@ -39,6 +44,10 @@ pub(super) fn all(config: &Arc<Config>, file: &Path) -> Vec<Check> {
     let stored = Arc::clone(config);
     let work = async move { compose::examine_store(&stored).await }.boxed();
     checks.push(Check { title: "store".to_owned(), limit: STORE, work });
+    let stored = Arc::clone(config);
+    let version = cookbooks.as_ref().map(|cookbooks| cookbooks.version);
+    let work = async move { in_force(&stored, version).await }.boxed();
+    checks.push(Check { title: "policies in force".to_owned(), limit: STORE, work });
     checks.extend(config.forges.keys().map(|name| forge(config, name, cookbooks.as_ref())));
     checks.extend(config.providers.keys().map(|name| provider(config, name, cookbooks.as_ref())));
     checks
@@ -67,26 +76,28 @@ fn configuration(config: &Config, file: &Path) -> Vec<Finding> {
     findings
 }
 
-fn cookbooks(config: &Config) -> (Option<Cookbooks>, Vec<Finding>) {
-    let cookbooks = match load::folder(&config.policies.folder) {
+fn cookbooks(
+    config: &Config,
+    loaded: anyhow::Result<Cookbooks>,
+) -> (Option<Cookbooks>, Vec<Finding>) {
+    let cookbooks = match loaded {
         Ok(cookbooks) => cookbooks,
         Err(error) => {
             let what = "The cookbooks cannot be used, and the service would not start.";
-            return (None, vec![Finding::bad(what, error.to_string())]);
+            return (None, vec![Finding::bad(what, format!("{error:#}"))]);
         }
     };
     let mut findings: Vec<Finding> =
-        cookbooks.cookbooks.iter().map(|cookbook| placement(config, cookbook)).collect();
-    if findings.is_empty() {
-        findings.push(Finding::bad(
-            format!("There is no cookbook in {}.", config.policies.folder.display()),
-            "Copy one of those that come with the program there.",
-        ));
-    }
-    // A forge that cannot be used is told in its own section.
-    for unkept in compose::unkept_by_forges(config, &cookbooks).unwrap_or_default() {
-        let advice = "The service does not start before that.";
-        findings.push(Finding::bad(unkept, advice));
+        cookbooks.cookbooks.iter().filter_map(|cookbook| placement(config, cookbook)).collect();
+    match compose::objections(config, &cookbooks) {
+        Ok(objections) => findings.extend(objections.iter().map(|objection| {
+            Finding::bad(sentence(objection), "The service does not start before that.")
+        })),
+        // Why is told in the section of what cannot be used.
+        Err(_) => findings.push(Finding::doubtful(
+            "Whether the cookbooks fit cannot be told before everything else can be used.",
+            "Correct what is wrong with forges, providers and hooks first.",
+        )),
     }
     for project in config.forges.values().flat_map(|forge| &forge.projects) {
         for name in project.cookbooks.iter().flatten() {
@@ -101,25 +112,62 @@ fn cookbooks(config: &Config) -> (Option<Cookbooks>, Vec<Finding>) {
     (Some(cookbooks), findings)
 }
 
-fn placement(config: &Config, cookbook: &Cookbook) -> Finding {
-    let names = |names: Vec<&ProviderName>| {
-        names.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+/// What the running service judges by, beside what it would read now.
+async fn in_force(config: &Config, readable: Option<Digest>) -> Vec<Finding> {
+    // Why it cannot be read is told in the store's own section.
+    let remembered = remembered(config).await.unwrap_or_default();
+    let Some((Remembered { version, since, read_at, problem, .. }, orphaned)) = remembered else {
+        return vec![Finding::good("Nothing is known yet: the service has not run.")];
     };
-    let providers = &cookbook.placement.providers;
-    let missing: Vec<_> =
-        providers.iter().filter(|name| !config.providers.contains_key(*name)).collect();
-    if missing.is_empty() {
-        let places = names(providers.iter().collect());
-        return Finding::good(format!("{} places machines on {places}.", cookbook.name));
+    let since = since.format("%Y-%m-%d %H:%M UTC");
+    let mut findings = Vec::new();
+    if let Some(problem) = problem {
+        let read_at = read_at.format("%Y-%m-%d %H:%M UTC");
+        findings.push(Finding::bad(
+            format!(
+                "The reload at {read_at} failed; version {} is in force since {since}.",
+                version.short()
+            ),
+            problem,
+        ));
+    } else if readable.is_some_and(|readable| readable != version) {
+        findings.push(Finding::doubtful(
+            format!(
+                "Version {} is in force since {since}, and another one is there now.",
+                version.short()
+            ),
+            "Reload the service, e.g. `systemctl reload innkeeper`, or restart it.",
+        ));
+    } else {
+        let what = format!("Version {} is in force since {since}.", version.short());
+        findings.push(Finding::good(what));
     }
-    Finding::bad(
-        format!(
-            "{} places machines on {}, which is not configured.",
-            cookbook.name,
-            names(missing)
-        ),
-        format!("There is: {}.", names(config.providers.keys().collect())),
-    )
+    findings.extend(orphaned.into_iter().map(|orphan| {
+        Finding::doubtful(
+            format!(
+                "Cookbook `{}` is gone, with {} open requests and {} leases.",
+                orphan.cookbook, orphan.requests, orphan.leases
+            ),
+            "Its requests wait until it is back; its machines keep their terms.",
+        )
+    }));
+    findings
+}
+
+async fn remembered(config: &Config) -> anyhow::Result<Option<(Remembered, Vec<Orphaned>)>> {
+    let store = compose::store_to_read(config).await?;
+    let Some(remembered) = Remembered::read(store.as_ref()).await? else { return Ok(None) };
+    let orphaned = remembered.orphaned(store.as_ref()).await?;
+    Ok(Some((remembered, orphaned)))
+}
+
+/// Where its machines are made, if all of that is there.
+fn placement(config: &Config, cookbook: &Cookbook) -> Option<Finding> {
+    let providers = &cookbook.placement.providers;
+    let places: Vec<&str> = providers.iter().map(ProviderName::as_str).collect();
+    providers.iter().all(|name| config.providers.contains_key(name)).then(|| {
+        Finding::good(format!("{} places machines on {}.", cookbook.name, places.join(", ")))
+    })
 }
 
 fn templates(config: &Config) -> Finding {

@@ -49,12 +49,15 @@ pub(super) fn run(arguments: &check::Arguments) -> anyhow::Result<ExitCode> {
 
 fn print(cookbook: &CookbookName, rules: &[Explained], violations: &[Violation]) {
     let paint = Paint::new();
-    for Explained { rule, line, condition, outcome, saw } in rules {
+    for Explained { rule, line, condition, outcome, saw, .. } in rules {
         let word = match outcome {
             Outcome::Holds => paint.green("holds  "),
-            Outcome::Refuses if line.is_none() => "no     ".to_owned(),
+            Outcome::No => "no     ".to_owned(),
             Outcome::Refuses => paint.red("refuses"),
+            Outcome::Reviews => paint.yellow("reviews"),
+            Outcome::Warns => paint.yellow("warns  "),
             Outcome::WaitsFor(_) => paint.yellow("waits  "),
+            Outcome::RoomUnknown => paint.yellow("unknown"),
             Outcome::Unusable(_) => paint.red("broken "),
         };
         let place = match line {
@@ -70,8 +73,12 @@ fn print(cookbook: &CookbookName, rules: &[Explained], violations: &[Violation])
             Outcome::WaitsFor(field) => {
                 output::line(format_args!("        it speaks once field `{field}` is corrected"));
             }
+            Outcome::RoomUnknown => output::line(
+                "        what is free is not known: it refuses nothing, but a person decides",
+            ),
             Outcome::Unusable(why) => output::line(format_args!("        {}", printable(why))),
-            Outcome::Holds | Outcome::Refuses => {}
+            Outcome::Holds | Outcome::Refuses | Outcome::Reviews | Outcome::Warns | Outcome::No => {
+            }
         }
     }
     for violation in violations.iter().filter(|violation| violation.rule.is_none()) {

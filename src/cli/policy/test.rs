@@ -20,7 +20,10 @@ use crate::{
         diagnostic::{Diagnostic, LoadError},
         load,
     },
-    policy::cases::{self, Coverage, Tried},
+    policy::{
+        Severity,
+        cases::{self, Coverage, Tried},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -131,9 +134,11 @@ fn print(report: &Report) {
         }
     }
     for rule in report.coverage.iter().filter(|rule| !rule.is_complete()) {
-        let what = match (rule.refuses, rule.passes) {
-            (0, 0) => "is never tried",
-            (0, _) => "never refuses in any case",
+        let what = match (rule.triggered, rule.passed, rule.severity) {
+            (0, 0, _) => "is never tried",
+            (0, _, Some(Severity::Review)) => "asks nobody to look in any case",
+            (0, _, Some(Severity::Warn)) => "never warns in any case",
+            (0, ..) => "never refuses in any case",
             _ => "never lets a request pass in any case",
         };
         let line = rule.line.map(|line| format!(":{line}")).unwrap_or_default();

@@ -43,6 +43,7 @@ fn everything() -> Cookbook {
         optional("Services", FieldKind::Choices { choices: choices(&["ssh", "web [https]"]) }),
         field("Owner", FieldKind::User),
         field("Fallback owners", FieldKind::Users { min: 1, max: 3 }),
+        optional("Team", FieldKind::Group),
         optional("Needed by", FieldKind::Date),
         optional("Documentation", FieldKind::Url),
         field("Backups", FieldKind::Boolean),

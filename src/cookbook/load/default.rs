@@ -20,6 +20,7 @@ pub(super) fn read(table: &Table<'_>, field: &Field) -> (Option<Value>, bool) {
     let refused = match field.kind {
         FieldKind::Lifetime => Some("the default of a lifetime stands in `[lifetime]`"),
         FieldKind::Acknowledgement => Some("a box that is ticked already acknowledges nothing"),
+        FieldKind::Group => Some("not everybody who asks belongs to the same group"),
         FieldKind::Hostname => Some("two machines cannot have the same name"),
         FieldKind::SshKeys => Some("without keys in the form, those of the account are used"),
         FieldKind::Date => Some("a fixed day is soon in the past"),
@@ -85,6 +86,7 @@ fn no_terms() -> Terms {
         default: Lifetime::MAX,
         max: Lifetime::MAX,
         total: Lifetime::MAX,
+        extensions: None,
         warn: Vec::new(),
         min_notice: Delay::MAX,
         grace: Delay::MAX,

@@ -13,12 +13,13 @@ use crate::{
 };
 
 /// How types are spelt in cookbooks.
-const TYPES: [&str; 16] = [
+const TYPES: [&str; 17] = [
     "text",
     "choice",
     "many",
     "user",
     "users",
+    "group",
     "hostname",
     "memory",
     "disk",
@@ -33,9 +34,10 @@ const TYPES: [&str; 16] = [
 ];
 
 /// Names that mean the same in every cookbook, with the type each must have.
-const MEANT: [(&str, &[&str]); 7] = [
+const MEANT: [(&str, &[&str]); 8] = [
     ("owner", &["user"]),
     ("fallback", &["users", "user"]),
+    ("team", &["group"]),
     ("hostname", &["hostname"]),
     ("memory", &["memory"]),
     ("disk", &["disk"]),
@@ -249,6 +251,7 @@ fn kind(table: &Table<'_>, name: &str) -> FieldKind {
         }
         "users" => users(table),
         "user" => FieldKind::User,
+        "group" => FieldKind::Group,
         "hostname" => FieldKind::Hostname,
         "duration" => FieldKind::Lifetime,
         "date" => FieldKind::Date,

@@ -6,7 +6,7 @@ use crate::{
         Approval, IssueRules, MachineCommand, PowerCommand, Principal, Rule, diagnostic::nearest,
     },
     identity::FieldName,
-    policy::expression::Schema,
+    policy::{Severity, expression::Schema},
 };
 
 /// `[[rule]]`. `fields` are the names of the form; `None` when they could not
@@ -21,6 +21,7 @@ pub(super) fn rule(
         table.missing("require", "require = \"request.vcpus <= 4\"");
     }
     let require = table.condition("require", schema);
+    let severity = severity(table);
     let message = table.required("message", "message = \"What the requester is told.\"");
     let hint = table.text("hint");
     let field = table.text("field");
@@ -44,12 +45,30 @@ pub(super) fn rule(
     let rule = id.clone().zip(require).zip(message).map(|((id, require), message)| Rule {
         id: id.value,
         require,
+        severity,
         message: message.value,
         hint: hint.map(|hint| hint.value),
         field: field.map(|field| FieldName(field.value)),
         line: table.file.line(table.span.start),
     });
     (id, rule)
+}
+
+/// What follows when a rule does not hold. What cannot be read has been
+/// reported, and is the worst meanwhile.
+fn severity(table: &Table<'_>) -> Severity {
+    let Some(written) = table.text("severity") else { return Severity::default() };
+    let known = Severity::ALL.into_iter().find(|severity| severity.word() == written.value);
+    known.unwrap_or_else(|| {
+        let words = Severity::ALL.map(Severity::word);
+        let help = match nearest(&written.value, words) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there is `{}`", words.join("`, `")),
+        };
+        let message = format!("no severity is called `{}`", written.value);
+        table.file.report_with(&written.span, message, help);
+        Severity::default()
+    })
 }
 
 /// Lower-case letters, digits and hyphens, beginning with a letter or digit.

@@ -9,6 +9,9 @@ use crate::{
 const HOUR: u32 = 60;
 const DAY: u32 = 24 * HOUR;
 
+/// The most extensions that can be meant.
+const MOST_EXTENSIONS: u32 = 1000;
+
 fn minutes(minutes: u32) -> Delay {
     Delay::new(minutes).unwrap_or(Delay::MAX)
 }
@@ -28,6 +31,7 @@ pub(super) fn read(table: &Table<'_>) -> Terms {
     let grace = table.read("grace", Delay::parse);
     let backups = table.read("backups", Delay::parse);
     let min_notice = table.read("min_notice", Delay::parse);
+    let extensions = extensions(table);
     table.finish();
 
     ordered(table, "default", default.as_ref(), "max", max.as_ref());
@@ -58,11 +62,24 @@ pub(super) fn read(table: &Table<'_>) -> Terms {
         default,
         max,
         total: total.map_or(max, |total| total.value),
+        extensions,
         warn,
         min_notice: notice,
         grace: grace.map_or(minutes(3 * DAY), |grace| grace.value),
         backups: backups.map_or(minutes(30 * DAY), |backups| backups.value),
     }
+}
+
+/// How often owners extend alone.
+fn extensions(table: &Table<'_>) -> Option<u32> {
+    let most = table.number("extensions")?;
+    let number = u32::try_from(most.value).ok().filter(|number| *number <= MOST_EXTENSIONS);
+    if number.is_none() {
+        let message = format!("more than {MOST_EXTENSIONS} extensions are no limit");
+        let help = "leave `extensions` out: `total` limits them all the same";
+        table.file.report_with(&most.span, message, help);
+    }
+    number
 }
 
 /// Reports when the first is longer than the second.

@@ -1,18 +1,16 @@
 //! `approve`, `reject`, `accept`: deciding about a request.
 
-use std::collections::BTreeSet;
-
 use super::Order;
 use crate::{
     engine::{
         Engine,
         draft::{Draft, Of, person},
+        grant::used_up,
     },
-    identity::LeaseId,
     notice::Reply,
     policy::Need,
     ports::store::CommitError,
-    request::{Approval, Question, lifecycle::Event, lifecycle::State},
+    request::{Approval, lifecycle::Event, lifecycle::State},
 };
 
 impl Engine {
@@ -30,14 +28,18 @@ impl Engine {
             return Ok(());
         }
         if request.state != State::AwaitingApproval {
+            let overtaken = || order.cookbook.and_then(|it| used_up(it, &request.verdict));
             let why = match request.state {
-                State::Incomplete => {
-                    "something is still missing or refused, see the first comment."
+                State::Incomplete => overtaken().unwrap_or_else(|| {
+                    "something is still missing or refused, see the first comment.".to_owned()
+                }),
+                State::Approved | State::Fulfilled => {
+                    "this request was approved already.".to_owned()
                 }
-                State::Approved | State::Fulfilled => "this request was approved already.",
-                _ => "this request is closed; it is judged again when the issue is reopened.",
+                _ => "this request is closed; it is judged again when the issue is reopened."
+                    .to_owned(),
             };
-            draft.reply(&order.key, Reply::NotApprovable { why: why.to_owned() });
+            draft.reply(&order.key, Reply::NotApprovable { why });
             return Ok(());
         }
         let Some(digest) = request.verdict.digest() else { return Ok(()) };
@@ -85,6 +87,7 @@ impl Engine {
             have: draft.request.value.approvals.len(),
             need: count,
             machines: Vec::new(),
+            waits: None,
             acceptance_by: request
                 .verdict
                 .acceptance_needed
@@ -157,7 +160,7 @@ impl Engine {
         named: Option<&str>,
     ) -> Result<(), CommitError> {
         let by = order.by().clone();
-        if Self::accept_transfer(draft, order) {
+        if self.accept_transfer(draft, order).await? {
             return Ok(());
         }
         let request = draft.request.value.clone();
@@ -195,42 +198,5 @@ impl Engine {
         }
         draft.done(order, format!("`{}` agrees to own it.", by.username));
         Ok(())
-    }
-
-    /// Whether the order accepted transfers: all that were offered to whoever
-    /// gave it, as `transfer` offers all machines of an issue.
-    fn accept_transfer(draft: &mut Draft<'_>, order: &Order<'_>) -> bool {
-        let now = draft.now();
-        let by = order.by();
-        let asked: BTreeSet<LeaseId> = draft
-            .request
-            .value
-            .questions
-            .iter()
-            .filter_map(|question| match question {
-                Question::Transfer { lease, to, at } if to.id == by.id => {
-                    (now - *at <= chrono::TimeDelta::days(7)).then_some(*lease)
-                }
-                _ => None,
-            })
-            .collect();
-        if asked.is_empty() {
-            return false;
-        }
-        draft.request_mut().questions.retain(
-            |question| !matches!(question, Question::Transfer { lease, .. } if asked.contains(lease)),
-        );
-        let event = crate::lease::lifecycle::Event::Transfer { to: by.clone() };
-        let mut taken = false;
-        for lease in asked {
-            if draft.lease_event(lease, &event).is_ok() {
-                draft.audit(person(by), "transfer", Of { lease: Some(lease), ..Of::default() });
-                taken = true;
-            }
-        }
-        if !taken {
-            draft.impossible(order, "the machine cannot change hands any more.", None);
-        }
-        true
     }
 }

@@ -48,6 +48,11 @@ impl Engine {
                 draft.impossible(&about, "disks only grow.", hint);
                 continue;
             }
+            let bound = order.cookbook.filter(|_| order.rights.sysadmin.is_none());
+            if let Some(cookbook) = bound {
+                draft.usage_read(self.usage_mark(cookbook).await?);
+                draft.only_if_usage_stands();
+            }
             if order.rights.sysadmin.is_none()
                 && let Some(why) = self.against(draft, order, &lease, shape).await?
             {
@@ -81,18 +86,11 @@ impl Engine {
             Err(why) => return Ok(Some(why)),
         };
         let today = self.calendar.today(self.now());
-        let mut facts = self.facts(order.desk, draft, cookbook, &reading).await?;
+        let asked = (&order.desk.issue.author, Some(lease.id));
+        let mut facts = self.facts_about(order.desk, draft, cookbook, &reading, asked).await?;
         // What it has now is not in its own way.
         for own in &draft.leases {
             facts.taken_names.remove(own.value.order.key.name.as_str());
-        }
-        if lease.owner.id == draft.request.value.verdict.owner.id {
-            let had = lease.order.shape;
-            let usage = &mut facts.usage;
-            usage.owner_vcpus = usage.owner_vcpus.saturating_sub(had.vcpus.get().into());
-            usage.owner_memory = usage.owner_memory.saturating_sub(had.memory.get());
-            usage.owner_disk = usage.owner_disk.saturating_sub(had.disk.get());
-            usage.owner_leases = usage.owner_leases.saturating_sub(1);
         }
         let limit = |field: &crate::cookbook::Field| {
             let answer = reading.fields.get(&field.name)?;
@@ -176,7 +174,7 @@ fn audit(draft: &mut Draft<'_>, order: &Order<'_>, lease: &Lease) {
 }
 
 /// The form as if it had asked for this size.
-fn resized(
+pub(super) fn resized(
     cookbook: &Cookbook,
     reading: &Reading,
     lease: &Lease,

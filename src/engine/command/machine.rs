@@ -12,7 +12,6 @@ use crate::{
     lease::{State, lifecycle::Event},
     notice::Reply,
     ports::store::CommitError,
-    request::Question,
 };
 
 /// States in which a machine can be protected. Also while it is being
@@ -50,34 +49,6 @@ impl Engine {
                 draft.audit(person(order.by()), order.word, of);
             }
         }
-    }
-
-    /// Asks somebody to take over.
-    pub(super) async fn transfer(
-        &self,
-        draft: &mut Draft<'_>,
-        order: &Order<'_>,
-        to: &str,
-    ) -> Result<(), CommitError> {
-        let to = self.person_named(order.desk, to).await?;
-        let Some(to) = to else {
-            draft.impossible(order, "there is no active account of that name.", None);
-            return Ok(());
-        };
-        for lease in draft.meant(order, None, &[State::Active, State::Expired], None) {
-            if !draft.is_owner(order, lease.id) && order.rights.sysadmin.is_none() {
-                draft.refuse(order, &["its owner and fallback owners", "sysadmins"]);
-                return Ok(());
-            }
-            let question = Question::Transfer { lease: lease.id, to: to.clone(), at: draft.now() };
-            draft.request_mut().questions.push(question);
-            let reply = Reply::TransferAsked {
-                machine: lease.order.key.name.to_string(),
-                to: to.username.clone(),
-            };
-            draft.reply(&order.about(lease.id).key, reply);
-        }
-        Ok(())
     }
 
     /// Tries again at once whatever failed for this issue.

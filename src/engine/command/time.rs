@@ -7,7 +7,7 @@ use crate::{
         draft::{Draft, Of, person},
     },
     identity::{MachineName, Timestamp},
-    lease::{Lease, State, Step, lifecycle::Event},
+    lease::{Lease, State, lifecycle::Event},
     notice::Reply,
     request::value::Term,
 };
@@ -39,9 +39,11 @@ impl Engine {
                 draft.impossible(&order.about(lease.id), why, hint);
                 continue;
             }
-            if self.within_budget(draft, order, &lease, until) {
+            if let Some(say) = self.may_end(draft, order, &lease, until) {
                 let event = Event::Extend { until, by: order.by().clone() };
-                Self::move_end(draft, order, &lease, &event, "extend");
+                if Self::move_end(draft, order, &lease, &event, "extend") {
+                    draft.count_extension(&lease, say);
+                }
             }
         }
     }
@@ -68,9 +70,11 @@ impl Engine {
                 draft.impossible(order, "that day has passed.", None);
                 continue;
             }
-            if self.within_budget(draft, order, &lease, until) {
+            if let Some(say) = self.may_end(draft, order, &lease, until) {
                 let event = Event::Restore { until, by: order.by().clone() };
-                Self::move_end(draft, order, &lease, &event, "restore");
+                if Self::move_end(draft, order, &lease, &event, "restore") {
+                    draft.count_extension(&lease, say);
+                }
             }
         }
     }
@@ -82,62 +86,18 @@ impl Engine {
         }
     }
 
-    /// The latest end that the owner's word alone can give a lease.
-    fn budget_end(&self, lease: &Lease) -> Option<Timestamp> {
-        lease.handed_over.map(|from| self.calendar.expiry(from, lease.terms.total))
-    }
-
-    /// Whether this end is the asker's to choose; answers when it is not.
-    fn within_budget(
-        &self,
-        draft: &mut Draft<'_>,
-        order: &Order<'_>,
-        lease: &Lease,
-        until: Timestamp,
-    ) -> bool {
-        let owner = draft.is_owner(order, lease.id);
-        // An approver does not go beyond the budget of a machine of their own,
-        // as they do not approve a request of their own.
-        let own = order.cookbook.is_some_and(|cookbook| cookbook.approval.own);
-        let approves = order.rights.approver.is_some() && (own || !owner);
-        if approves || order.rights.sysadmin.is_some() {
-            return true;
-        }
-        if !owner {
-            draft.refuse(order, &["its owner and fallback owners", "approvers", "sysadmins"]);
-            return false;
-        }
-        let latest = self.budget_end(lease);
-        if latest.is_some_and(|latest| until <= latest) {
-            return true;
-        }
-        let now = self.now();
-        // An end that was reached is no offer.
-        let reached = lease.deadline.filter(|deadline| deadline.step == Step::Stop);
-        let reached = reached.map_or(now, |deadline| deadline.at.max(now));
-        let reply = Reply::ExtendBeyondBudget {
-            machine: lease.order.key.name.to_string(),
-            latest: latest
-                .filter(|latest| *latest > reached)
-                .map(|latest| self.calendar.describe(latest, now)),
-            approvers: order.cookbook.map(crate::engine::judge::approvers).unwrap_or_default(),
-            example: format!("@{} {} 2w", order.desk.own.username, order.word),
-        };
-        draft.reply(&order.about(lease.id).key, reply);
-        false
-    }
-
+    /// The lease meets the event, if that can still follow; says so if not.
     pub(super) fn move_end(
         draft: &mut Draft<'_>,
         order: &Order<'_>,
         lease: &Lease,
         event: &Event,
         action: &str,
-    ) {
+    ) -> bool {
         if draft.lease_event(lease.id, event).is_err() {
             let order = order.about(lease.id);
             draft.impossible(&order, "the machine has moved on meanwhile.", None);
-            return;
+            return false;
         }
         let authority = order.rights.authority();
         draft.audit(
@@ -145,6 +105,7 @@ impl Engine {
             action,
             Of { lease: Some(lease.id), authority, digest: Some(lease.digest) },
         );
+        true
     }
 
     /// Ends a lease now. Needs a second command, since nothing brings it back.

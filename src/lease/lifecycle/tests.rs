@@ -6,16 +6,17 @@ use proptest::prelude::*;
 use super::{Confirmation, Effect, Event, News, Topic, announcement, step};
 use crate::{
     calendar::Calendar,
-    cookbook::{PowerCommand, Terms},
+    cookbook::PowerCommand,
     hook,
-    identity::{
-        Digest, ForgeName, IssueNumber, IssueRef, LeaseId, MachineName, NoteId, Person, ProjectId,
-        Timestamp, UserId,
+    identity::{NoteId, Person, Timestamp, UserId},
+    lease::{
+        Announcement, Deadline, Lease, State, Step,
+        samples::{lease, shape},
+        warning,
     },
-    lease::{Announcement, Deadline, Lease, State, Step, warning},
-    machine::{Keep, MachineKey, MachineOrder, Power, Shape},
-    quantity::{Delay, Lifetime, Mebibytes, Vcpus},
-    request::{WaitsOn, value::Term},
+    machine::Power,
+    quantity::{Delay, Lifetime},
+    request::WaitsOn,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -37,64 +38,6 @@ fn alice() -> Person {
 
 fn delay(text: &str) -> Delay {
     Delay::parse(text).unwrap()
-}
-
-fn lease() -> Lease {
-    let id = LeaseId(uuid::Uuid::from_u128(7));
-    Lease {
-        id,
-        request: None,
-        issue: IssueRef {
-            forge: ForgeName::from("gitlab"),
-            project: ProjectId(1),
-            number: IssueNumber(7),
-        },
-        cookbook: "sandbox".into(),
-        digest: Digest::of("request"),
-        policy_version: Digest::of("policy"),
-        terms: Terms {
-            default: Lifetime::new(14).unwrap(),
-            max: Lifetime::new(30).unwrap(),
-            total: Lifetime::new(90).unwrap(),
-            warn: vec![delay("7d"), delay("1d")],
-            min_notice: delay("24h"),
-            grace: delay("3d"),
-            backups: delay("30d"),
-        },
-        owner: alice(),
-        fallback: vec![],
-        provider: "kvm".into(),
-        order: MachineOrder::plain(
-            MachineKey { lease: id, name: MachineName::from("sandbox-7"), uuid: None },
-            shape(1),
-            "alice",
-        ),
-        keep: Keep::Nothing,
-        state: State::Provisioning,
-        waits_on: WaitsOn::Provider,
-        waits_since: start(),
-        power: Power::Unknown,
-        granted: Term::For(Lifetime::new(14).unwrap()),
-        handed_over: None,
-        deadline: None,
-        announcements: vec![],
-        ordered: vec![],
-        hold: None,
-        protected: false,
-        addresses: vec![],
-        host_keys: vec![],
-        progress: None,
-        trouble: None,
-        hooks: vec![],
-    }
-}
-
-fn shape(vcpus: u16) -> Shape {
-    Shape {
-        vcpus: Vcpus::new(vcpus).unwrap(),
-        memory: Mebibytes::new(1024).unwrap(),
-        disk: Mebibytes::new(10_240).unwrap(),
-    }
 }
 
 fn created() -> Event {

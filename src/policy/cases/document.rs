@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use toml::{Spanned, Value as Toml};
 
-use super::{Case, Expected, Usage, Word, World};
+use super::{Case, Expected, Holding, Room, Severity, Usage, Word, World};
 use crate::{
     cookbook::{
         Cookbook, Field, FieldKind,
@@ -36,42 +36,62 @@ struct Keys {
     eligible: Option<bool>,
     #[serde(default)]
     unknown: Vec<String>,
+    groups: Option<Vec<String>>,
     #[serde(default)]
     taken: Vec<String>,
     #[serde(default)]
     protected: Vec<String>,
     #[serde(default)]
     usage: UsageKeys,
+    /// What is not given is not known.
+    #[serde(default)]
+    capacity: CapacityKeys,
     #[serde(default)]
     edited_by_others: bool,
     today: Option<Spanned<Toml>>,
     verdict: Word,
     codes: Option<Vec<ViolationCode>>,
     rules: Option<Vec<Spanned<String>>>,
+    review: Option<Vec<Spanned<String>>>,
+    warn: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct UsageKeys {
     owner: OwnerKeys,
-    cookbook: CountKeys,
-    provider: CountKeys,
+    team: HoldingKeys,
+    cookbook: HoldingKeys,
+    provider: HoldingKeys,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct OwnerKeys {
     leases: u64,
+    pending: u64,
     vcpus: u64,
     memory: Option<Spanned<Toml>>,
     disk: Option<Spanned<Toml>>,
-    pending: u64,
+    extensions: u64,
+    open_issues: u64,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct CountKeys {
+struct HoldingKeys {
     leases: u64,
+    pending: u64,
+    vcpus: u64,
+    memory: Option<Spanned<Toml>>,
+    disk: Option<Spanned<Toml>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CapacityKeys {
+    memory: Option<Spanned<Toml>>,
+    disk: Option<Spanned<Toml>>,
 }
 
 /// Reads the cases of a cookbook.
@@ -115,16 +135,15 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let usage = Usage {
-            owner_leases: keys.usage.owner.leases,
-            owner_vcpus: keys.usage.owner.vcpus,
-            owner_memory: self.amount(keys.usage.owner.memory),
-            owner_disk: self.amount(keys.usage.owner.disk),
-            owner_pending: keys.usage.owner.pending,
-            cookbook_leases: keys.usage.cookbook.leases,
-            provider_leases: keys.usage.provider.leases,
+        let usage = self.usage(keys.usage);
+        let room = Room {
+            memory: keys.capacity.memory.map(|free| self.amount(Some(free))),
+            disk: keys.capacity.disk.map(|free| self.amount(Some(free))),
         };
-        let rules = keys.rules.map(|rules| self.rules(rules));
+        let mut rules = |named: Option<_>, severity| named.map(|named| self.rules(named, severity));
+        let refusing = rules(keys.rules, Severity::Deny);
+        let review = rules(keys.review, Severity::Review);
+        let warn = rules(keys.warn, Severity::Warn);
         Some(Case {
             name: keys.name,
             line,
@@ -133,14 +152,47 @@ impl Reader<'_> {
                 author: keys.author.unwrap_or_else(|| "alice".to_owned()),
                 eligible: keys.eligible.unwrap_or(true),
                 unknown: bare(keys.unknown),
+                groups: keys.groups.map(|groups| {
+                    bare(groups).into_iter().map(|path| path.to_lowercase()).collect()
+                }),
                 taken: keys.taken.into_iter().collect(),
                 protected: keys.protected.into_iter().collect(),
                 usage,
+                room,
                 edited_by_others: keys.edited_by_others,
                 today: self.day(keys.today)?,
             },
-            expected: Expected { verdict: keys.verdict, codes: keys.codes, rules },
+            expected: Expected {
+                verdict: keys.verdict,
+                codes: keys.codes,
+                rules: refusing,
+                review,
+                warn,
+            },
         })
+    }
+
+    fn usage(&mut self, keys: UsageKeys) -> Usage {
+        let OwnerKeys { leases, pending, vcpus, memory, disk, extensions, open_issues } =
+            keys.owner;
+        Usage {
+            owner: self.holding(HoldingKeys { leases, pending, vcpus, memory, disk }),
+            team: self.holding(keys.team),
+            cookbook: self.holding(keys.cookbook),
+            provider: self.holding(keys.provider),
+            extensions,
+            open_issues,
+        }
+    }
+
+    fn holding(&mut self, keys: HoldingKeys) -> Holding {
+        Holding {
+            leases: keys.leases,
+            pending: keys.pending,
+            vcpus: keys.vcpus,
+            memory: self.amount(keys.memory),
+            disk: self.amount(keys.disk),
+        }
     }
 
     fn body(&mut self, answers: &BTreeMap<Spanned<String>, Toml>) -> String {
@@ -180,11 +232,20 @@ impl Reader<'_> {
         }
     }
 
-    fn rules(&mut self, rules: Vec<Spanned<String>>) -> Vec<String> {
+    /// Names of rules, each of which must be able to do what is expected of it.
+    fn rules(&mut self, rules: Vec<Spanned<String>>, severity: Severity) -> Vec<String> {
         let ids: Vec<&str> = self.cookbook.rules.iter().map(|rule| rule.id.as_str()).collect();
         let mut named = Vec::new();
         for rule in rules {
-            if !ids.contains(&rule.get_ref().as_str()) {
+            let meant = self.cookbook.rules.iter().find(|known| known.id == *rule.get_ref());
+            if let Some(other) = meant.map(|rule| rule.severity).filter(|it| *it != severity) {
+                let message = format!("rule `{}` has severity `{}`", rule.get_ref(), other.word());
+                let key = match other {
+                    Severity::Deny => "rules",
+                    other => other.word(),
+                };
+                self.wrong(rule.span(), message, Some(format!("expect it in `{key}`")));
+            } else if meant.is_none() {
                 let help = nearest(rule.get_ref(), ids.iter().copied())
                     .map(|near| format!("did you mean `{near}`?"));
                 let message = format!("no rule is called `{}`", rule.get_ref());

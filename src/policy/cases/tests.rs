@@ -62,6 +62,23 @@ codes = ["missing-field", "missing-field", "not-acknowledged"]
 }
 
 #[test]
+fn a_case_says_which_groups_the_author_is_in() {
+    let team = "\n[[field]]\nname = \"team\"\ntype = \"group\"\n";
+    let text = COOKBOOK.replace("# --- what spans", &format!("{team}\n# --- what spans"));
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    let cookbook = &cookbooks.cookbooks[0];
+    let fine = FINE.replace("throw_away", "team = \"@TPO/web\", throw_away");
+    let refused = fine.replace("\"automatic\"", "\"refused\"\ncodes = [\"not-a-member\"]");
+    let text = format!("{fine}{fine}groups = [\"tpo/Web\"]\n{refused}groups = [\"tpo\"]\n");
+    let cases = read("sandbox.test.toml", &text, cookbook).unwrap();
+    let (tried, _) = run(cookbook, cookbooks.version, &cases);
+    assert_eq!(tried.len(), 3);
+    for case in &tried {
+        assert!(case.is_fine(), "{case:#?}");
+    }
+}
+
+#[test]
 fn what_comes_otherwise_is_shown_side_by_side() {
     let text =
         FINE.replace("verdict = \"automatic\"", "verdict = \"refused\"\ncodes = [\"name-taken\"]");
@@ -96,4 +113,76 @@ fn mistakes_in_cases_come_with_their_place_and_what_was_meant() {
         format!("{FINE}usage = {{ owner = {{ memory = \"4 GX\" }} }}\ntoday = \"tomorrow\"\n");
     let amount = mistakes(&amount);
     assert!(amount.contains("4 GX") && amount.contains("this is not a day"), "{amount}");
+}
+
+/// The sandbox with a rule that asks somebody to look, and one that warns.
+fn with_advice() -> Cookbooks {
+    let rules = r#"
+[[rule]]
+id = "much-memory"
+severity = "review"
+require = "request.memory <= 4096"
+message = "Much memory."
+
+[[rule]]
+id = "odd-count"
+severity = "warn"
+require = "request.vcpus != 3"
+message = "An odd number of processors."
+"#;
+    load::files(&[("sandbox.toml".to_owned(), format!("{COOKBOOK}{rules}"))]).unwrap()
+}
+
+#[test]
+fn a_case_can_expect_advice_and_covers_its_rule() {
+    let cookbooks = with_advice();
+    let cookbook = cookbook_of("sandbox.test.toml", &cookbooks).unwrap();
+    let cases = format!(
+        r#"{FINE}
+review = []
+[[case]]
+name = "a large one is looked at"
+request = {{ purpose = "Try it.", memory = "6 GiB", vcpus = 3, fallback = "@bob", throw_away = true }}
+verdict = "approval"
+rules = []
+review = ["much-memory"]
+warn = []
+"#
+    );
+    let cases = read("sandbox.test.toml", &cases, cookbook).unwrap();
+    let (tried, coverage) = run(cookbook, cookbooks.version, &cases);
+    let found: Vec<_> = tried.iter().map(|tried| tried.differences.clone()).collect();
+    let of = |of, expected: &str, found: &str| Difference {
+        of,
+        expected: expected.to_owned(),
+        found: found.to_owned(),
+    };
+    assert_eq!(found, [vec![], vec![of("warn", "none", "odd-count")]]);
+    assert_eq!(tried[1].said, ["Much memory.", "An odd number of processors."]);
+    let covered: Vec<_> = coverage
+        .iter()
+        .filter(|rule| rule.is_complete())
+        .map(|rule| (rule.rule.as_str(), rule.severity))
+        .collect();
+    assert_eq!(
+        covered,
+        [
+            ("unless", None),
+            ("much-memory", Some(Severity::Review)),
+            ("odd-count", Some(Severity::Warn))
+        ]
+    );
+}
+
+#[test]
+fn a_rule_expected_to_do_what_it_cannot_is_a_mistake_in_the_case() {
+    let cookbooks = with_advice();
+    let cookbook = cookbook_of("sandbox.test.toml", &cookbooks).unwrap();
+    let cases = "[[case]]\nname = \"wrong\"\nverdict = \"refused\"\nrules = [\"much-memory\"]\n";
+    insta::assert_snapshot!(read("sandbox.test.toml", cases, cookbook).unwrap_err(), @r#"
+    sandbox.test.toml:4:10: rule `much-memory` has severity `review`
+    4 | rules = ["much-memory"]
+      |          ^^^^^^^^^^^^^
+    help: expect it in `review`
+    "#);
 }

@@ -84,19 +84,20 @@ impl fmt::Display for Type {
 }
 
 /// Names that exist whatever the form asks.
-const ALWAYS: [(&str, Type); 11] = [
+const ALWAYS: [(&str, Type); 8] = [
     ("request.author", Type::Text),
     ("request.owner", Type::Text),
     ("request.lifetime_days", Type::Number),
     ("request.count", Type::Number),
-    ("usage.owner.leases", Type::Number),
-    ("usage.owner.vcpus", Type::Number),
-    ("usage.owner.memory", Type::Number),
-    ("usage.owner.disk", Type::Number),
-    ("usage.owner.pending", Type::Number),
-    ("usage.cookbook.leases", Type::Number),
-    ("usage.provider.leases", Type::Number),
+    ("usage.owner.extensions", Type::Number),
+    ("usage.owner.open_issues", Type::Number),
+    ("capacity.memory", Type::Number),
+    ("capacity.disk", Type::Number),
 ];
+
+/// Whose usage is counted, and what of it: numbers all.
+const HOLDERS: [&str; 4] = ["owner", "team", "cookbook", "provider"];
+const HELD: [&str; 5] = ["leases", "pending", "vcpus", "memory", "disk"];
 
 /// The names an expression of one cookbook may use.
 ///
@@ -107,6 +108,7 @@ const ALWAYS: [(&str, Type); 11] = [
 /// | of type `number` | number | 0 |
 /// | of type `text`, `choice`, `hostname`, `url` | text | `""` |
 /// | of type `user` | text, the username without `@` | `""` |
+/// | of type `group` | text, its full path in lower case | `""` |
 /// | of type `date` | text, `2027-01-31` | `""` |
 /// | of type `many`, `users`, `ssh-keys` | list of texts | `[]` |
 /// | of type `boolean`, `acknowledgement` | truth | `false` |
@@ -114,9 +116,12 @@ const ALWAYS: [(&str, Type); 11] = [
 /// | `request.owner` | text, the field `owner`, else the author | |
 /// | `request.lifetime_days` | number, whatever the `duration` field is called | the cookbook's default |
 /// | `request.count` | number, the field `count` | 1 |
-/// | `usage.owner.leases`, `.vcpus`, `.memory`, `.disk` | number: what the owner holds now | |
-/// | `usage.owner.pending` | number: other requests of the owner under way | |
-/// | `usage.cookbook.leases`, `usage.provider.leases` | number: machines there now | |
+/// | `usage.HOLDER.leases`: of `owner`, `team`, `cookbook`, `provider` | number: machines there now | 0 without a team |
+/// | `usage.HOLDER.pending` | number: machines that other requests under way ask for | 0 |
+/// | `usage.HOLDER.vcpus`, `.memory`, `.disk` | number: of both, all disks, MiB | 0 |
+/// | `usage.owner.extensions` | number: how often the owner's machines were extended | |
+/// | `usage.owner.open_issues` | number: other open requests of the owner, of all cookbooks | |
+/// | `capacity.memory`, `capacity.disk` | number: MiB free on the provider with most room | while not known, the rule is not asked, and people decide |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     names: BTreeMap<String, Type>,
@@ -129,6 +134,9 @@ impl Schema {
     pub fn of(fields: &[Field]) -> Self {
         let mut names: BTreeMap<String, Type> =
             ALWAYS.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
+        for holder in HOLDERS {
+            names.extend(HELD.map(|held| (format!("usage.{holder}.{held}"), Type::Number)));
+        }
         let mut durations = Vec::new();
         for field in fields {
             let name = format!("request.{}", field.name);
@@ -179,6 +187,7 @@ fn type_of(kind: &FieldKind) -> Option<Type> {
     match kind {
         FieldKind::Text { .. }
         | FieldKind::Choice { .. }
+        | FieldKind::Group
         | FieldKind::Hostname
         | FieldKind::Url
         | FieldKind::User

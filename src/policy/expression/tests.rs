@@ -79,7 +79,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "usage.owner < 1",
         "usage.owner",
         "`usage.owner` is no value by itself",
-        "name one of its members: `disk`, `leases`, `memory`, `pending`, `vcpus`",
+        "name one of its members: `disk`, `extensions`, `leases`, `memory`, `open_issues`, `pending`, `vcpus`",
     ),
     (
         "usage.provider.machines < 1",

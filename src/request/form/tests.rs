@@ -376,6 +376,29 @@ fn people_are_usernames() {
 }
 
 #[test]
+fn a_group_is_its_full_path_in_lower_case() {
+    let group = |written: &str| value(FieldKind::Group, written).map(|value| value.to_string());
+    for written in ["tpo/web", "@tpo/web", "group:tpo/web", "TPO/Web", "- group: @tpo/web"] {
+        assert_eq!(group(written), Ok("tpo/web".into()), "{written}");
+    }
+    assert_eq!(group("a_b-c.d"), Ok("a_b-c.d".into()));
+    // By its number a group would count as another one.
+    for written in
+        ["123", "tpo//web", "/tpo", "tpo/../tpa", "tpo/-web", "the web team", "tpo%2Fweb"]
+    {
+        let message = format!(
+            "`{written}` is not a group: its path is made of letters, digits, `_`, `-` and `.`, with `/` between."
+        );
+        assert_eq!(group(written), Err((Code::UnreadableValue, message)), "{written}");
+    }
+    let message = "`https://gitlab.example/tpo` looks like an address: the path alone is wanted.";
+    assert_eq!(
+        group("https://gitlab.example/tpo"),
+        Err((Code::UnreadableValue, message.to_owned()))
+    );
+}
+
+#[test]
 fn a_host_name_is_one_label() {
     let host = |written: &str| value(FieldKind::Hostname, written).map(|value| value.to_string());
     for written in ["web-01", "WEB-01", "`web-01`", "web-01.", " web-01\u{20}"] {

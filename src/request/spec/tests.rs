@@ -29,6 +29,7 @@ fn recipe() -> Cookbook {
         optional("Count", FieldKind::Number { min: 1, max: 9 }),
         field("Owner", FieldKind::User),
         optional("Fallback", FieldKind::Users { min: 0, max: 3 }),
+        optional("Team", FieldKind::Group),
         optional("Ports", FieldKind::Choices { choices: choices(&["ssh", "web"]) }),
     ])
 }
@@ -81,6 +82,7 @@ fn every_material_edit_changes_the_digest_and_is_named() {
         (BODY.replace("@alice", "@dave"), "owner", Some("alice"), Some("dave")),
         (BODY.replace("@bob, @carol", "@bob"), "fallback", Some("bob, carol"), Some("bob")),
         (BODY.replace("@bob, @carol", ""), "fallback", Some("bob, carol"), None),
+        (format!("{BODY}### Team\ntpo/web"), "team", None, Some("tpo/web")),
         (BODY.replace("ssh, web", "web"), "ports", Some("ssh, web"), Some("web")),
     ] {
         let (before, after) = (spec(BODY), spec(&edited));

@@ -110,6 +110,9 @@ pub(crate) fn accepted(kind: &FieldKind, terms: &Terms) -> Option<String> {
         FieldKind::Users { min, max } => {
             format!("{min} to {max} usernames, for example @alice, @bob")
         }
+        FieldKind::Group => {
+            "a group you belong to, by its full path, for example tpo/web".to_owned()
+        }
         FieldKind::Hostname => "a short host name of letters, digits and hyphens".to_owned(),
         FieldKind::Memory { min, max } | FieldKind::Disk { min, max } => range(min, max),
         FieldKind::Vcpus { min, max } => range(min, max),

@@ -6,7 +6,7 @@ use super::column::{from_time, from_value, to_count, to_small_count, to_time, to
 use crate::{
     effect::NewEffect,
     identity::Timestamp,
-    ports::store::{ClaimedEffect, EffectKind},
+    ports::store::{ClaimedEffect, EffectKind, Used},
 };
 
 /// Stores a task unless its key was ever seen.
@@ -49,7 +49,7 @@ WHERE id = (
             AND other.claimed_until > $1)
     ORDER BY first.priority, first.id
     LIMIT 1)
-RETURNING id, attempts, lane, key, task, ordered_at";
+RETURNING id, attempts, waits, lane, key, task, ordered_at";
 
 /// Takes the next task that is due and first in its lane.
 pub(super) async fn claim(
@@ -59,18 +59,19 @@ pub(super) async fn claim(
 ) -> sqlx::Result<Option<ClaimedEffect>> {
     // Read to the end: a statement that is dropped after its first row is
     // committed without anybody hearing whether that worked.
-    let rows: Vec<(i64, i64, String, String, String, i64)> = sqlx::query_as(CLAIM)
+    let rows: Vec<(i64, i64, i64, String, String, String, i64)> = sqlx::query_as(CLAIM)
         .bind(from_time(now))
         .bind(from_time(until))
         .fetch_all(database)
         .await?;
     rows.into_iter()
         .next()
-        .map(|(id, attempts, lane, key, task, ordered_at)| {
+        .map(|(id, attempts, waits, lane, key, task, ordered_at)| {
             let task = to_value(&task, || format!("the stored task {key}"))?;
             Ok(ClaimedEffect {
                 id: to_count(id),
                 attempts: to_small_count(attempts),
+                tries: to_small_count(attempts - waits),
                 lane,
                 key,
                 task,
@@ -100,24 +101,41 @@ pub(super) async fn finish(
     .map(|done| done.rows_affected() == 1)
 }
 
-/// The task is due again later: because it failed, or because it has begun and
-/// goes on then.
+/// Why a task is due again later.
+#[derive(Clone, Copy)]
+pub(super) enum Later {
+    /// It failed, and has to begin anew.
+    Failed,
+    /// It waits for something, begun or not.
+    Waits,
+    /// It has begun and goes on then.
+    Begun,
+}
+
+/// The task is due again later.
 pub(super) async fn postpone(
     database: impl SqliteExecutor<'_>,
     effect: &ClaimedEffect,
     due: Timestamp,
-    (has_begun, why): (bool, &str),
+    (later, why): (Later, &str),
 ) -> sqlx::Result<()> {
+    let begun = match later {
+        Later::Failed => Some(false),
+        Later::Waits => None,
+        Later::Begun => Some(true),
+    };
     sqlx::query(
         "UPDATE effects SET
-             state = 'pending', begun = $5, due = $3, claimed_until = NULL, last_error = $4
+             state = 'pending', due = $3, claimed_until = NULL, last_error = $4,
+             begun = COALESCE($5, begun), waits = waits + $6
          WHERE id = $1 AND attempts = $2 AND state = 'running'",
     )
     .bind(effect.id.cast_signed())
     .bind(i64::from(effect.attempts))
     .bind(from_time(due))
     .bind(why)
-    .bind(has_begun)
+    .bind(begun)
+    .bind(!matches!(later, Later::Failed))
     .execute(database)
     .await
     .map(drop)
@@ -210,4 +228,29 @@ pub(super) async fn admit(
         .execute(database)
         .await?;
     Ok(admitted.rows_affected() == 1)
+}
+
+/// How much of the limit of this kind is used. Called in a transaction, so that
+/// both counts are of one moment.
+pub(super) async fn used(
+    database: &mut SqliteConnection,
+    kind: EffectKind,
+    since: Timestamp,
+) -> sqlx::Result<Used> {
+    let finished: Vec<i64> = sqlx::query_scalar(
+        "SELECT finished_at FROM effects WHERE kind = $1 AND finished_at >= $2
+         ORDER BY finished_at LIMIT 10000",
+    )
+    .bind(kind.word())
+    .bind(from_time(since))
+    .fetch_all(&mut *database)
+    .await?;
+    let begun: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM effects
+         WHERE state IN ('pending', 'running') AND begun = 1 AND kind = $1",
+    )
+    .bind(kind.word())
+    .fetch_one(&mut *database)
+    .await?;
+    Ok(Used { finished: finished.into_iter().map(to_time).collect(), begun: to_count(begun) })
 }

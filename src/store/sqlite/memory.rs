@@ -1,9 +1,13 @@
-//! The scheduler's memory: locks and moments.
+//! What is remembered by name: locks, moments, short texts, and what operators
+//! have frozen.
 
-use sqlx::SqliteExecutor;
+use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::column::{from_time, to_time};
-use crate::identity::Timestamp;
+use crate::{
+    brake::{Deed, Freeze, Freezes},
+    identity::Timestamp,
+};
 
 /// Takes or prolongs a lock; `false` if another holder has it.
 pub(super) async fn lock(
@@ -69,4 +73,66 @@ pub(super) async fn set_moment(
     .execute(database)
     .await
     .map(drop)
+}
+
+/// A remembered text.
+pub(super) async fn memo(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("SELECT text FROM memos WHERE name = $1")
+        .bind(name)
+        .fetch_optional(database)
+        .await
+}
+
+/// Remembers a text.
+pub(super) async fn set_memo(
+    database: impl SqliteExecutor<'_>,
+    name: &str,
+    text: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO memos (name, text) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET text = excluded.text",
+    )
+    .bind(name)
+    .bind(text)
+    .execute(database)
+    .await
+    .map(drop)
+}
+
+/// Freezes something, in place of what was frozen, or thaws it.
+pub(super) async fn freeze(
+    database: &mut SqliteConnection,
+    deed: Deed,
+    freeze: Option<&Freeze>,
+) -> sqlx::Result<()> {
+    let query = match freeze {
+        Some(Freeze { reason, since, until }) => sqlx::query(
+            "INSERT INTO freezes (deed, reason, since, until) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (deed) DO UPDATE SET
+                 reason = excluded.reason, since = excluded.since, until = excluded.until",
+        )
+        .bind(deed.word())
+        .bind(reason)
+        .bind(from_time(*since))
+        .bind(until.map(from_time)),
+        None => sqlx::query("DELETE FROM freezes WHERE deed = $1").bind(deed.word()),
+    };
+    query.execute(database).await.map(drop)
+}
+
+/// All freezes.
+pub(super) async fn freezes(database: impl SqliteExecutor<'_>) -> sqlx::Result<Freezes> {
+    let rows: Vec<(String, String, i64, Option<i64>)> =
+        sqlx::query_as("SELECT deed, reason, since, until FROM freezes")
+            .fetch_all(database)
+            .await?;
+    let freezes = rows.into_iter().filter_map(|(deed, reason, since, until)| {
+        let freeze = Freeze { reason, since: to_time(since), until: until.map(to_time) };
+        Some((Deed::of_word(&deed)?, freeze))
+    });
+    Ok(Freezes(freezes.collect()))
 }

@@ -46,6 +46,20 @@ impl Sqlite {
         let readers = pool(READERS).connect_with(options.read_only(true)).await.doing(&doing)?;
         Ok(Self { writer, readers })
     }
+
+    /// Opens the database at `path` for somebody who only reads: nothing is made
+    /// or brought up to date, and every change fails.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there or cannot be read.
+    pub async fn open_to_read(path: &Path) -> Result<Self, PortError> {
+        let doing = format!("read the database {}", path.display());
+        let options =
+            SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE).read_only(true);
+        let readers = pool(READERS).connect_with(options).await.doing(&doing)?;
+        Ok(Self { writer: readers.clone(), readers })
+    }
 }
 
 /// `SQLite` would make the file readable by all; its companions inherit from it.

@@ -8,6 +8,7 @@ use super::column::{from_issue, from_limit, from_time, from_value, to_count, to_
 use crate::{
     identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::{Lease, warning},
+    policy::usage,
     ports::store::Versioned,
     request::Request,
 };
@@ -164,6 +165,11 @@ pub(super) async fn see_note(
     .map(drop)
 }
 
+/// The mark that grows whenever usage changes: triggers see to that.
+pub(super) async fn usage_mark(database: impl SqliteExecutor<'_>) -> sqlx::Result<u64> {
+    sqlx::query_scalar("SELECT mark FROM usage").fetch_one(database).await.map(to_count)
+}
+
 /// Stores a request over the version it was read at; `false` if that is not
 /// the present one.
 pub(super) async fn save_request(
@@ -174,14 +180,14 @@ pub(super) async fn save_request(
     let (forge, project, number) = from_issue(&value.issue);
     let query = if *version == 0 {
         sqlx::query(
-            "INSERT INTO requests (id, version, state, forge, project, number, document)
-             VALUES ($1, $2 + 1, $3, $4, $5, $6, $7)",
+            "INSERT INTO requests (id, version, state, forge, project, number, document, counted)
+             VALUES ($1, $2 + 1, $3, $4, $5, $6, $7, $8)",
         )
     } else {
         sqlx::query(
             "UPDATE requests SET
                  version = version + 1, state = $3,
-                 forge = $4, project = $5, number = $6, document = $7
+                 forge = $4, project = $5, number = $6, document = $7, counted = $8
              WHERE id = $1 AND version = $2",
         )
     };
@@ -193,6 +199,7 @@ pub(super) async fn save_request(
         .bind(project)
         .bind(number)
         .bind(from_value(value)?)
+        .bind(usage::counted_request(value))
         .execute(database)
         .await
         .map(|done| done.rows_affected() == 1)
@@ -207,14 +214,14 @@ pub(super) async fn save_lease(
     let Versioned { version, value } = lease;
     let query = if *version == 0 {
         sqlx::query(
-            "INSERT INTO leases (id, version, state, provider, machine, check_at, document)
-             VALUES ($1, $2 + 1, $3, $4, $5, $6, $7)",
+            "INSERT INTO leases (id, version, state, provider, machine, check_at, document, counted)
+             VALUES ($1, $2 + 1, $3, $4, $5, $6, $7, $8)",
         )
     } else {
         sqlx::query(
             "UPDATE leases SET
                  version = version + 1, state = $3,
-                 provider = $4, machine = $5, check_at = $6, document = $7
+                 provider = $4, machine = $5, check_at = $6, document = $7, counted = $8
              WHERE id = $1 AND version = $2
                AND (state NOT IN ('destroyed', 'ended') OR $3 IN ('destroyed', 'ended'))",
         )
@@ -227,6 +234,7 @@ pub(super) async fn save_lease(
         .bind(value.order.key.name.as_str())
         .bind(warning::next_check(value).map(from_time))
         .bind(from_value(value)?)
+        .bind(usage::counted_lease(value))
         .execute(database)
         .await
         .map(|done| done.rows_affected() == 1)

@@ -8,14 +8,16 @@ use std::{
 
 use async_trait::async_trait;
 use innkeeper::{
+    brake::Freezes,
     effect::{NewEffect, Task},
     identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::{Lease, State, warning},
+    policy::usage,
     ports::{
         PortError,
         store::{
             AuditEntry, AuditNote, Change, ClaimedEffect, CommitError, Delivered, Delivery,
-            EffectKind, Figures, Look, Store, Versioned,
+            EffectKind, Figures, Look, Store, Used, Versioned,
         },
     },
     request::{Request, lifecycle},
@@ -45,6 +47,9 @@ pub(crate) struct Rows {
     lanes: BTreeMap<String, BTreeSet<(u8, u64)>>,
     locks: BTreeMap<String, (String, Timestamp)>,
     moments: BTreeMap<String, Timestamp>,
+    memos: BTreeMap<String, String>,
+    freezes: Freezes,
+    usage_mark: u64,
     pub(crate) audit: Vec<AuditEntry>,
 }
 
@@ -76,6 +81,8 @@ pub(crate) struct EffectRow {
     pub(crate) task: Task,
     pub(crate) stage: Stage,
     attempts: u32,
+    /// Claims that ended in waiting.
+    waits: u32,
     begun: bool,
     ordered_at: Timestamp,
     due: Timestamp,
@@ -182,6 +189,7 @@ impl Rows {
             task: effect.task.clone(),
             stage: Stage::Pending,
             attempts: 0,
+            waits: 0,
             begun: false,
             ordered_at: now,
             due: now,
@@ -229,8 +237,10 @@ impl Rows {
 
     /// Stores a change; `false` and nothing if it was overtaken.
     fn store(&mut self, change: &Change) -> bool {
-        let Change { request, leases, effects, lanes, finishes, seen, looks, audit, at } = change;
-        if finishes.as_ref().is_some_and(|effect| self.running(effect).is_none())
+        let Change { request, leases, effects, lanes, finishes, seen, looks, .. } = change;
+        let Change { freezes, audit, usage_mark, at, .. } = change;
+        if usage_mark.is_some_and(|mark| mark != self.usage_mark)
+            || finishes.as_ref().is_some_and(|effect| self.running(effect).is_none())
             || request.as_ref().is_some_and(|request| !self.takes_request(request))
         {
             return false;
@@ -250,6 +260,14 @@ impl Rows {
             let stored = Versioned { version: lease.version + 1, value: lease.value.clone() };
             before.push((id, self.leases.insert(id, stored)));
         }
+        for (id, old) in before {
+            let counted = |lease: Option<&Versioned<Lease>>| {
+                lease.map(|lease| usage::counted_lease(&lease.value)).unwrap_or_default()
+            };
+            if counted(old.as_ref()) != counted(self.leases.get(&id)) {
+                self.usage_mark += 1;
+            }
+        }
         if let Some(effect) = finishes {
             self.settle(effect, Stage::Done(kept(*at)), None);
         }
@@ -257,7 +275,11 @@ impl Rows {
             self.request_of.retain(|_, id| *id != value.id);
             self.request_of.insert(value.issue.clone(), value.id);
             let stored = Versioned { version: version + 1, value: value.clone() };
-            self.requests.insert(value.id, stored);
+            let old = self.requests.insert(value.id, stored);
+            let counted = old.map(|old| usage::counted_request(&old.value)).unwrap_or_default();
+            if counted != usage::counted_request(value) {
+                self.usage_mark += 1;
+            }
         }
         for effect in effects {
             self.order(effect, *at);
@@ -267,6 +289,12 @@ impl Rows {
         }
         for (issue, note) in seen {
             self.seen.entry(issue.clone()).or_default().insert(*note);
+        }
+        for (deed, freeze) in freezes {
+            match freeze {
+                Some(freeze) => self.freezes.0.insert(*deed, freeze.clone()),
+                None => self.freezes.0.remove(deed),
+            };
         }
         self.want(looks, *at);
         self.append(audit, *at);
@@ -289,10 +317,17 @@ impl Rows {
         self.queue(effect.id);
     }
 
-    fn postpone(&mut self, effect: &ClaimedEffect, due: Timestamp, (begun, why): (bool, &str)) {
+    /// Due again later. `begun`: whether it has, if that changes.
+    fn postpone(
+        &mut self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        (begun, why): (Option<bool>, &str),
+    ) {
         if let Some(row) = self.running(effect) {
             row.due = kept(due);
-            row.begun = begun;
+            row.begun = begun.unwrap_or(row.begun);
+            row.waits += u32::from(begun != Some(false));
         }
         self.settle(effect, Stage::Pending, Some(why));
     }
@@ -327,6 +362,7 @@ impl Rows {
         Some(ClaimedEffect {
             id,
             attempts: row.attempts,
+            tries: row.attempts.saturating_sub(row.waits),
             lane: row.lane.clone(),
             key: row.key.clone(),
             task: row.task.clone(),
@@ -358,15 +394,7 @@ impl Rows {
         since: Timestamp,
         most: u64,
     ) -> bool {
-        let counts = |row: &EffectRow| {
-            row.kind == kind
-                && match row.stage {
-                    Stage::Done(at) => at >= kept(since),
-                    Stage::Pending | Stage::Running(_) => row.begun,
-                    Stage::Buried(_) => false,
-                }
-        };
-        let used = self.effects.values().filter(|row| counts(row)).count() as u64;
+        let used = self.used(kind, since).count();
         match self.running(effect) {
             Some(row) if row.begun || used < most => {
                 row.begun = true;
@@ -374,6 +402,18 @@ impl Rows {
             }
             _ => false,
         }
+    }
+
+    fn used(&self, kind: EffectKind, since: Timestamp) -> Used {
+        let rows = || self.effects.values().filter(|row| row.kind == kind);
+        let finished = rows().filter_map(|row| match row.stage {
+            Stage::Done(at) if at >= kept(since) => Some(at),
+            _ => None,
+        });
+        let mut finished: Vec<Timestamp> = finished.collect();
+        finished.sort_unstable();
+        let begun = rows().filter(|row| row.begun && row.is_unfinished()).count() as u64;
+        Used { finished, begun }
     }
 
     fn figures(&self, now: Timestamp) -> Figures {
@@ -539,6 +579,10 @@ impl Store for MemoryStore {
         if self.rows(|rows| rows.store(change)) { Ok(()) } else { Err(CommitError::Conflict) }
     }
 
+    async fn usage_mark(&self) -> Result<u64, PortError> {
+        Ok(self.rows(|rows| rows.usage_mark))
+    }
+
     async fn claim_effect(
         &self,
         now: Timestamp,
@@ -553,7 +597,17 @@ impl Store for MemoryStore {
         due: Timestamp,
         error: &str,
     ) -> Result<(), PortError> {
-        self.rows(|rows| rows.postpone(effect, due, (false, error)));
+        self.rows(|rows| rows.postpone(effect, due, (Some(false), error)));
+        Ok(())
+    }
+
+    async fn hold_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        why: &str,
+    ) -> Result<(), PortError> {
+        self.rows(|rows| rows.postpone(effect, due, (None, why)));
         Ok(())
     }
 
@@ -563,7 +617,7 @@ impl Store for MemoryStore {
         due: Timestamp,
         progress: &str,
     ) -> Result<(), PortError> {
-        self.rows(|rows| rows.postpone(effect, due, (true, progress)));
+        self.rows(|rows| rows.postpone(effect, due, (Some(true), progress)));
         Ok(())
     }
 
@@ -589,6 +643,14 @@ impl Store for MemoryStore {
         most: u64,
     ) -> Result<bool, PortError> {
         Ok(self.rows(|rows| rows.admit(kind, effect, since, most)))
+    }
+
+    async fn used(&self, kind: EffectKind, since: Timestamp) -> Result<Used, PortError> {
+        Ok(self.rows(|rows| rows.used(kind, since)))
+    }
+
+    async fn freezes(&self) -> Result<Freezes, PortError> {
+        Ok(self.rows(|rows| rows.freezes.clone()))
     }
 
     async fn lock(
@@ -625,6 +687,15 @@ impl Store for MemoryStore {
 
     async fn set_moment(&self, name: &str, at: Timestamp) -> Result<(), PortError> {
         self.rows(|rows| rows.moments.insert(name.to_owned(), kept(at)));
+        Ok(())
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, PortError> {
+        Ok(self.rows(|rows| rows.memos.get(name).cloned()))
+    }
+
+    async fn set_memo(&self, name: &str, text: &str) -> Result<(), PortError> {
+        self.rows(|rows| rows.memos.insert(name.to_owned(), text.to_owned()));
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use innkeeper::{
     },
 };
 
-use crate::{gate::Gate, laws, weather::Side, world::World};
+use crate::{gate::Gate, laws, sabotage::Sabotage, weather::Side, world::World};
 
 pub(crate) const FORGE: &str = "gitlab";
 /// Served.
@@ -278,6 +278,13 @@ impl House {
     }
 }
 
+/// The approval our first comment asks for.
+fn named_digest(discussion: &Discussion) -> Option<String> {
+    let sticky = discussion.notes.iter().find(|note| note.body.contains("innkeeper approve "))?;
+    let (_, rest) = sticky.body.split_once("innkeeper approve ")?;
+    Some(format!("approve {}", rest.get(..8)?))
+}
+
 /// The port.
 pub(crate) struct SimulatedForge(pub(crate) Gate);
 
@@ -328,7 +335,23 @@ impl Forge for SimulatedForge {
     }
 
     async fn discussion(&self, issue: &IssueRef) -> Result<Discussion, PortError> {
-        self.ask("discussion", Some(issue), |world| world.house.discussion(issue)).await
+        self.ask("discussion", Some(issue), |world| {
+            let mut discussion = world.house.discussion(issue)?;
+            if world.is_broken(Sabotage::NothingFound) {
+                discussion
+                    .notes
+                    .retain(|note| note.author.id.0 != BOT || note.body.contains("sticky"));
+            }
+            if world.is_broken(Sabotage::AnyDigest)
+                && let Some(digest) = named_digest(&discussion)
+            {
+                for note in &mut discussion.notes {
+                    note.body = note.body.replace("approve 00000000", &digest);
+                }
+            }
+            Ok(discussion)
+        })
+        .await
     }
 
     async fn reactions(
@@ -387,7 +410,12 @@ impl Forge for SimulatedForge {
                 deleted: false,
             };
             laws::posted(world, issue, body.as_str());
-            Ok(world.house.post(issue, note))
+            let id = world.house.post(issue, note);
+            let warns = body.as_str().contains("will be stopped on");
+            if warns && world.is_broken(Sabotage::SilentWarnings) {
+                world.house.changed(issue)?.notes.pop();
+            }
+            Ok(id)
         })
         .await
     }
@@ -427,6 +455,9 @@ impl Forge for SimulatedForge {
 
     async fn update_issue(&self, issue: &IssueRef, update: &IssueUpdate) -> Result<(), PortError> {
         self.ask("update_issue", Some(issue), |world| {
+            if world.is_broken(Sabotage::ViewsStay) {
+                return Ok(());
+            }
             let now = world.now;
             let found = world.house.changed(issue)?;
             found.updated_at = now;
@@ -470,6 +501,9 @@ impl Forge for SimulatedForge {
     ) -> Result<bool, PortError> {
         self.ask("is_among", None, |world| {
             let account = world.house.people.get(&who.0).filter(|account| account.active);
+            if world.is_broken(Sabotage::EverybodyDecides) {
+                return Ok(true);
+            }
             Ok(account.is_some_and(|account| match principal {
                 Principal::Group(path) if path == "tpo/tpa" => account.sysadmin,
                 Principal::Group(path) if path == "tpo" => {

@@ -74,6 +74,10 @@ impl Gate {
         let is_late = world.now - answered > timeout(side);
         if is_late || world.strikes(Fault::After(side)) {
             world.note(name, "answer lost", &detail);
+            if matches!(name, "create" | "destroy") {
+                let now = world.now;
+                world.laws.unanswered.push(now);
+            }
             return Err(PortError::retry(name, "the answer was lost"));
         }
         result

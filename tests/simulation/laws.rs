@@ -26,7 +26,7 @@ pub(crate) use self::{
     machines::{Touch, touched},
     quiet::{at_the_end, converged, quiet},
 };
-use crate::{memory_store::MemoryStore, story::Who, world::World};
+use crate::{memory_store::MemoryStore, sabotage::Sabotage, story::Who, world::World};
 
 /// What is true, as far as laws need it.
 pub(crate) struct Laws {
@@ -48,6 +48,9 @@ pub(crate) struct Laws {
     pub(crate) destroyed: BTreeMap<LeaseId, u64>,
     /// Removed by somebody at the host.
     pub(crate) removed: BTreeSet<LeaseId>,
+    /// When an answer about a creation or destruction was lost: as long as it is
+    /// not known that it was done, it has no place in the limit of the day.
+    pub(crate) unanswered: Vec<Timestamp>,
     creations: Vec<Timestamp>,
     destructions: Vec<Timestamp>,
     /// What each task works on: its claim, and since when.
@@ -85,6 +88,7 @@ impl Laws {
             made: BTreeMap::new(),
             destroyed: BTreeMap::new(),
             removed: BTreeSet::new(),
+            unanswered: Vec::new(),
             creations: Vec::new(),
             destructions: Vec::new(),
             claims: BTreeMap::new(),
@@ -232,7 +236,10 @@ pub(crate) fn posted(world: &mut World, issue: &IssueRef, body: &str) {
     if !body.contains("planted") {
         return;
     }
-    let acts = quiet::acts(body);
+    let acts = match world.is_broken(Sabotage::NoCode) {
+        true => quiet::acts(&body.replace('`', "")),
+        false => quiet::acts(body),
+    };
     world.law("foreign text never acts", !acts, || format!("{issue}: {body}"));
 }
 

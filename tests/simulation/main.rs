@@ -20,13 +20,14 @@ mod policies;
 mod provider;
 mod replica;
 mod report;
+mod sabotage;
 mod store;
 mod story;
 mod weather;
 mod world;
 
 use self::{
-    play::{Telling, play},
+    play::{Telling, play, play_broken},
     report::Report,
 };
 
@@ -53,6 +54,26 @@ fn the_laws_hold_in_some_histories() {
 
 /// How many seeds are played when all tests are.
 const BOUNDED: u64 = 20;
+
+/// Each law notices when it is broken.
+#[test]
+#[ignore = "takes minutes in a debug build: make mutate"]
+fn every_law_notices_its_break() {
+    let mut missed = Vec::new();
+    for (law, sabotage, laws) in sabotage::ALL {
+        let caught = (4..204).find_map(|seed| {
+            let broken = play_broken(seed, Telling::Nothing, Some(*sabotage)).broken;
+            Some(seed).zip(broken)
+        });
+        match caught {
+            Some((seed, (name, _))) if laws.contains(&name) => {
+                eprintln!("| {law} | {sabotage:?} | {name} | {} |", seed - 3);
+            }
+            other => missed.push((law, sabotage, other)),
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+}
 
 /// As many as the environment says: `make simulate`.
 #[test]

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     gate::Gate,
     laws::{self, Touch},
+    sabotage::Sabotage,
     weather::{Fault, Side},
     world::World,
 };
@@ -114,6 +115,12 @@ impl SimulatedProvider {
         deed: impl FnOnce(&Self, &mut World) -> Result<T, PortError>,
     ) -> Result<T, PortError> {
         self.ask(call, key.name.as_str(), |world| {
+            if call == "stop" && world.is_broken(Sabotage::WrongMachine) {
+                let stranger = self.host(world)?.machines.values_mut().find(|m| m.lease.is_none());
+                if let Some(stranger) = stranger {
+                    stranger.power = Power::Off;
+                }
+            }
             if world.strikes(Fault::Refused(Side::Provider)) {
                 return Err(PortError::give_up(call, "the host refuses: /planted @planted"));
             }
@@ -180,8 +187,14 @@ impl Provider for SimulatedProvider {
 
     async fn create(&self, order: &MachineOrder) -> Result<Machine, PortError> {
         self.act("create", &order.key, |this, world| {
+            let again = world.is_broken(Sabotage::TwoMachines);
             let host = this.host(world)?;
-            if !host.machines.contains_key(&order.key.name) {
+            if again && host.machines.contains_key(&order.key.name) {
+                let mut other = order.clone();
+                other.key.name.0.push_str("-again");
+                host.make(&other, &this.name);
+                laws::touched(world, &this.name, &order.key, Touch::Create(order.shape));
+            } else if !host.machines.contains_key(&order.key.name) {
                 host.make(order, &this.name);
                 laws::touched(world, &this.name, &order.key, Touch::Create(order.shape));
             }
@@ -252,6 +265,13 @@ impl Provider for SimulatedProvider {
                     host.kept.insert(key.lease);
                 }
                 laws::touched(world, &this.name, key, Touch::Destroy);
+                if world.is_broken(Sabotage::MadeAgain) {
+                    let lease = world.laws.leases.get(&key.lease).map(|l| l.value.order.clone());
+                    if let Some(order) = lease {
+                        this.host(world)?.make(&order, &this.name);
+                        laws::touched(world, &this.name, key, Touch::Create(order.shape));
+                    }
+                }
             }
             Ok(())
         })

@@ -38,7 +38,11 @@ impl Report {
                 if seed >= seeds.end {
                     return report;
                 }
-                report.add(play(seed, Telling::Nothing));
+                let played = play(seed, Telling::Nothing);
+                if let Some(broken) = &played.broken {
+                    eprintln!("seed {seed} {broken:?}");
+                }
+                report.add(played);
             }
         };
         let mut whole = thread::scope(|scope| {

@@ -6,19 +6,20 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use innkeeper::{
+    brake::Freezes,
     identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::Lease,
     ports::{
         PortError,
         store::{
             AuditEntry, Change, ClaimedEffect, CommitError, Delivered, Delivery, EffectKind,
-            Figures, Look, Store, Versioned,
+            Figures, Look, Store, Used, Versioned,
         },
     },
     request::Request,
 };
 
-use crate::{gate::Gate, laws, memory_store::MemoryStore, weather::Side};
+use crate::{gate::Gate, laws, memory_store::MemoryStore, sabotage::Sabotage, weather::Side};
 
 pub(crate) struct SimulatedStore {
     pub(crate) gate: Gate,
@@ -46,7 +47,11 @@ macro_rules! pass_on {
                 let detail = || laws::describe(change);
                 self.gate
                     .call(Side::Store, "commit", detail, |world| {
-                        let stored = self.rows.commit(change).now_or_never();
+                        let mut kept = change.clone();
+                        if world.is_broken(Sabotage::NoLog) {
+                            kept.audit.clear();
+                        }
+                        let stored = self.rows.commit(&kept).now_or_never();
                         match stored {
                             Some(Ok(())) => {
                                 laws::committed(world, change, &self.rows);
@@ -73,8 +78,42 @@ macro_rules! pass_on {
                         let claimed = at_once(self.rows.claim_effect(now, until))?;
                         if let Some(effect) = &claimed {
                             laws::claimed(world, effect);
+                            if world.is_broken(Sabotage::NoClaims) {
+                                at_once(self.rows.hold_effect(effect, now, "free for all"))?;
+                            }
                         }
                         Ok(claimed)
+                    })
+                    .await
+            }
+
+            async fn postpone_effect(
+                &self,
+                effect: &ClaimedEffect,
+                due: Timestamp,
+                error: &str,
+            ) -> Result<(), PortError> {
+                self.gate
+                    .call(Side::Store, "postpone_effect", || format!("{} {error}", effect.key), |world| {
+                        if world.is_broken(Sabotage::GivenUp) {
+                            laws::buried(world, effect);
+                        }
+                        at_once(self.rows.postpone_effect(effect, due, error))
+                    })
+                    .await
+            }
+
+            async fn admit(
+                &self,
+                kind: EffectKind,
+                effect: &ClaimedEffect,
+                since: Timestamp,
+                most: u64,
+            ) -> Result<bool, PortError> {
+                self.gate
+                    .call(Side::Store, "admit", || effect.key.clone(), |world| {
+                        let most = if world.is_broken(Sabotage::NoLimits) { u64::MAX } else { most };
+                        at_once(self.rows.admit(kind, effect, since, most))
                     })
                     .await
             }
@@ -120,10 +159,14 @@ pass_on! {
     live_leases() -> Vec<Versioned<Lease>>;
     due_leases(now: Timestamp, limit: usize) -> Vec<Versioned<Lease>>;
     seen_notes(issue: &IssueRef) -> BTreeSet<NoteId>;
-    postpone_effect(effect: &ClaimedEffect, due: Timestamp, error: &str) -> ();
+    usage_mark() -> u64;
+    hold_effect(effect: &ClaimedEffect, due: Timestamp, why: &str) -> ();
     pause_effect(effect: &ClaimedEffect, due: Timestamp, progress: &str) -> ();
     revive_effects(lanes: &[String], now: Timestamp) -> u64;
-    admit(kind: EffectKind, effect: &ClaimedEffect, since: Timestamp, most: u64) -> bool;
+    used(kind: EffectKind, since: Timestamp) -> Used;
+    freezes() -> Freezes;
+    memo(name: &str) -> Option<String>;
+    set_memo(name: &str, text: &str) -> ();
     lock(name: &str, holder: &str, now: Timestamp, until: Timestamp) -> bool;
     unlock(name: &str, holder: &str) -> ();
     moment(name: &str) -> Option<Timestamp>;

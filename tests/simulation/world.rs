@@ -21,6 +21,7 @@ use crate::{
     forge::House,
     laws::Laws,
     provider::Host,
+    sabotage::Sabotage,
     story::{Story, Who},
     weather::{Fault, Weather},
 };
@@ -42,12 +43,18 @@ pub(crate) struct World {
     /// Faults that struck, by kind.
     pub(crate) faults: BTreeMap<Fault, u64>,
     pub(crate) others: BTreeMap<&'static str, u64>,
+    pub(crate) sabotage: Option<Sabotage>,
 }
 
 impl World {
     /// The time as the process knows it that is at it.
     pub(crate) fn clock(&self) -> Timestamp {
         self.now + self.skew
+    }
+
+    /// Whether this is broken on purpose.
+    pub(crate) fn is_broken(&self, sabotage: Sabotage) -> bool {
+        self.sabotage == Some(sabotage)
     }
 
     /// Whether something goes wrong now.

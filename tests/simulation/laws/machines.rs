@@ -90,7 +90,9 @@ fn count(times: &mut BTreeMap<LeaseId, u64>, lease: LeaseId) -> u64 {
 /// A clock that jumps ahead makes a day of what was less: nobody could tell.
 fn within(world: &mut World, (law, recent, most): (&'static str, u64, u64)) {
     let jumped = world.laws.jumped.is_some_and(|at| world.now - at < DAY);
-    world.law(law, recent <= most || jumped, || format!("{recent} of {most}"));
+    let unanswered =
+        world.laws.unanswered.iter().filter(|at| world.now - **at < DAY).count() as u64;
+    world.law(law, recent <= most + unanswered || jumped, || format!("{recent} of {most}"));
 }
 
 /// Nobody's call takes effect after somebody else has taken over. What is

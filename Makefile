@@ -12,7 +12,7 @@ PACKAGES := pkg-config libvirt-dev gcc libc6-dev make
 export INSTA_UPDATE := no
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lints tests documentation story test-contract test-faults test-real simulate mutate check-setup
+.PHONY: help demo test format lints tests documentation story test-contract test-faults test-real fuzz simulate mutate check-setup
 # One cargo at a time: they would only wait for each other.
 .NOTPARALLEL:
 
@@ -54,6 +54,9 @@ test-contract: check-setup ## What is asked of forges, against their own API des
 
 test-real: check-setup ## Machines for real, on libvirt and Ganeti of its own; as root or with sudo (ONLY=libvirt, ganeti, life)
 	CARGO='$(CARGO)' ONLY='$(ONLY)' GUEST='$(GUEST)' tests/real/run.sh
+
+fuzz: check-setup ## Foreign text made by a machine, SECONDS=60 each (TARGET=cookbook, cases, expression, request, comment, webhook, config)
+	CARGO='$(CARGO)' SECONDS_EACH='$(or $(SECONDS),60)' $(if $(TARGET),TARGETS='$(TARGET)') fuzz/run.sh
 
 check-setup: ## Install what Debian packages are missing (asks sudo unless root)
 	@command -v $(firstword $(CARGO)) >/dev/null || { \

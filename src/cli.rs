@@ -6,12 +6,15 @@
 mod adopt;
 mod audit;
 mod check;
+mod cookbook;
 mod demo;
 mod doctor;
 mod freeze;
+mod generated;
 mod output;
 mod policy;
 mod runtime;
+mod schema;
 mod serve;
 mod setup;
 mod status;
@@ -53,6 +56,13 @@ enum Command {
         after_help = "Examples:\n  innkeeper template --forge gitlab --out .gitlab/issue_templates\n  innkeeper template --forge github --out .github/ISSUE_TEMPLATE"
     )]
     Template(template::Arguments),
+    /// Write down what cookbooks say, for people who ask
+    Cookbook(cookbook::Arguments),
+    /// Print the JSON Schema that editors check and complete a file with
+    #[command(
+        after_help = "Examples:\n  innkeeper schema cookbook > cookbook.schema.json\n\nThen, as the first line of a cookbook, for Taplo and Even Better TOML:\n  #:schema ./cookbook.schema.json"
+    )]
+    Schema(schema::Arguments),
     /// Say how the service is doing, from its store
     #[command(
         after_help = "Examples:\n  innkeeper status --config innkeeper.toml\n  innkeeper status --config innkeeper.toml --json | jq .leases\n\nExit codes: 0 well, 1 something needs a person or the service does not run, 2 no store"
@@ -110,6 +120,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::Template(arguments) => template::run(&arguments),
+        Command::Cookbook(arguments) => cookbook::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Freeze(arguments) => freeze::freeze(&arguments),
         Command::Thaw(arguments) => freeze::thaw(&arguments),

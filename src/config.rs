@@ -16,6 +16,7 @@ mod check;
 mod document;
 mod keys;
 mod parties;
+pub mod schema;
 mod secret;
 mod sections;
 #[cfg(test)]

@@ -9,6 +9,8 @@
 pub mod diagnostic;
 pub mod issue_template;
 pub mod load;
+pub mod page;
+pub mod schema;
 
 use std::collections::BTreeMap;
 
@@ -82,7 +84,9 @@ impl Cookbook {
     #[must_use]
     pub fn looks_at(&self, prefix: &str) -> bool {
         let rules = self.rules.iter().map(|rule| &rule.require);
-        rules.chain(&self.approval.unless).any(|condition| condition.mentions_any_of(prefix))
+        let also = self.approval.also.iter().filter_map(|also| also.when.as_ref());
+        let mut conditions = rules.chain(&self.approval.unless).chain(also);
+        conditions.any(|condition| condition.mentions_any_of(prefix))
     }
 }
 
@@ -290,8 +294,27 @@ pub struct Approval {
     /// Whether the author or owner may approve their own request.
     pub own: bool,
     /// When true, nobody needs to approve, provided the operator switched
-    /// automatic approval on.
+    /// automatic approval on and none of [`Approval::also`] applies.
     pub unless: Option<Expression>,
+    /// Who must approve as well.
+    pub also: Vec<AlsoApproval>,
+}
+
+/// Further people who must approve some requests.
+#[derive(Clone, Debug)]
+pub struct AlsoApproval {
+    /// Which requests; all if there is none.
+    pub when: Option<Expression>,
+    /// Who may approve.
+    pub by: Vec<Principal>,
+    /// How many of them must. At least 1.
+    pub count: usize,
+    /// Whether author and owner may be among them.
+    pub own: bool,
+    /// What everybody is told of why, as a sentence.
+    pub reason: Option<String>,
+    /// The line of its `[[approval.also]]` in the cookbook's file.
+    pub line: usize,
 }
 
 /// Where and how machines are made.

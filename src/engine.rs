@@ -18,6 +18,7 @@ mod comment;
 pub mod credential;
 mod draft;
 mod effects;
+pub mod explain;
 mod grant;
 mod hidden;
 mod hooks;

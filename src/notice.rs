@@ -7,6 +7,7 @@
 //! [`markdown::Markdown`], the only type the forge port takes.
 
 pub mod adoption;
+pub mod index;
 pub mod markdown;
 pub mod marker;
 pub mod news;
@@ -39,6 +40,9 @@ pub enum Reply {
     ReadyForApproval {
         /// Who may approve.
         approvers: Vec<String>,
+        /// The parts of what has to be approved, where there are several.
+        #[serde(default)]
+        parts: Vec<Asked>,
         /// What to type.
         digest: String,
         /// Who must first agree to own it.
@@ -71,6 +75,9 @@ pub enum Reply {
         have: usize,
         /// How many are needed.
         need: usize,
+        /// The parts that miss somebody, where there are several.
+        #[serde(default)]
+        missing: Vec<Asked>,
         /// The machines that are being made, when that was the last one.
         machines: Vec<String>,
         /// Who must still agree to own it.
@@ -256,6 +263,21 @@ pub struct HelpLine {
     pub who: String,
     /// What it does.
     pub explanation: String,
+}
+
+/// Some people of whom some have to approve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Who may, in words.
+    pub by: Vec<String>,
+    /// How many count for it.
+    pub have: usize,
+    /// How many are needed.
+    pub need: usize,
+    /// Whether these are enough.
+    pub done: bool,
+    /// Why they are asked, as a sentence.
+    pub reason: Option<String>,
 }
 
 /// A field that reads differently than before.

@@ -9,7 +9,9 @@ pub mod cases;
 pub mod explain;
 pub mod expression;
 mod facts;
+mod need;
 mod people;
+mod remedy;
 mod rules;
 pub mod usage;
 mod values;
@@ -21,13 +23,14 @@ mod tests;
 pub use self::{
     advice::{Advice, Concern, Severity},
     facts::{Facts, Groups, People, Room},
+    need::{Need, Part, assign},
     usage::{Holding, Usage},
-    verdict::{Need, Verdict},
+    verdict::Verdict,
 };
 
 use std::collections::BTreeMap;
 
-use self::people::Cast;
+use self::{expression::Values, people::Cast};
 use crate::{
     cookbook::{Cookbook, FieldKind},
     identity::{Digest, FieldName},
@@ -46,7 +49,8 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let cast = people::cast(reading, facts);
     let mut violations = before_rules(cookbook, reading, facts, &cast);
     let values = values::of(cookbook, reading, &cast, facts);
-    let said = rules::ask(cookbook, reading, facts, &values, &violations);
+    let parts = need::parts(cookbook, &values, facts.room, &violations);
+    let said = rules::ask(cookbook, reading, &values, facts.room, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
     for violation in &mut violations {
@@ -70,18 +74,11 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
         && acceptance_needed.is_none()
         && violations.is_empty()
         && !looked_at
+        && parts.len() == 1
         && cookbook.approval.unless.as_ref().is_some_and(|unless| {
             !facts.room.is_missing_for(unless) && unless.holds(&values) == Ok(true)
         });
-    let needs = if automatic {
-        Need::Nothing
-    } else {
-        Need::Approval {
-            by: cookbook.approval.by.clone(),
-            count: cookbook.approval.count,
-            own: cookbook.approval.own,
-        }
-    };
+    let needs = if automatic { Need::Nothing } else { Need::Approval { parts } };
     let spec = spec(cookbook, reading, facts, &cast).filter(|_| violations.is_empty());
     Verdict {
         cookbook: cookbook.name.clone(),
@@ -113,7 +110,7 @@ fn before_rules(
 
 /// Nobody is told what is wrong without being told what would be right.
 fn explain(cookbook: &Cookbook, violation: &mut Violation) {
-    if violation.hint.is_none() {
+    if violation.hint.is_none() && violation.would_pass.is_empty() {
         let field = violation.field.as_ref().and_then(|name| cookbook.field(name.as_str()));
         let accepted = field.and_then(|field| limits::accepted(&field.kind, &cookbook.lifetime));
         violation.hint = Some(match accepted {

@@ -2,6 +2,7 @@
 //! [`value`]), normalised into a [`spec::Spec`], and given a digest that approvals
 //! bind to. [`lifecycle`] says what may become of it.
 
+mod approval;
 pub mod document;
 pub mod form;
 pub mod lifecycle;
@@ -15,7 +16,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::shown::Shown;
+pub use self::{
+    approval::{Approval, GivenAs},
+    shown::Shown,
+};
 use crate::{
     identity::{
         CookbookName, Digest, FieldName, IssueRef, LeaseId, NoteId, Person, RequestId, Timestamp,
@@ -90,19 +94,6 @@ impl Request {
     pub fn is_adopted(&self) -> bool {
         self.state == State::Fulfilled && self.verdict.spec.is_none()
     }
-}
-
-/// An approval that counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    /// Who gave it.
-    pub by: Person,
-    /// What it approves.
-    pub digest: Digest,
-    /// The comment that gave it.
-    pub note: NoteId,
-    /// When it was read.
-    pub at: Timestamp,
 }
 
 /// Something that happens only if the same people confirm it.
@@ -187,8 +178,11 @@ impl Reading {
 }
 
 /// The group a value names.
-fn group(_value: &Value) -> Option<&str> {
-    None
+fn group(value: &Value) -> Option<&str> {
+    match value {
+        Value::Group(path) => Some(path),
+        _ => None,
+    }
 }
 
 /// One field as it was understood.

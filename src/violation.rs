@@ -81,6 +81,10 @@ pub struct Violation {
     pub message: String,
     /// What would be accepted.
     pub hint: Option<String>,
+    /// For each field that alone would do, what would pass: `Memory: 4 GiB or
+    /// less`. Tried, not guessed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub would_pass: Vec<String>,
     /// The rule that refused it.
     pub rule: Option<RulePlace>,
 }
@@ -89,7 +93,15 @@ impl Violation {
     /// A violation that concerns no field or line in particular.
     #[must_use]
     pub fn new(code: ViolationCode, message: impl Into<String>) -> Self {
-        Self { code, field: None, line: None, message: message.into(), hint: None, rule: None }
+        Self {
+            code,
+            field: None,
+            line: None,
+            message: message.into(),
+            hint: None,
+            would_pass: Vec::new(),
+            rule: None,
+        }
     }
 
     /// Names the field.

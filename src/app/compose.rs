@@ -5,7 +5,7 @@ mod forges;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
@@ -41,31 +41,8 @@ use crate::{
 /// Whatever keeps it from running, as a sentence with the way out.
 pub async fn service(config: &Config) -> anyhow::Result<App> {
     config.ready_to_serve()?;
-    let cookbooks = policies::load(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (forges, providers) = (forges::forges(config, &clock)?, providers(config)?);
-    let (hooks, settings) = (hook_runner(config)?, settings(config)?);
-    let surroundings = Surroundings {
-        settings: &settings,
-        forges: &forges,
-        providers: &providers,
-        hooks: hooks.hooks(),
-    };
-    let objections = surroundings.objections(&cookbooks);
-    if !objections.is_empty() {
-        bail!("{}", objections.join("\n"));
-    }
-    let ports = Ports {
-        hooks,
-        store: open_store(config).await?,
-        forges,
-        providers,
-        clock: Arc::clone(&clock),
-        entropy: Arc::new(SystemEntropy),
-    };
-    let renderer = Renderer::new(config.templates.folder.as_deref())?;
-    let calendar = config.calendar.clone();
-    let engine = Arc::new(Engine::new(ports, settings, calendar, renderer, cookbooks));
+    let engine = Arc::new(engine(config, &clock, open_store(config)).await?);
     let gap = config.schedule.sweep.longest_gap(clock.now(), 50);
     let watch = Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: gap * 2 });
     Ok(App {
@@ -81,6 +58,57 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
         sweep: config.schedule.sweep.clone(),
         poll: config.schedule.poll.clone(),
     })
+}
+
+/// An engine for somebody who only asks it: the store is there already, and
+/// nothing can be stored.
+///
+/// # Errors
+///
+/// Whatever keeps it from being asked, as a sentence with the way out.
+pub async fn onlooker(config: &Config) -> anyhow::Result<Engine> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = async {
+        let path = config.store.path.display();
+        ensure!(
+            config.store.path.exists(),
+            "there is no store at {path}; it is made when the service first starts"
+        );
+        store_to_read(config).await.map_err(|error| anyhow::anyhow!("{}", error.chain()))
+    };
+    engine(config, &clock, store).await
+}
+
+/// The engine as configured. The store is opened once everything else is known
+/// to be usable.
+async fn engine(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    store: impl Future<Output = anyhow::Result<Arc<dyn Store>>>,
+) -> anyhow::Result<Engine> {
+    let cookbooks = policies::load(config).await?;
+    let (forges, providers) = (forges::forges(config, clock)?, providers(config)?);
+    let (hooks, settings) = (hook_runner(config)?, settings(config)?);
+    let surroundings = Surroundings {
+        settings: &settings,
+        forges: &forges,
+        providers: &providers,
+        hooks: hooks.hooks(),
+    };
+    let objections = surroundings.objections(&cookbooks);
+    if !objections.is_empty() {
+        bail!("{}", objections.join("\n"));
+    }
+    let ports = Ports {
+        hooks,
+        store: store.await?,
+        forges,
+        providers,
+        clock: Arc::clone(clock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let renderer = Renderer::new(config.templates.folder.as_deref())?;
+    Ok(Engine::new(ports, settings, config.calendar.clone(), renderer, cookbooks))
 }
 
 /// What keeps these cookbooks from being served with this configuration.

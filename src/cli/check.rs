@@ -37,12 +37,12 @@ pub(super) struct Arguments {
     cookbook: String,
     /// Print JSON
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
     /// Who files it
     #[arg(long, value_name = "USERNAME", default_value = "you")]
     author: String,
     #[command(flatten)]
-    pub(super) policies: Policies,
+    policies: Policies,
 }
 
 /// What `--json` prints.
@@ -81,7 +81,8 @@ fn unchecked(cookbook: &Cookbook) -> Vec<String> {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let cookbooks = arguments.policies.load()?;
-    let (cookbook, reading, facts) = read(&cookbooks, arguments)?;
+    let (cookbook, reading, facts) =
+        read(&cookbooks, &arguments.cookbook, &arguments.file, &arguments.author)?;
     let verdict = policy::judge(cookbook, cookbooks.version, &reading, &facts);
     if arguments.json {
         output::line(serde_json::to_string_pretty(&report(cookbook, &reading, &verdict))?);
@@ -107,14 +108,16 @@ fn cookbook_named<'a>(cookbooks: &'a Cookbooks, name: &str) -> anyhow::Result<&'
 /// without a forge: nothing.
 pub(super) fn read<'a>(
     cookbooks: &'a Cookbooks,
-    arguments: &Arguments,
+    cookbook: &str,
+    file: &Path,
+    author: &str,
 ) -> anyhow::Result<(&'a Cookbook, Reading, Facts)> {
-    let cookbook = cookbook_named(cookbooks, &arguments.cookbook)?;
-    let body = body(&arguments.file)?;
+    let cookbook = cookbook_named(cookbooks, cookbook)?;
+    let body = body(file)?;
     let today = Calendar::from_parts("UTC", [])?.today(SystemClock.now());
     let reading = form::read(&body, cookbook, today);
     let facts = Facts {
-        author: Person { id: UserId(0), username: arguments.author.clone() },
+        author: Person { id: UserId(0), username: author.to_owned() },
         author_eligible: None,
         people: People::Unchecked,
         groups: Groups::Unchecked,
@@ -188,9 +191,9 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
     if verdict.is_fine() {
         let who = match &verdict.needs {
             Need::Nothing => "nobody needs to approve it".to_owned(),
-            Need::Approval { by, count, .. } => {
-                let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-                format!("{count} of {} must approve it", by.join(", "))
+            Need::Approval { parts } => {
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                format!("{} must approve it", parts.join(", and another "))
             }
         };
         output::line(format_args!("{}: {who}", paint.green("accepted")));
@@ -209,6 +212,9 @@ fn print(cookbook: &Cookbook, reading: &Reading, verdict: &Verdict, file: &Path)
         ));
         if let Some(hint) = &violation.hint {
             output::line(paint.dim(&format!("    hint: {}", printable(hint))));
+        }
+        for passing in &violation.would_pass {
+            output::line(paint.dim(&format!("    would pass: {}", printable(passing))));
         }
         if let Some(rule) = &violation.rule {
             output::line(
@@ -232,6 +238,9 @@ fn print_advice(cookbook: &Cookbook, verdict: &Verdict) {
         output::line(format_args!("{}:{field} {message}", paint.yellow(word)));
         if let Some(hint) = &advice.hint {
             output::line(paint.dim(&format!("    hint: {}", printable(hint))));
+        }
+        for passing in &advice.would_pass {
+            output::line(paint.dim(&format!("    would pass: {}", printable(passing))));
         }
         if let Some(rule) = &advice.rule {
             output::line(paint.dim(&format!("    rule: {} at {}", rule.id, rule.at())));

@@ -1,14 +1,13 @@
 //! `innkeeper policy`: for whoever writes cookbooks.
 
 mod explain;
+mod issue;
 mod junit;
 mod test;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-
-use super::check;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,11 +22,11 @@ enum Command {
         after_help = "Examples:\n  innkeeper policy test policies\n  innkeeper policy test policies --complete            every rule must be seen both ways\n  innkeeper policy test policies --junit report.xml    for GitLab CI\n\nExit codes: 0 every case is as it should be, 1 some are not, 2 unusable cookbooks or cases"
     )]
     Test(test::Arguments),
-    /// Show what every rule says about an issue body, and what it saw
+    /// Show what every rule says about an issue or a text, what it saw, and what would pass
     #[command(
-        after_help = "Examples:\n  innkeeper policy explain request.md --cookbook sandbox\n  innkeeper policy explain - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
+        after_help = "Examples:\n  innkeeper policy explain gitlab:tpo/tpa/team#12 --config innkeeper.toml\n  innkeeper policy explain https://gitlab.example/tpo/tpa/team/-/issues/12 --config innkeeper.toml\n  innkeeper policy explain request.md --cookbook sandbox\n  innkeeper policy explain - --cookbook vm --json < request.md\n\nExit codes: 0 accepted, 1 refused, 2 unusable input"
     )]
-    Explain(check::Arguments),
+    Explain(explain::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {

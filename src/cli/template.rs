@@ -1,11 +1,10 @@
 //! `innkeeper template`: write the issue templates of all cookbooks.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context as _;
 use clap::Args;
 
-use super::{ForgeKind, Policies, output};
+use super::{ForgeKind, Policies, generated};
 use crate::cookbook::issue_template;
 
 #[derive(Debug, Args)]
@@ -24,30 +23,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let mut stale = 0;
-    for cookbook in &arguments.policies.load()?.cookbooks {
-        let (name, text) = match arguments.forge {
+    let cookbooks = arguments.policies.load()?.cookbooks;
+    let files: Vec<(String, String)> = cookbooks
+        .iter()
+        .map(|cookbook| match arguments.forge {
             ForgeKind::Gitlab => {
                 (format!("{}.md", cookbook.name), issue_template::gitlab(cookbook))
             }
             ForgeKind::Github => {
                 (format!("{}.yml", cookbook.name), issue_template::github(cookbook))
             }
-        };
-        let path = arguments.out.join(name);
-        if fs::read_to_string(&path).is_ok_and(|present| present == text) {
-            output::line(format_args!("{}: up to date", path.display()));
-            continue;
-        }
-        stale += 1;
-        if arguments.check {
-            output::line(format_args!("{}: not up to date", path.display()));
-            continue;
-        }
-        fs::create_dir_all(&arguments.out)
-            .with_context(|| format!("could not make {}", arguments.out.display()))?;
-        fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
-        output::line(format_args!("{}: written", path.display()));
-    }
-    Ok(if arguments.check && stale > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        })
+        .collect();
+    generated::bring_up_to_date(&arguments.out, &files, arguments.check)
 }

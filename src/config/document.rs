@@ -14,7 +14,7 @@ use toml::{
 };
 
 use super::{PREFIX, secret};
-use crate::cookbook::diagnostic::{Diagnostic, nearest};
+use crate::cookbook::diagnostic::{Diagnostic, nearest, unknown_name};
 
 pub(super) struct Document<'a> {
     name: &'a str,
@@ -165,13 +165,6 @@ impl<'a> Document<'a> {
     fn variable_at(&self, place: &Range<usize>) -> Option<usize> {
         place.start.checked_sub(self.text.len() + 1)
     }
-}
-
-/// The word the reader does not know, and those it does.
-fn unknown_name(message: &str) -> Option<(&str, Vec<&str>)> {
-    message.strip_prefix("unknown field ").or(message.strip_prefix("unknown variant "))?;
-    let mut words = message.split('`').skip(1).step_by(2);
-    words.next().map(|word| (word, words.collect()))
 }
 
 /// A table is shown by its name, anything else by itself.

@@ -149,6 +149,15 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates.into_iter().find(begins)
 }
 
+/// From what the reader of TOML says about a name: the one it does not know,
+/// and those it does.
+#[must_use]
+pub fn unknown_name(message: &str) -> Option<(&str, Vec<&str>)> {
+    message.strip_prefix("unknown field ").or(message.strip_prefix("unknown variant "))?;
+    let mut words = message.split('`').skip(1).step_by(2);
+    words.next().map(|word| (word, words.collect()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Diagnostic, LoadError, nearest};

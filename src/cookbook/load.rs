@@ -13,15 +13,17 @@
 //! | `[[rule]]` | `id`, `require`, `severity` (`deny`; or `review`, `warn`), `message`, `hint`, `field` |
 //! | `[eligible]` | `by`; without the section anyone who can file an issue may ask |
 //! | `[approval]` | `by`, `count` (1), `own` (false), `unless` (never) |
+//! | `[[approval.also]]` | `by`, `count` (1), `own` (false), `when` (always), `reason` (none): who must approve as well |
 //! | `[placement]` | `provider` (one, or a list to choose from by free memory), `image`, `network`, `storage` or `disk_template`, `vcpus` (1), `memory` (`1 GiB`), `disk` (`10 GiB`), `more_disks` (none; `["100 GiB", "1 TiB in hdd"]`), `firmware` (`bios`), `login` (`root`), `keep_disks` (false) |
 //! | `[placement.bandwidth]` | `inbound`, `outbound` (no limit; `"100 MiB"` a second) |
 //! | `[placement.parameters]` | any, for the operating system's installer |
 //! | `[commands]` | `allow` (none) |
 //! | `[checklist]` | `retire` (none): what people do when a machine is gone |
 //!
-//! `require` and `unless` are conditions over the names of
+//! `require`, `unless` and `when` are conditions over the names of
 //! [`crate::policy::expression::Schema`].
 
+mod approval;
 mod default;
 mod field;
 mod placement;
@@ -224,9 +226,8 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
     let schema = fields.complete.then(|| Schema::of(&form));
     let rules = rules(&top, &form, schema.as_ref());
     let eligible = top.table("eligible", "[eligible]").map(|table| sections::eligible(&table));
-    let approval = top
-        .table("approval", "[approval]")
-        .map(|table| sections::approval(&table, schema.as_ref()));
+    let approval =
+        top.table("approval", "[approval]").map(|table| approval::read(&table, schema.as_ref()));
     let placement = top.table("placement", "[placement]").map(|table| placement::read(&table));
     let commands = top.table("commands", "[commands]").map(|table| sections::commands(&table));
     let retire = top.table("checklist", "[checklist]").map(|table| sections::checklist(&table));
@@ -250,6 +251,7 @@ fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
             count: 1,
             own: false,
             unless: None,
+            also: Vec::new(),
         }),
         placement: placement?,
         commands: commands.unwrap_or_default(),

@@ -144,7 +144,8 @@ impl Engine {
                 continue;
             }
             draft.request_mut().shown.agreed.push(by.id);
-            if self.rights(draft, cookbook, &by).await?.decides() {
+            let rights = self.rights(draft, cookbook, &by).await?;
+            if self.approves_as(draft, &rights, &by).await?.is_something() {
                 let reply = Reply::EmojiSeen { by: by.username, digest: digest.short() };
                 draft.reply(&format!("emoji:{}", by.id), reply);
             }

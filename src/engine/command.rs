@@ -98,7 +98,7 @@ impl Engine {
                 draft.reply(&order.key, Reply::Status { lines });
             }
             Command::Approve { digest } => self.approve(draft, order, digest.as_deref()).await?,
-            Command::Reject { reason } => Self::reject(draft, order, reason),
+            Command::Reject { reason } => self.reject(draft, order, reason).await?,
             Command::Accept { digest } => self.accept(draft, order, digest.as_deref()).await?,
             Command::Extend { by, machine, .. } => {
                 self.extend(draft, order, by, machine.as_ref());

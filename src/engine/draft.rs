@@ -148,6 +148,11 @@ impl<'a> Draft<'a> {
         self.usage_mark = mark;
     }
 
+    /// Whether what was last decided by usage still holds at this mark.
+    pub(super) fn is_usage_as_read(&self, mark: Option<u64>) -> bool {
+        mark.is_some() && mark == self.usage_mark
+    }
+
     /// What was decided holds only as long as usage is as it was read: of two
     /// that each fit alone, one is stored.
     pub(super) fn only_if_usage_stands(&mut self) {

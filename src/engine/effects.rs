@@ -71,7 +71,7 @@ impl Engine {
             return self.drop_effect(effect).await;
         };
         if !step.fits(lease.state) {
-            return self.drop_effect(effect).await;
+            return self.overtaken(effect, draft, (&lease, step)).await;
         }
         let taken = is_taken(&lease, step);
         if !taken {
@@ -241,6 +241,32 @@ impl Engine {
         draft.finishes(effect);
         draft.look_again();
         draft.commit().await
+    }
+
+    /// The lease has moved on before this step could be taken. Whoever ordered
+    /// it was told that it is on its way, and hears that it is not.
+    async fn overtaken(
+        &self,
+        effect: &ClaimedEffect,
+        mut draft: Draft<'_>,
+        (lease, step): (&Lease, &Effect),
+    ) -> Result<(), CommitError> {
+        let command = match step {
+            Effect::Start => "start",
+            Effect::SwitchOff => "stop",
+            Effect::Reboot => "reboot",
+            Effect::Resize(_) => "resize",
+            Effect::Rebuild => "rebuild",
+            _ => return self.drop_effect(effect).await,
+        };
+        let state = super::view::state_in_words(lease);
+        let reply = Reply::NotPossible {
+            command: command.to_owned(),
+            why: format!("`{}` is {state} by now.", lease.order.key.name),
+            hint: None,
+        };
+        draft.reply(&format!("overtaken:{}", effect.id), reply);
+        self.finish(effect, draft).await
     }
 
     /// It was overtaken: done without being performed.

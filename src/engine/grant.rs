@@ -111,6 +111,7 @@ impl Engine {
                     by: approval.by.username.clone(),
                     have: request.approvals.len(),
                     need: request.approvals.len(),
+                    missing: Vec::new(),
                     machines,
                     acceptance_by: None,
                 };
@@ -133,7 +134,11 @@ impl Engine {
         if !cookbook.looks_at("usage.") {
             return Ok(None);
         }
-        draft.usage_read(self.usage_mark(cookbook).await?);
+        let mark = self.usage_mark(cookbook).await?;
+        if draft.is_usage_as_read(mark) {
+            return Ok(None);
+        }
+        draft.usage_read(mark);
         let request = &draft.request.value;
         let facts = self.facts(desk, draft, cookbook, &request.reading).await?;
         let now = policy::judge(cookbook, request.policy_version, &request.reading, &facts);

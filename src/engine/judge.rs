@@ -12,8 +12,8 @@ use crate::{
     cookbook::{Cookbook, Cookbooks, Principal},
     identity::{Digest, LeaseId, Person},
     lease::Lease,
-    notice::{FieldChange, Reply},
-    policy::{self, Facts, Groups, Need, People, Usage, Verdict, usage::Asking},
+    notice::{Asked, FieldChange, Reply},
+    policy::{self, Facts, Groups, Need, Part, People, Usage, Verdict, usage::Asking},
     ports::{
         PortError,
         forge::Standing,
@@ -64,7 +64,11 @@ impl Engine {
     }
 
     /// What keeps an issue from being a request, whatever it says.
-    fn obstacle(&self, desk: &Desk, cookbook: &Cookbook) -> Result<Option<Violation>, PortError> {
+    pub(super) fn obstacle(
+        &self,
+        desk: &Desk,
+        cookbook: &Cookbook,
+    ) -> Result<Option<Violation>, PortError> {
         if desk.issue.by_bot {
             let message = "This issue was filed by an account that is nobody's, so nobody would answer for a machine.";
             let hint = format!(
@@ -138,6 +142,7 @@ impl Engine {
         if before.state == request::lifecycle::State::Incomplete && !first {
             let ready = Reply::ReadyForApproval {
                 approvers: approvers(cookbook),
+                parts: asked(&request.approved()),
                 digest: digest.short(),
                 acceptance_by: request.verdict.acceptance_needed.as_ref().map(username),
             };
@@ -348,6 +353,19 @@ fn void_approvals(draft: &mut Draft<'_>, cookbook: &Cookbook, before: &Request) 
     };
     draft.reply(&key, reply);
     draft.audit(Actor::Outside, "approvals-voided", Of { digest, ..Of::default() });
+}
+
+/// The parts of what has to be approved, in words; nothing if there is only
+/// one, which [`approvers`] names.
+pub(super) fn asked(parts: &[(&Part, usize)]) -> Vec<Asked> {
+    let asked = |(part, have): &(&Part, usize)| Asked {
+        by: part.by.iter().map(ToString::to_string).collect(),
+        have: *have,
+        need: part.count,
+        done: *have >= part.count,
+        reason: part.reason.clone(),
+    };
+    if parts.len() > 1 { parts.iter().map(asked).collect() } else { Vec::new() }
 }
 
 /// Who may approve, in words.

@@ -231,7 +231,7 @@ impl Engine {
 
     /// The issue's request with its leases; a new one if the issue uses a
     /// cookbook; `None` if it is none of our business.
-    async fn draft_for<'a>(
+    pub(super) async fn draft_for<'a>(
         &'a self,
         desk: &Desk,
         cookbooks: &Cookbooks,

@@ -6,6 +6,7 @@ use crate::{
     cookbook::{Cookbook, Principal},
     identity::{ForgeName, LeaseId, Person, UserId},
     ports::{PortError, forge::Standing},
+    request::GivenAs,
 };
 
 /// What somebody is to a request, and by which authority.
@@ -33,6 +34,14 @@ impl Rights {
             .map(ToString::to_string)
             .or_else(|| self.owner.then(|| "owner".to_owned()))
     }
+
+    /// The authority of a decision about a request.
+    pub(super) fn authority_as(&self, given_as: &GivenAs) -> Option<String> {
+        let among = given_as.among.iter().map(ToString::to_string);
+        let own = self.authority().filter(|_| self.decides());
+        let all: Vec<String> = own.into_iter().chain(among).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
 }
 
 impl Engine {
@@ -51,6 +60,25 @@ impl Engine {
             approver: self.first_of(forge, who.id, approvers, Standing::Trusted).await?,
             sysadmin: self.first_of(forge, who.id, sysadmins, Standing::Trusted).await?,
         })
+    }
+
+    /// What this person's approval of the draft's request would count as, now.
+    pub(super) async fn approves_as(
+        &self,
+        draft: &Draft<'_>,
+        rights: &Rights,
+        who: &Person,
+    ) -> Result<GivenAs, PortError> {
+        let request = &draft.request.value;
+        let forge = self.forge(&request.issue.forge)?;
+        let mut given_as = GivenAs { approver: rights.decides(), among: Vec::new() };
+        for principal in request.verdict.needs.parts().iter().skip(1).flat_map(|part| &part.by) {
+            let known = given_as.among.contains(principal);
+            if !known && forge.is_among(who.id, principal, Standing::Trusted).await? {
+                given_as.among.push(principal.clone());
+            }
+        }
+        Ok(given_as)
     }
 
     /// The first of these that this account is among, now.

@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, draft::Draft, judge::approvers, look::Desk};
+use super::{
+    Engine,
+    draft::Draft,
+    judge::{approvers, asked},
+    look::Desk,
+};
 use crate::{
     brake::{Deed, Waiting},
     cookbook::{Cookbook, Cookbooks},
@@ -20,7 +25,7 @@ use crate::{
         sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
         waits::waits,
     },
-    policy::{Advice, Concern, Need},
+    policy::{Advice, Concern},
     ports::{
         PortError, Verdict,
         forge::{Audience, IssueUpdate},
@@ -271,10 +276,7 @@ impl Engine {
         let verdict = &request.verdict;
         let problems: Vec<Problem> =
             verdict.violations.iter().map(|violation| problem(violation, cookbook)).collect();
-        let needed = match &verdict.needs {
-            Need::Approval { count, .. } => *count,
-            Need::Nothing => 0,
-        };
+        let approved = request.approved();
         Sticky {
             bot: desk.own.username.clone(),
             title: cookbook.map_or_else(|| request.cookbook.to_string(), |c| c.title.clone()),
@@ -291,7 +293,8 @@ impl Engine {
             approvers: cookbook.map(approvers).unwrap_or_default(),
             sysadmins: self.settings.sysadmins.iter().map(ToString::to_string).collect(),
             approved_by: request.approvals.iter().map(|a| a.by.username.clone()).collect(),
-            approvals_needed: needed,
+            approvals_needed: approved.iter().map(|(part, _)| part.count).sum(),
+            parts: asked(&approved),
             acceptance_by: verdict
                 .acceptance_needed
                 .as_ref()
@@ -463,6 +466,7 @@ fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Problem {
         line: violation.line,
         message: violation.message.clone(),
         hint: violation.hint.clone(),
+        would_pass: violation.would_pass.clone(),
         rule: violation.rule.as_ref().map(|rule| rule.id.clone()),
         rule_at: violation.rule.as_ref().map(RulePlace::at),
     }
@@ -488,6 +492,7 @@ fn note(advice: &Advice, cookbook: Option<&Cookbook>) -> Note {
         field: advice.field.as_ref().map(|field| label(field, cookbook)),
         message: advice.message.clone(),
         hint: advice.hint.clone(),
+        would_pass: advice.would_pass.clone(),
         rule: advice.rule.as_ref().map(|rule| rule.id.clone()),
         rule_at: advice.rule.as_ref().map(RulePlace::at),
     }

@@ -29,7 +29,10 @@ use super::{
     sticky::Sticky,
     team::TeamNote,
 };
-use crate::{cookbook::Principal, lease::lifecycle::Topic};
+use crate::{
+    cookbook::{Principal, page::Page},
+    lease::lifecycle::Topic,
+};
 
 macro_rules! embedded {
     ($($name:literal)*) => {
@@ -39,7 +42,7 @@ macro_rules! embedded {
 
 /// The templates this binary was built with.
 const EMBEDDED: &[(&str, &str)] = embedded!(
-    "sticky" "adoption"
+    "sticky" "adoption" "cookbook/page"
     "reply/help" "reply/status" "reply/ready-for-approval" "reply/approve-which"
     "reply/stale" "reply/not-approvable" "reply/approved" "reply/approvals-voided"
     "reply/not-allowed" "reply/not-possible" "reply/misunderstood" "reply/edited-note"
@@ -184,6 +187,9 @@ impl Renderer {
         for adoption in samples::adoptions() {
             self.adoption(&adoption).map_err(fails("adoption"))?;
         }
+        for page in samples::pages() {
+            self.page(&page).map_err(fails("cookbook/page"))?;
+        }
         for reply in samples::replies() {
             for links in samples::links() {
                 self.reply(&reply, "innkeeper", &links).map_err(fails(&reply_template(&reply)))?;
@@ -214,6 +220,15 @@ impl Renderer {
     /// As [`Renderer::sticky`].
     pub fn adoption(&self, adoption: &Adoption) -> Result<Markdown, RenderError> {
         self.render("adoption", adoption)
+    }
+
+    /// The page of a cookbook, for a wiki.
+    ///
+    /// # Errors
+    ///
+    /// As [`Renderer::sticky`].
+    pub fn page(&self, page: &Page) -> Result<Markdown, RenderError> {
+        self.render("cookbook/page", page)
     }
 
     /// An answer.
@@ -374,7 +389,8 @@ mod tests {
         let adoptions = samples::adoptions().into_iter().map(|a| renderer.adoption(&a).unwrap());
         let team =
             samples::team_notes().into_iter().map(|n| renderer.team(&n, "innkeeper").unwrap());
-        stickies.chain(replies).chain(news).chain(adoptions).chain(team).collect()
+        let pages = samples::pages().into_iter().map(|page| renderer.page(&page).unwrap());
+        stickies.chain(replies).chain(news).chain(adoptions).chain(team).chain(pages).collect()
     }
 
     #[test]
@@ -392,7 +408,7 @@ mod tests {
         let mut tags: Vec<String> = samples::replies().iter().map(super::reply_template).collect();
         tags.extend(samples::team_notes().iter().map(super::team_template));
         for (name, _) in EMBEDDED {
-            let sampled = ["sticky", "adoption"].contains(name)
+            let sampled = ["sticky", "adoption", "cookbook/page"].contains(name)
                 || tags.iter().any(|tag| tag == name)
                 || samples::news()
                     .iter()
@@ -409,7 +425,7 @@ mod tests {
         ### Sandbox: 2 things to mend
 
         - **Memory** (line 12): `4 GX` is not an amount of memory. Write it like `4 GiB`.
-        - Name a fallback owner other than yourself. _Rule `fallback-owner`, `sandbox.toml:34`._
+        - Name a fallback owner other than yourself. Would pass: Memory: 4 GiB or less; or vCPUs: 2 vCPUs. _Rule `fallback-owner`, `sandbox.toml:34`._
 
         **Next:** [edit the description](https://gitlab.example/tpo/tpa/team/-/issues/7); this comment is brought up to date within seconds. Nothing else is needed from anyone until then.
 

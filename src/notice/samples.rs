@@ -2,14 +2,17 @@
 //! loaded, and the tests read what comes out.
 
 use super::{
-    FieldChange, HelpLine, Links, MachineEnd, Reply,
+    Asked, FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
     sticky::{AnswerLine, HookLine, MachineLine, Note, Phase, Problem, Sticky},
     team::TeamNote,
 };
 use crate::{
-    cookbook::PowerCommand,
+    cookbook::{
+        PowerCommand,
+        page::{AlsoLine, Detail, Life, Page, Question, RuleLine},
+    },
     identity::{Person, UserId},
     lease::lifecycle::Topic,
     quantity::Delay,
@@ -53,29 +56,7 @@ pub fn stickies() -> Vec<Sticky> {
         ..machine.clone()
     };
     let mut stickies = vec![
-        Sticky {
-            phase: Phase { incomplete: true, ..phase },
-            problem_count: "2 things".into(),
-            problems: vec![
-                Problem {
-                    field: Some("Memory".into()),
-                    line: Some(12),
-                    message: "`4 GX` is not an amount of memory.".into(),
-                    hint: Some("Write it like `4 GiB`.".into()),
-                    rule: None,
-                    rule_at: None,
-                },
-                Problem {
-                    field: None,
-                    line: None,
-                    message: "Name a fallback owner other than yourself.".into(),
-                    hint: None,
-                    rule: Some("fallback-owner".into()),
-                    rule_at: Some("sandbox.toml:34".into()),
-                },
-            ],
-            ..base.clone()
-        },
+        incomplete(base.clone()),
         Sticky {
             phase: Phase { awaiting: true, ..phase },
             digest: Some("3f9c2a7e".into()),
@@ -118,8 +99,50 @@ pub fn stickies() -> Vec<Sticky> {
             ..base.clone()
         },
     ];
+    stickies.push(awaiting_several(base.clone()));
     stickies.extend(last_stickies(base));
     stickies
+}
+
+/// One in which something has to be mended.
+fn incomplete(base: Sticky) -> Sticky {
+    Sticky {
+        phase: Phase { incomplete: true, ..Phase::default() },
+        problem_count: "2 things".into(),
+        problems: vec![
+            Problem {
+                field: Some("Memory".into()),
+                line: Some(12),
+                message: "`4 GX` is not an amount of memory.".into(),
+                hint: Some("Write it like `4 GiB`.".into()),
+                would_pass: vec![],
+                rule: None,
+                rule_at: None,
+            },
+            Problem {
+                field: None,
+                line: None,
+                message: "Name a fallback owner other than yourself.".into(),
+                hint: None,
+                would_pass: vec!["Memory: 4 GiB or less".into(), "vCPUs: 2 vCPUs".into()],
+                rule: Some("fallback-owner".into()),
+                rule_at: Some("sandbox.toml:34".into()),
+            },
+        ],
+        ..base
+    }
+}
+
+/// One that several groups have to approve.
+fn awaiting_several(base: Sticky) -> Sticky {
+    Sticky {
+        phase: Phase { awaiting: true, ..Phase::default() },
+        digest: Some("3f9c2a7e".into()),
+        approved_by: vec!["dan".into()],
+        approvals_needed: 2,
+        parts: asked(),
+        ..base
+    }
 }
 
 /// What an operator holds back.
@@ -138,12 +161,28 @@ fn last_stickies(base: Sticky) -> [Sticky; 4] {
     ]
 }
 
+/// Two groups, of which one has approved.
+fn asked() -> Vec<Asked> {
+    let asked = |by: &[&str], have, reason: Option<&str>| Asked {
+        by: by.iter().map(|by| (*by).to_owned()).collect(),
+        have,
+        need: 1,
+        done: have > 0,
+        reason: reason.map(str::to_owned),
+    };
+    vec![
+        asked(&["group:tpo/tpa"], 1, None),
+        asked(&["group:tpo/security", "user:erin"], 0, Some("It is about personal data.")),
+    ]
+}
+
 /// Advice of a rule, or of none.
 fn note(message: &str, hint: Option<&str>) -> Note {
     Note {
         field: hint.map(|_| "Memory".into()),
         message: message.into(),
         hint: hint.map(str::to_owned),
+        would_pass: hint.map(|_| "Memory: 4 GiB or less".to_owned()).into_iter().collect(),
         rule: hint.map(|_| "much-memory".into()),
         rule_at: hint.map(|_| "sandbox.toml:41".into()),
     }
@@ -152,7 +191,8 @@ fn note(message: &str, hint: Option<&str>) -> Note {
 /// The last approval that was needed.
 fn approved(waits: Option<String>) -> Reply {
     let (by, machines) = ("dan".into(), vec!["sandbox-7".into()]);
-    Reply::Approved { by, have: 2, need: 2, machines, acceptance_by: None, waits }
+    let missing = vec![];
+    Reply::Approved { by, have: 2, need: 2, missing, machines, acceptance_by: None, waits }
 }
 
 /// One that was written, one that was not.
@@ -224,12 +264,42 @@ pub fn adoptions() -> Vec<Adoption> {
     vec![known, bare]
 }
 
+/// Where somebody can approve, or has.
+fn replies_to_approvals() -> Vec<Reply> {
+    let digest = || "3f9c2a7e".to_owned();
+    let approvers = || vec!["group:tpo/tpa".to_owned()];
+    vec![
+        Reply::ReadyForApproval {
+            approvers: approvers(),
+            parts: vec![],
+            digest: digest(),
+            acceptance_by: None,
+        },
+        Reply::ReadyForApproval {
+            approvers: approvers(),
+            parts: asked(),
+            digest: digest(),
+            acceptance_by: Some("carol".into()),
+        },
+        Reply::Approved {
+            by: "dan".into(),
+            have: 1,
+            need: 2,
+            missing: asked().split_off(1),
+            machines: vec![],
+            acceptance_by: Some("erin".into()),
+            waits: None,
+        },
+        approved(None),
+        approved(Some(waits())),
+    ]
+}
+
 /// At least one of each reply.
 #[must_use]
 pub fn replies() -> Vec<Reply> {
     let digest = || "3f9c2a7e".to_owned();
     let machine = || "sandbox-7".to_owned();
-    let approvers = || vec!["group:tpo/tpa".to_owned()];
     let mut replies = vec![
         Reply::Help {
             commands: vec![HelpLine {
@@ -239,25 +309,9 @@ pub fn replies() -> Vec<Reply> {
             }],
         },
         Reply::Status { lines: vec![format!("`sandbox-7` is running until {UNTIL}")] },
-        Reply::ReadyForApproval { approvers: approvers(), digest: digest(), acceptance_by: None },
-        Reply::ReadyForApproval {
-            approvers: approvers(),
-            digest: digest(),
-            acceptance_by: Some("carol".into()),
-        },
         Reply::ApproveWhich { digest: digest() },
         Reply::Stale { command: "approve".into(), given: "00000000".into(), digest: digest() },
         Reply::NotApprovable { why: "something is still missing.".into() },
-        Reply::Approved {
-            by: "dan".into(),
-            have: 1,
-            need: 2,
-            machines: vec![],
-            acceptance_by: Some("erin".into()),
-            waits: None,
-        },
-        approved(None),
-        approved(Some(waits())),
         Reply::ApprovalsVoided {
             cause: "The description was changed".into(),
             by: vec!["dan".into()],
@@ -292,38 +346,6 @@ pub fn replies() -> Vec<Reply> {
         },
         Reply::EditedNote { by: "alice".into() },
         Reply::Rejected { by: "dan".into(), reason: "Use the shared one.\n/close".into() },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: Some(UNTIL.into()),
-            longest: None,
-            extensions: None,
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: Some(UNTIL.into()),
-            longest: Some("30 days".into()),
-            extensions: None,
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: None,
-            longest: None,
-            extensions: Some(3),
-            approvers: approvers(),
-            example: "@innkeeper extend 2w".into(),
-        },
-        Reply::ExtendBeyondBudget {
-            machine: machine(),
-            latest: None,
-            longest: None,
-            extensions: None,
-            approvers: approvers(),
-            example: "@innkeeper restore 2w".into(),
-        },
         Reply::ConfirmRelease {
             machine: machine(),
             code: "9c41f7a2".into(),
@@ -341,8 +363,28 @@ pub fn replies() -> Vec<Reply> {
             reference: "effect-17".into(),
         },
     ];
+    replies.extend(replies_to_approvals());
     replies.extend(replies_to_deeds());
+    replies.extend(beyond_budget());
     replies
+}
+
+/// Each reason why an owner cannot extend alone.
+fn beyond_budget() -> impl Iterator<Item = Reply> {
+    let reasons = [
+        (Some(UNTIL), None, None),
+        (Some(UNTIL), Some("30 days"), None),
+        (None, None, Some(3)),
+        (None, None, None),
+    ];
+    reasons.into_iter().map(|(latest, longest, extensions)| Reply::ExtendBeyondBudget {
+        machine: "sandbox-7".to_owned(),
+        latest: latest.map(str::to_owned),
+        longest: longest.map(str::to_owned),
+        extensions,
+        approvers: vec!["group:tpo/tpa".to_owned()],
+        example: "@innkeeper extend 2w".to_owned(),
+    })
 }
 
 /// What is said to what people do besides talking.
@@ -485,4 +527,78 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         (Topic::LetGo, base.clone()),
         (Topic::Transferred, base),
     ]
+}
+
+/// A page with everything on it, and one with as little as there can be.
+#[must_use]
+pub fn pages() -> Vec<Page> {
+    let life = Life {
+        default: "14 days".into(),
+        max: "30 days".into(),
+        total: Some("90 days".into()),
+        warn: vec!["7 days".into(), "1 day".into()],
+        min_notice: "24 hours".into(),
+        grace: "3 days".into(),
+        backups: Some("30 days".into()),
+        keep_disks: false,
+    };
+    let full = Page {
+        name: "sandbox".into(),
+        title: "Sandbox".into(),
+        summary: "A machine to try something out.".into(),
+        label: Some("sandbox".into()),
+        confidential: true,
+        questions: vec![Question {
+            label: "Memory".into(),
+            accepted: Some("512 MiB to 8 GiB".into()),
+            default: Some("2 GiB".into()),
+            required: true,
+            help: "What the machine needs to start with.".into(),
+        }],
+        rules: vec![RuleLine {
+            message: "The owner cannot be their own fallback.".into(),
+            hint: Some("Name somebody else.".into()),
+            review: true,
+            warn: false,
+        }],
+        eligible: vec!["group:tpo".into()],
+        approvers: vec!["group:tpo/tpa".into(), "user:alice".into()],
+        approvals: Some(2),
+        own: false,
+        also: vec![AlsoLine {
+            by: vec!["group:tpo/security".into()],
+            count: Some(2),
+            when: Some("request.data == 'Secret'".into()),
+            reason: Some("Secrets are looked at by security.".into()),
+        }],
+        unless: Some("request.vcpus <= 2".into()),
+        life,
+        commands: vec!["start", "stop"],
+        providers: vec!["kvm1".into(), "kvm2".into()],
+        machine: vec![Detail { what: "Image", value: "debian-12".into() }],
+        retire: vec!["Remove it from the inventory".into()],
+    };
+    let bare = Page {
+        label: None,
+        confidential: false,
+        questions: vec![Question {
+            label: "I understand".into(),
+            accepted: None,
+            default: None,
+            required: false,
+            help: String::new(),
+        }],
+        rules: Vec::new(),
+        eligible: Vec::new(),
+        approvals: None,
+        own: true,
+        also: Vec::new(),
+        unless: None,
+        life: Life { total: None, backups: None, keep_disks: true, ..full.life.clone() },
+        commands: Vec::new(),
+        machine: Vec::new(),
+        retire: Vec::new(),
+        ..full.clone()
+    };
+    vec![full, bare]
 }

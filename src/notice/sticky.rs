@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::MachineEnd;
+use super::{Asked, MachineEnd};
 
 /// The context of `templates/sticky.hbs`. Rendered from the state at the
 /// moment of sending, never stored.
@@ -34,8 +34,10 @@ pub struct Sticky {
     pub sysadmins: Vec<String>,
     /// Who has.
     pub approved_by: Vec<String>,
-    /// How many must.
+    /// How many must, of all parts together.
     pub approvals_needed: usize,
+    /// The parts, where there are several.
+    pub parts: Vec<Asked>,
     /// Who must first agree to own it.
     pub acceptance_by: Option<String>,
     /// What there is too little of to make the machines now.
@@ -100,6 +102,8 @@ pub struct Problem {
     pub message: String,
     /// What would be accepted.
     pub hint: Option<String>,
+    /// For each field that alone would do, what would pass.
+    pub would_pass: Vec<String>,
     /// The rule that refuses it.
     pub rule: Option<String>,
     /// Where it stands: `sandbox.toml:34`.
@@ -115,6 +119,8 @@ pub struct Note {
     pub message: String,
     /// What would make it go away.
     pub hint: Option<String>,
+    /// For each field that alone would do, what would pass.
+    pub would_pass: Vec<String>,
     /// The rule that says so.
     pub rule: Option<String>,
     /// Where it stands: `sandbox.toml:34`.

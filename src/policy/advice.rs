@@ -70,6 +70,10 @@ pub struct Advice {
     /// What would make it go away.
     #[serde(default)]
     pub hint: Option<String>,
+    /// For each field that alone would do, what would need nobody's look:
+    /// `Memory: 4 GiB or less`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub would_pass: Vec<String>,
     /// The rule that says so, if one does.
     #[serde(default)]
     pub rule: Option<RulePlace>,
@@ -92,7 +96,15 @@ impl Advice {
     #[must_use]
     pub fn new(severity: Concern, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { severity, field: None, line: None, message, hint: None, rule: None }
+        Self {
+            severity,
+            field: None,
+            line: None,
+            message,
+            hint: None,
+            would_pass: Vec::new(),
+            rule: None,
+        }
     }
 
     /// Names the field.

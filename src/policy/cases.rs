@@ -126,7 +126,7 @@ pub struct Coverage {
     pub rule: String,
     /// The line of its `[[rule]]`.
     pub line: Option<usize>,
-    /// What follows when it does not hold; none for `unless`.
+    /// What follows when it does not hold; none for `also` and `unless`.
     pub severity: Option<Severity>,
     /// In how many cases it does not hold.
     pub triggered: usize,
@@ -180,7 +180,7 @@ pub fn run(cookbook: &Cookbook, version: Digest, cases: &[Case]) -> (Vec<Tried>,
 }
 
 /// Everything that could be covered, before anything is: `unless`, then the
-/// rules in their order.
+/// rules in their order, then every `also` that says when.
 fn uncovered(cookbook: &Cookbook) -> Vec<Coverage> {
     let never = |rule: &str, line, severity| Coverage {
         cookbook: cookbook.name.clone(),
@@ -193,7 +193,9 @@ fn uncovered(cookbook: &Cookbook) -> Vec<Coverage> {
     let unless = cookbook.approval.unless.iter().map(|_| never("unless", None, None));
     let rules =
         cookbook.rules.iter().map(|rule| never(&rule.id, Some(rule.line), Some(rule.severity)));
-    unless.chain(rules).collect()
+    let also = cookbook.approval.also.iter().filter(|also| also.when.is_some());
+    let also = also.map(|also| never("also", Some(also.line), None));
+    unless.chain(rules).chain(also).collect()
 }
 
 /// Everything a verdict says to people.

@@ -7,6 +7,7 @@ use super::{
     Facts, Severity, before_rules,
     expression::{Expression, Values},
     people,
+    remedy::remedies,
     rules::waits_for,
     values,
 };
@@ -15,11 +16,11 @@ use crate::{cookbook::Cookbook, identity::FieldName, request::Reading};
 /// One rule, held against a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explained {
-    /// The rule's `id`; `unless` for the condition of automatic approval.
+    /// The rule's `id`; `also` and `unless` for the conditions of approval.
     pub rule: String,
-    /// The line of its `[[rule]]`; none for `unless`.
+    /// The line of its section; none for `unless`.
     pub line: Option<usize>,
-    /// What follows when it does not hold; none for `unless`.
+    /// What follows when it does not hold; none for `also` and `unless`.
     pub severity: Option<Severity>,
     /// Its condition, as the cookbook has it.
     pub condition: String,
@@ -27,6 +28,10 @@ pub struct Explained {
     pub outcome: Outcome,
     /// Each name it looks at, with the value it saw.
     pub saw: Vec<(String, String)>,
+    /// For each field that alone would do, what would make a deny or review
+    /// rule hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would_pass: Vec<String>,
 }
 
 /// What came of a rule.
@@ -41,18 +46,19 @@ pub enum Outcome {
     Reviews,
     /// Its condition is not true, and people are told.
     Warns,
-    /// Its condition is not true, and nothing follows: that of `unless`.
+    /// Its condition is not true, and nothing follows: that of `also` or
+    /// `unless`.
     No,
     /// It says nothing before this field has been corrected.
     WaitsFor(FieldName),
-    /// It looks at what is free, which nobody knows: it is not held against
-    /// the request, but people decide.
+    /// It looks at what is free, which nobody knows: nothing follows from it,
+    /// but people decide.
     RoomUnknown,
     /// It could not be evaluated, which counts as not true.
     Unusable(String),
 }
 
-/// All rules of the cookbook in their order, then `unless`.
+/// All rules of the cookbook in their order, then `also` and `unless`.
 #[must_use]
 pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Explained> {
     let cast = people::cast(reading, facts);
@@ -63,6 +69,10 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             Some(field) => Outcome::WaitsFor(field.clone()),
             None => outcome(&rule.require, &values, facts, failing(rule.severity)),
         };
+        let would_pass = match outcome {
+            Outcome::Refuses | Outcome::Reviews => remedies(cookbook, rule, &values, &earlier),
+            _ => Vec::new(),
+        };
         Explained {
             rule: rule.id.clone(),
             line: Some(rule.line),
@@ -70,7 +80,23 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
             condition: rule.require.source().to_owned(),
             outcome,
             saw: saw(&rule.require, &values, facts),
+            would_pass,
         }
+    });
+    let also = cookbook.approval.also.iter().filter_map(|also| {
+        let when = also.when.as_ref()?;
+        Some(Explained {
+            rule: "also".to_owned(),
+            line: Some(also.line),
+            severity: None,
+            condition: when.source().to_owned(),
+            outcome: match waits_for(cookbook, when, &earlier) {
+                Some(field) => Outcome::WaitsFor(field.clone()),
+                None => outcome(when, &values, facts, Outcome::No),
+            },
+            saw: saw(when, &values, facts),
+            would_pass: Vec::new(),
+        })
     });
     let unless = cookbook.approval.unless.iter().map(|unless| Explained {
         rule: "unless".to_owned(),
@@ -79,8 +105,9 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
         condition: unless.source().to_owned(),
         outcome: outcome(unless, &values, facts, Outcome::No),
         saw: saw(unless, &values, facts),
+        would_pass: Vec::new(),
     });
-    rules.chain(unless).collect()
+    rules.chain(also).chain(unless).collect()
 }
 
 /// What a rule of this severity does when it does not hold.

@@ -5,6 +5,7 @@
 //! the [`Schema`], and what cannot be typed is refused: a misspelt name must
 //! never become a rule that silently lets everything through.
 
+mod cost;
 mod place;
 mod schema;
 mod typing;
@@ -68,6 +69,15 @@ impl Expression {
         within_bounds(source)?;
         let program = Program::compile(source).map_err(|errors| syntax(source, &errors))?;
         let names = typing::condition(source, &program, schema)?;
+        if cost::worst(program.expression(), schema) > cost::MOST {
+            return Err(ExpressionError {
+                message: "evaluating this could take too long".to_owned(),
+                at: 0..source.len(),
+                suggestion: Some(
+                    "nest fewer `all`, `exists`, `map`, and repeat less in patterns".to_owned(),
+                ),
+            });
+        }
         Ok(Self { source: source.to_owned(), names, program: Arc::new(program) })
     }
 

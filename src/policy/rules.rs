@@ -3,7 +3,8 @@
 use super::{
     advice::{Advice, Severity},
     expression::{Expression, Values},
-    facts::Facts,
+    facts::Room,
+    remedy::remedies,
     values,
 };
 use crate::{
@@ -24,19 +25,19 @@ pub(super) struct Said {
 pub(super) fn ask(
     cookbook: &Cookbook,
     reading: &Reading,
-    facts: &Facts,
     values: &Values,
+    room: Room,
     earlier: &[Violation],
 ) -> Said {
     let mut said = Said::default();
     for rule in &cookbook.rules {
-        // What nobody knows is not held against anybody.
-        if facts.room.is_missing_for(&rule.require) {
-            continue;
-        }
         // A rule about something that could not be read says nothing: its turn
         // comes when that has been corrected.
         if waits_for(cookbook, &rule.require, earlier).is_some() {
+            continue;
+        }
+        // Nor does one about what nobody knows: it is not held against anybody.
+        if room.is_missing_for(&rule.require) {
             continue;
         }
         let unusable = match rule.require.holds(values) {
@@ -44,17 +45,21 @@ pub(super) fn ask(
             Ok(false) => None,
             Err(error) => Some(error),
         };
+        let would_pass = match (&unusable, rule.severity) {
+            (None, Severity::Deny | Severity::Review) => remedies(cookbook, rule, values, earlier),
+            _ => Vec::new(),
+        };
         let line = rule.field.as_ref().and_then(|field| reading.fields.get(field)?.line);
         match rule.severity {
             Severity::Deny => {
-                let refusal = refusal(cookbook, rule, unusable).at(line);
+                let refusal = refusal(cookbook, rule, unusable, would_pass).at(line);
                 said.violations.push(match &rule.field {
                     Some(field) => refusal.of(field),
                     None => refusal,
                 });
             }
             Severity::Review | Severity::Warn => {
-                let advice = advice(cookbook, rule, unusable).at(line);
+                let advice = Advice { would_pass, ..advice(cookbook, rule, unusable).at(line) };
                 said.advice.push(match &rule.field {
                     Some(field) => advice.of(field),
                     None => advice,
@@ -75,14 +80,21 @@ pub(super) fn waits_for<'a>(
     unread.find(|field| values::mentions(cookbook, condition, field))
 }
 
-fn refusal(cookbook: &Cookbook, rule: &Rule, unusable: Option<String>) -> Violation {
+fn refusal(
+    cookbook: &Cookbook,
+    rule: &Rule,
+    unusable: Option<String>,
+    would_pass: Vec<String>,
+) -> Violation {
     let place = place(cookbook, rule);
     let violation = match unusable {
         None => {
-            let hint = rule.hint.clone().unwrap_or_else(|| {
+            let generic = || {
                 format!("Change the request so that it fits rule `{}`, or ask about it.", rule.id)
-            });
-            Violation::new(ViolationCode::RuleRefused, rule.message.clone()).hint(hint)
+            };
+            let hint = rule.hint.clone().or_else(|| would_pass.is_empty().then(generic));
+            let violation = Violation::new(ViolationCode::RuleRefused, rule.message.clone());
+            Violation { hint, would_pass, ..violation }
         }
         Some(error) => {
             let message = format!(

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Advice;
+use super::{Advice, Need, Part};
 use crate::{
-    cookbook::Principal,
     identity::{CookbookName, Digest, FieldName, Person},
     request::spec::Spec,
     violation::{Violation, ViolationCode},
@@ -37,35 +36,18 @@ pub struct Verdict {
     pub acceptance_needed: Option<Person>,
 }
 
-/// Who has to decide.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Need {
-    /// Nobody: the cookbook and the operator let it through by itself.
-    Nothing,
-    /// Some people.
-    Approval {
-        /// Who may approve.
-        by: Vec<Principal>,
-        /// How many of them must.
-        count: usize,
-        /// Whether author and owner may be among them.
-        own: bool,
-    },
-}
-
 impl Verdict {
     /// A verdict on something nobody has judged yet.
     #[must_use]
     pub fn unjudged(cookbook: CookbookName, policy: Digest, author: Person) -> Self {
-        let needs = Need::Approval { by: Vec::new(), count: 1, own: false };
+        let part = Part { by: Vec::new(), count: 1, own: false, reason: None };
         Self {
             cookbook,
             policy,
             violations: Vec::new(),
             advice: Vec::new(),
             spec: None,
-            needs,
+            needs: Need::Approval { parts: vec![part] },
             owner: author,
             fallback: Vec::new(),
             acceptance_needed: None,
@@ -103,21 +85,3 @@ impl Verdict {
 
 /// What makes two violations the same, wherever they stand and whatever they say.
 type Objection = (ViolationCode, Option<FieldName>, Option<String>);
-
-impl Need {
-    /// Whether what satisfied `earlier` may not satisfy this.
-    fn is_more_than(&self, earlier: &Self) -> bool {
-        match (self, earlier) {
-            (Self::Nothing, _) => false,
-            (Self::Approval { .. }, Self::Nothing) => true,
-            (
-                Self::Approval { by, count, own },
-                Self::Approval { by: by_then, count: count_then, own: own_then },
-            ) => {
-                count > count_then
-                    || (*own_then && !own)
-                    || by_then.iter().any(|principal| !by.contains(principal))
-            }
-        }
-    }
-}

@@ -28,7 +28,7 @@ pub(crate) fn cookbook(fields: Vec<Field>) -> Cookbook {
             backups: Delay::parse("30d").unwrap(),
         },
         eligible: Vec::new(),
-        approval: Approval { by: Vec::new(), count: 1, own: false, unless: None },
+        approval: Approval { by: Vec::new(), count: 1, own: false, unless: None, also: Vec::new() },
         placement: Placement {
             providers: vec!["kvm1".into()],
             image: None,

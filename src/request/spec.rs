@@ -176,12 +176,6 @@ impl Spec {
         }
     }
 
-    /// The team it is for: the field `team`.
-    #[must_use]
-    pub fn team(&self) -> Option<&str> {
-        self.value("team").and_then(super::group)
-    }
-
     /// The host name asked for.
     #[must_use]
     pub fn hostname(&self) -> Option<&str> {

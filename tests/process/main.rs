@@ -13,6 +13,7 @@ mod hostile;
 mod house;
 mod libvirtd;
 mod memory;
+mod pages;
 mod payloads;
 mod payloads_github;
 mod policy;

@@ -1,8 +1,17 @@
 //! `innkeeper policy`: cases, coverage, and what rules say.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::Arc};
 
+use innkeeper::{
+    app::{practice, system::SystemClock},
+    rehearsal::{Group, Level, Membership, Options, Project, Rehearsal, User, World},
+};
 use serde_json::Value;
+
+use crate::{
+    forge::listener,
+    house::{House, TOKEN},
+};
 
 fn innkeeper(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_innkeeper")).args(arguments).output().unwrap();
@@ -92,4 +101,98 @@ fn explain_shows_every_rule_with_what_it_saw() {
     let (code, _, err) = innkeeper(&["policy", "explain", file, "--cookbook", "sandbx"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("did you mean `sandbox`?"), "{err}");
+}
+
+/// A forge with one issue, of alice, in a project of its own; and the store of
+/// a service that has run before there was any issue.
+async fn house_with_issue(body: &str) -> (House, Rehearsal, String) {
+    let staff = |id| Membership::new(id, Level::Developer);
+    let world = World::new()
+        .user(User::person(practice::ALICE, "alice", "Alice Archer"))
+        .user(User::person(practice::BOB, "bob", "Bob Baker"))
+        .user(User::person(practice::BOT, "innkeeper", "Innkeeper"))
+        .token(TOKEN, practice::BOT)
+        .group(Group::new(20, "tpo").member(staff(practice::ALICE)).member(staff(practice::BOB)))
+        .group(Group::new(21, "tpo/tpa"))
+        .project(Project::new(7, "tpo/tpa/team").member(staff(practice::BOT)))
+        .project(Project::new(8, "tpo/tpa/other").member(staff(practice::BOT)));
+    let (listener, url) = listener().await;
+    let house = House::new(&url);
+    let clock = Arc::new(SystemClock);
+    let forge = Rehearsal::start(listener, world, clock, Options::default()).unwrap();
+    let mut service = house.serve().await;
+    service.stop().await;
+    forge.file_issue("alice", "tpo/tpa/team", "A machine", body).unwrap();
+    forge.forget_requests();
+    (house, forge, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_judges_an_issue_with_the_real_facts_and_leaves_everything_as_it_is() {
+    let body = "<!-- innkeeper: sandbox -->\n\n### What is it for?\n\nTo try.\n\n### Disk\n\n\
+                45 GiB\n\n### Fallback owner\n\n@bob\n\n### I understand\n\n- [x] I understand\n";
+    let (house, forge, url) = house_with_issue(body).await;
+    let rule = "[[rule]]\nid = \"little-disk\"\nrequire = \"request.disk <= 30720\"\n\
+                message = \"Too much disk.\"\n\n\
+                [[rule]]\nid = \"much-disk\"\nseverity = \"review\"\n\
+                require = \"request.disk < 20480\"\nmessage = \"Much disk.\"\n\n[placement]";
+    house.adjust("policies/sandbox.toml", "[placement]", rule);
+    let store = fs::read(house.path("innkeeper.db")).unwrap();
+    let explain = |what: &str, more: &[&str]| {
+        house.run(&[&["policy", "explain", what, "--config", "innkeeper.toml"], more].concat())
+    };
+    let page = format!("{url}/tpo/tpa/team/-/issues/1");
+    for what in ["gitlab:7#1", "gitlab:tpo/tpa/team#1", page.as_str()] {
+        let ended = explain(what, &[]);
+        assert_eq!(ended.code, Some(1), "{what}: {}{}", ended.stdout, ended.stderr);
+        for line in [
+            "/tpo/tpa/team/-/issues/1 by alice: not looked at yet\n",
+            "rule `fallback-owner` (deny)\n",
+            "        request.fallback = [\"bob\"]\n",
+            "rule `little-disk` (deny)\n",
+            "        would pass: Disk: 30 GiB or less\n",
+            "reviews sandbox.toml:",
+            "rule `much-disk` (review)\n",
+            "        would pass: Disk: less than 20 GiB\n",
+            "        usage.owner.leases = 0\n",
+            "refused: 1 thing(s) to mend\n",
+        ] {
+            assert!(ended.stdout.contains(line), "`{line}` is not in\n{}", ended.stdout);
+        }
+    }
+    house.adjust("policies/sandbox.toml", "<= 30720", "<= 51200");
+    let ended = explain("gitlab:7#1", &["--json"]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let json: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(json["accepted"], true);
+    assert_eq!(json["issue"]["author"], "alice");
+    assert_eq!(json["approval"][0]["by"][0], "group:tpo/tpa");
+    assert_eq!(json["approval"][0]["have"], 0);
+    assert_eq!(json["advice"][0]["severity"], "review");
+    assert_eq!(json["advice"][0]["would_pass"][0], "Disk: less than 20 GiB");
+
+    let requests = forge.requests();
+    assert!(!requests.is_empty());
+    for request in requests {
+        assert!(request.method == http::Method::GET, "{} {}", request.method, request.path);
+    }
+    assert!(fs::read(house.path("innkeeper.db")).unwrap() == store, "the store was written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_explained_is_said() {
+    let (house, _forge, url) = house_with_issue("Just a question.").await;
+    for (what, code, words) in [
+        ("gitlab:7#1", Some(2), "is no request"),
+        ("gitlab:7#99", Some(2), "404"),
+        ("gitlab:tpo/elsewhere#1", Some(2), "its project is not looked at"),
+        ("gitlb:7#1", Some(2), "there is no forge `gitlb`"),
+        ("request.md", Some(2), "`request.md` is no issue"),
+        ("https://elsewhere.example/a/b/-/issues/1", Some(2), "no forge of the configuration"),
+        (&format!("{url}/tpo/tpa/team"), Some(2), "is not the address of an issue"),
+    ] {
+        let ended = house.run(&["policy", "explain", what, "--config", "innkeeper.toml"]);
+        assert_eq!(ended.code, code, "{what}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{what}: {}", ended.stderr);
+    }
 }

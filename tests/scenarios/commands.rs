@@ -327,9 +327,11 @@ async fn an_owner_extends_within_the_budget_and_an_approver_beyond_it() {
             ("extend 2w because reviews", "will now be stopped on **Mon 2026-12-28", "2026-12-28"),
             ("extend 2026-12-20", "`sandbox-1` is in use until `Mon 2026-12-28", "2026-12-28"),
             ("extend 2020-01-01", "is in use until", "2026-12-28"),
-            ("extend until 2027-01-29", "will now be stopped on **Fri 2027-01-29", "2027-01-29"),
-            ("extend 60 days", "can be kept by its owner until **Mon 2027-03-01", "2027-01-29"),
-            ("extend until 2027-12-01", "`group:tpo/tpa` may give the command", "2027-01-29"),
+            ("extend until 2027-01-27", "will now be stopped on **Wed 2027-01-27", "2027-01-27"),
+            ("extend 60 days", "30 days at once, now until **Fri 2027-02-26", "2027-01-27"),
+            ("extend until 2027-12-01", "`group:tpo/tpa` may give the command", "2027-01-27"),
+            ("extend until 2027-02-26", "will now be stopped on **Fri 2027-02-26", "2027-02-26"),
+            ("extend 2w", "can be kept by its owner until **Mon 2027-03-01", "2027-02-26"),
             ("extend until 2027-03-01", "will now be stopped on **Mon 2027-03-01", "2027-03-01"),
             ("extend 1d", "used up", "2027-03-01"),
         ] {
@@ -350,7 +352,7 @@ async fn a_stopped_machine_comes_back_for_what_is_left_of_the_budget() {
         let issue = world.handed_over(&[]).await;
         let answer = world.answer("alice", issue, "@innkeeper restore").await;
         assert!(answer.contains("`sandbox-1` is running"), "{answer}");
-        world.answer("alice", issue, "@innkeeper extend until 2027-02-22").await;
+        world.answer("dan", issue, "@innkeeper extend until 2027-02-22").await;
         world.until(|world| world.host.power_of("sandbox-1") == Some(Power::Off)).await;
         world.read_until(issue, "was stopped");
         let answer = world.answer("alice", issue, "@innkeeper extend 1d").await;
@@ -427,7 +429,7 @@ async fn one_of_several_machines_is_named() {
 
         // Without a name it is about all of them, and each gets its answer.
         let answer = world.answer("alice", issue, "@innkeeper extend 200 days").await;
-        for name in ["`sandbox-1-1` can be kept", "`sandbox-1-2` can be kept"] {
+        for name in ["`sandbox-1-1` can be extended", "`sandbox-1-2` can be extended"] {
             assert!(answer.contains(name), "{answer}");
         }
         let answer = world.answer("alice", issue, "@innkeeper extend until 2026-12-18").await;

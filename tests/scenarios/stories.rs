@@ -6,6 +6,7 @@ mod brakes;
 mod changes;
 mod commands;
 mod crash;
+mod decisions;
 mod faults;
 mod forge_details;
 mod forms;
@@ -21,6 +22,7 @@ mod poll;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;
 mod provider_faults;
+mod quotas;
 mod room;
 mod time;
 pub(crate) mod world;

@@ -205,7 +205,10 @@ fn wanted(config: &Config, name: &ForgeName, cookbooks: Option<&Cookbooks>) -> f
     let groups = configured.into_iter().flat_map(|forge| &forge.groups);
     let cookbooks: Vec<&Cookbook> =
         cookbooks.into_iter().flat_map(|cookbooks| &cookbooks.cookbooks).collect();
-    let approvers = cookbooks.iter().flat_map(|cookbook| &cookbook.approval.by);
+    let approvers = cookbooks.iter().flat_map(|cookbook| {
+        let also = cookbook.approval.also.iter().flat_map(|also| &also.by);
+        cookbook.approval.by.iter().chain(also)
+    });
     let deciders: BTreeSet<&Principal> = config.people.sysadmins.iter().chain(approvers).collect();
     forge::Wanted {
         projects: projects.map(|project| project.id).collect(),

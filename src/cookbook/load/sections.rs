@@ -2,9 +2,7 @@
 
 use super::reader::{At, Table};
 use crate::{
-    cookbook::{
-        Approval, IssueRules, MachineCommand, PowerCommand, Principal, Rule, diagnostic::nearest,
-    },
+    cookbook::{IssueRules, MachineCommand, PowerCommand, Principal, Rule, diagnostic::nearest},
     identity::FieldName,
     policy::{Severity, expression::Schema},
 };
@@ -116,35 +114,8 @@ pub(super) fn eligible(table: &Table<'_>) -> Vec<Principal> {
     by.unwrap_or_default()
 }
 
-/// `[approval]`: who decides.
-pub(super) fn approval(table: &Table<'_>, schema: Option<&Schema>) -> Approval {
-    let by = principals(table, "by = [\"group:tpo/tpa\"]").unwrap_or_default();
-    let count = table.number("count");
-    let own = table.boolean("own");
-    let unless = table.condition("unless", schema);
-    table.finish();
-    if let Some(count) = &count {
-        let people = by.iter().all(|principal| matches!(principal, Principal::User(_)));
-        if count.value == 0 {
-            let message = "at least one person must approve";
-            let help = "use `unless` for requests nobody needs to look at";
-            table.file.report_with(&count.span, message, help);
-        } else if people && !by.is_empty() && count.value > by.len() as u64 {
-            let message = format!("{} must approve, but `by` names {}", count.value, by.len());
-            table.file.report_with(&count.span, message, "name more people, or ask for fewer");
-        } else if count.value > 10 {
-            table.file.report(&count.span, "more than 10 approvals cannot be asked for");
-        }
-    }
-    Approval {
-        by,
-        count: count.map_or(1, |count| usize::try_from(count.value).unwrap_or(usize::MAX)),
-        own: own.is_some_and(|own| own.value),
-        unless,
-    }
-}
-
-fn principals(table: &Table<'_>, example: &str) -> Option<Vec<Principal>> {
+/// `by`, which must name somebody.
+pub(super) fn principals(table: &Table<'_>, example: &str) -> Option<Vec<Principal>> {
     if table.value("by").is_none() {
         table.missing("by", example);
     }

@@ -6,12 +6,24 @@ use crate::{
         Engine,
         draft::{Draft, Of, person},
         grant::used_up,
+        judge::asked,
     },
     notice::Reply,
-    policy::Need,
     ports::store::CommitError,
     request::{Approval, lifecycle::Event, lifecycle::State},
 };
+
+impl Draft<'_> {
+    /// Says who may decide about the request.
+    fn refuse_decision(&mut self, order: &Order<'_>) {
+        let parts = self.request.value.verdict.needs.parts();
+        let also = parts.iter().skip(1).flat_map(|part| &part.by).map(ToString::to_string);
+        let also: Vec<String> = also.collect();
+        let who: Vec<&str> =
+            ["approvers", "sysadmins"].into_iter().chain(also.iter().map(String::as_str)).collect();
+        self.refuse(order, &who);
+    }
+}
 
 impl Engine {
     /// An approval counts for one digest, given by somebody entitled at this
@@ -23,8 +35,10 @@ impl Engine {
         named: Option<&str>,
     ) -> Result<(), CommitError> {
         let request = draft.request.value.clone();
-        if !order.rights.decides() {
-            draft.refuse(order, &["approvers", "sysadmins"]);
+        let by = order.by().clone();
+        let given_as = self.approves_as(draft, &order.rights, &by).await?;
+        if !given_as.is_something() {
+            draft.refuse_decision(order);
             return Ok(());
         }
         if request.state != State::AwaitingApproval {
@@ -54,38 +68,41 @@ impl Engine {
             }
             Some(_) => {}
         }
-        let (count, own) = match &request.verdict.needs {
-            Need::Approval { count, own, .. } => (*count, *own),
-            Need::Nothing => (1, false),
+        // Where nobody needs to approve, whoever does is no requester either.
+        let counts = match request.verdict.needs.parts() {
+            [] => vec![!request.is_for(&by)],
+            parts => given_as.counts_for(parts, request.is_for(&by)),
         };
-        let by = order.by().clone();
-        let for_oneself = by.id == request.author.id || request.verdict.owner.id == by.id;
-        if for_oneself && !own {
+        if !counts.contains(&true) {
             let why = "nobody approves their own request; somebody else who may has to.";
             draft.reply(&order.key, Reply::NotApprovable { why: why.to_owned() });
             return Ok(());
         }
-        if request.approvals.iter().any(|approval| approval.by.id == by.id) {
-            draft.impossible(order, "you have approved this already.", None);
-            return Ok(());
+        let again = request.approvals.iter().any(|approval| approval.by.id == by.id);
+        let authority = order.rights.authority_as(&given_as);
+        let approval = Approval { by, digest, note: order.note.id, at: draft.now(), given_as };
+        if !again {
+            let of = Of { digest: Some(digest), authority: authority.clone(), lease: None };
+            draft.audit(person(&approval.by), "approve", of);
+            draft.request_mut().approvals.push(approval.clone());
         }
-        let authority = order.rights.authority();
-        let approval = Approval { by, digest, note: order.note.id, at: draft.now() };
-        let of = Of { digest: Some(digest), authority: authority.clone(), lease: None };
-        draft.audit(person(&approval.by), "approve", of);
-        draft.request_mut().approvals.push(approval.clone());
         self.drop_lapsed(draft, order).await?;
-        if Self::is_complete(draft, count) {
-            let cookbook = order.cookbook;
-            if let Some(cookbook) = cookbook {
+        if draft.request.value.is_agreed() {
+            if let Some(cookbook) = order.cookbook {
                 self.grant(order.desk, draft, cookbook, Some((&approval, authority))).await?;
             }
             return Ok(());
         }
+        if again {
+            draft.impossible(order, "you have approved this already.", None);
+            return Ok(());
+        }
+        let approved = draft.request.value.approved();
         let reply = Reply::Approved {
             by: approval.by.username,
-            have: draft.request.value.approvals.len(),
-            need: count,
+            have: approved.iter().map(|(_, have)| have).sum(),
+            need: approved.iter().map(|(part, _)| part.count).sum(),
+            missing: asked(&approved).into_iter().filter(|asked| !asked.done).collect(),
             machines: Vec::new(),
             waits: None,
             acceptance_by: request
@@ -98,8 +115,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Drops approvals by people who may not approve any more. It is asked
-    /// whenever the last word needed might have been said.
+    /// Drops approvals by people who may not approve any more, and takes those
+    /// of the others for what they may now. It is asked whenever the last word
+    /// needed might have been said.
     async fn drop_lapsed(
         &self,
         draft: &mut Draft<'_>,
@@ -107,7 +125,15 @@ impl Engine {
     ) -> Result<(), CommitError> {
         for approval in draft.request.value.approvals.clone() {
             let by = approval.by;
-            if by.id == order.by().id || self.rights(draft, order.cookbook, &by).await?.decides() {
+            let rights = self.rights(draft, order.cookbook, &by).await?;
+            let given_as = self.approves_as(draft, &rights, &by).await?;
+            if given_as.is_something() {
+                if given_as != approval.given_as {
+                    let approvals = &mut draft.request_mut().approvals;
+                    for approval in approvals.iter_mut().filter(|other| other.by.id == by.id) {
+                        approval.given_as = given_as.clone();
+                    }
+                }
                 continue;
             }
             draft.request_mut().approvals.retain(|other| other.by.id != by.id);
@@ -120,22 +146,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether everyone needed has agreed.
-    fn is_complete(draft: &Draft<'_>, count: usize) -> bool {
-        let request = &draft.request.value;
-        let accepted = request.accepted || request.verdict.acceptance_needed.is_none();
-        accepted && request.approvals.len() >= count
-    }
-
-    pub(super) fn reject(draft: &mut Draft<'_>, order: &Order<'_>, reason: String) {
-        if !order.rights.decides() {
-            draft.refuse(order, &["approvers", "sysadmins"]);
-            return;
+    pub(super) async fn reject(
+        &self,
+        draft: &mut Draft<'_>,
+        order: &Order<'_>,
+        reason: String,
+    ) -> Result<(), CommitError> {
+        let given_as = self.approves_as(draft, &order.rights, order.by()).await?;
+        if !given_as.is_something() {
+            draft.refuse_decision(order);
+            return Ok(());
         }
         if draft.request_event(Event::Rejected).is_err() {
             let hint = Some("A machine that is in use is ended with `release`.");
             draft.impossible(order, "this request is not open any more.", hint);
-            return;
+            return Ok(());
         }
         let by = order.by().clone();
         let digest = draft.request.value.verdict.digest();
@@ -146,9 +171,10 @@ impl Engine {
         draft.audit(
             person(&by),
             "reject",
-            Of { digest, authority: order.rights.authority(), lease: None },
+            Of { digest, authority: order.rights.authority_as(&given_as), lease: None },
         );
         draft.reply(&order.key, Reply::Rejected { by: by.username, reason });
+        Ok(())
     }
 
     /// The named owner agrees to answer for the machine, or a transfer's new
@@ -185,13 +211,9 @@ impl Engine {
         }
         draft.request_mut().accepted = true;
         draft.audit(person(&by), "accept", Of { digest, ..Of::default() });
-        let count = match &request.verdict.needs {
-            Need::Approval { count, .. } => *count,
-            Need::Nothing => 0,
-        };
         self.drop_lapsed(draft, order).await?;
         let last = draft.request.value.approvals.last().cloned();
-        if Self::is_complete(draft, count)
+        if draft.request.value.is_agreed()
             && let (Some(cookbook), Some(last)) = (order.cookbook, last)
         {
             return self.grant(order.desk, draft, cookbook, Some((&last, None))).await;

@@ -128,8 +128,8 @@ impl Engine {
         let verdict = policy::judge(cookbook, draft.request.value.policy_version, &reading, &facts);
         let against = |violation: &Violation| {
             if violation.code == ViolationCode::NotEligible {
-                let who: Vec<String> = cookbook.eligible.iter().map(ToString::to_string).collect();
-                let who = who.join(", ");
+                let who = cookbook.eligible.iter().map(|who| format!("`{who}`"));
+                let who = who.collect::<Vec<_>>().join(", ");
                 return Some(format!("`{}` may not ask for it: it is for {who}.", to.username));
             }
             let place = violation.rule.as_ref()?;

@@ -37,6 +37,8 @@ pub(super) fn contexts() -> Vec<(String, Value)> {
     contexts.extend(samples::stickies().iter().map(|s| named("sticky", serde_json::to_value(s))));
     contexts
         .extend(samples::adoptions().iter().map(|a| named("adoption", serde_json::to_value(a))));
+    let pages = samples::pages();
+    contexts.extend(pages.iter().map(|page| named("cookbook/page", serde_json::to_value(page))));
     for (topic, context) in &samples::news() {
         let name = format!("news/{}", news::template(topic));
         contexts.push(named(&name, serde_json::to_value(context)));

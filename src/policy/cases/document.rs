@@ -10,7 +10,7 @@ use super::{Case, Expected, Holding, Room, Severity, Usage, Word, World};
 use crate::{
     cookbook::{
         Cookbook, Field, FieldKind,
-        diagnostic::{Diagnostic, LoadError, nearest},
+        diagnostic::{Diagnostic, LoadError, nearest, unknown_name},
     },
     quantity::Mebibytes,
     violation::ViolationCode,
@@ -100,13 +100,24 @@ struct CapacityKeys {
 ///
 /// Every mistake beyond the first of TOML's own, with its place.
 pub fn read(name: &str, text: &str, cookbook: &Cookbook) -> Result<Vec<Case>, LoadError> {
-    let file: File = toml::from_str(text).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        LoadError::new(vec![Diagnostic::at(name, text, span, error.message())])
-    })?;
+    let file: File = toml::from_str(text)
+        .map_err(|error| LoadError::new(vec![explained(name, text, &error)]))?;
     let mut reader = Reader { name, text, cookbook, found: Vec::new() };
     let cases: Vec<Case> = file.case.into_iter().filter_map(|case| reader.case(case)).collect();
     if reader.found.is_empty() { Ok(cases) } else { Err(LoadError::new(reader.found)) }
+}
+
+/// The reader's own error in our words.
+fn explained(name: &str, text: &str, error: &toml::de::Error) -> Diagnostic {
+    let span = error.span().unwrap_or(0..0);
+    let Some((word, known)) = unknown_name(error.message()) else {
+        return Diagnostic::at(name, text, span, error.message().trim_end());
+    };
+    let help = match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there is `{}`", known.join("`, `")),
+    };
+    Diagnostic::at(name, text, span, format!("`{word}` is not known here")).help(help)
 }
 
 struct Reader<'a> {

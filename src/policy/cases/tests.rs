@@ -14,6 +14,30 @@ fn try_out(text: &str) -> (Vec<Tried>, Vec<Coverage>) {
     run(cookbook, cookbooks.version, &cases)
 }
 
+#[test]
+fn every_bad_file_of_cases_is_refused_with_exactly_its_expected_messages() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cases");
+    let cookbooks = sandbox();
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for entry in std::fs::read_dir(&root).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let Some(name) = file.strip_suffix(".bad.toml") else { continue };
+        seen += 1;
+        let text = std::fs::read_to_string(&path).unwrap();
+        let expected = std::fs::read_to_string(root.join(format!("{name}.expected")));
+        let shown = match read(&format!("{name}.test.toml"), &text, &cookbooks.cookbooks[0]) {
+            Ok(_) => "accepted".to_owned(),
+            Err(error) => format!("{error}\n"),
+        };
+        if expected.as_ref().ok() != Some(&shown) {
+            wrong.push(format!("=== {name}.expected\n{shown}"));
+        }
+    }
+    assert!(seen >= 8, "the corpus is gone: {seen} files");
+    assert!(wrong.is_empty(), "not as expected; found:\n{}", wrong.join("\n"));
+}
+
 const FINE: &str = r#"
 [[case]]
 name = "a small one needs nobody"
@@ -104,7 +128,7 @@ fn mistakes_in_cases_come_with_their_place_and_what_was_meant() {
     assert!(several.contains("did you mean `memory`?"), "{several}");
     assert!(several.contains("did you mean `few-at-a-time`?"), "{several}");
     let unknown = mistakes(&FINE.replace("name =", "nam ="));
-    assert!(unknown.contains("sandbox.test.toml:3:1: unknown field `nam`"), "{unknown}");
+    assert!(unknown.contains("sandbox.test.toml:3:1: `nam` is not known here"), "{unknown}");
     let both = mistakes(&format!("{FINE}body = \"text\"\n"));
     assert!(both.contains("both `request` and `body`"), "{both}");
     let word = mistakes(&FINE.replace("automatic", "fine"));
@@ -185,4 +209,42 @@ fn a_rule_expected_to_do_what_it_cannot_is_a_mistake_in_the_case() {
       |          ^^^^^^^^^^^^^
     help: expect it in `review`
     "#);
+}
+
+#[test]
+fn a_case_says_what_everybody_holds_and_what_is_free() {
+    let rules = r#"
+[[rule]]
+id = "team"
+require = "usage.team.memory + request.memory <= 4096"
+message = "No."
+
+[[rule]]
+id = "extended"
+require = "usage.owner.extensions < 5 && usage.owner.open_issues < 5"
+message = "No."
+
+[[rule]]
+id = "room"
+require = "request.memory <= capacity.memory"
+message = "No."
+"#;
+    let text = COOKBOOK.to_owned() + rules;
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]).unwrap();
+    let cookbook = &cookbooks.cookbooks[0];
+    let case = |more: &str| FINE.replace("verdict = \"automatic\"", more);
+    for more in [
+        "verdict = \"approval\"",
+        "capacity = { memory = \"2 GiB\" }\nverdict = \"automatic\"",
+        "capacity = { memory = \"1 GiB\" }\nverdict = \"refused\"\nrules = [\"room\"]",
+        "usage = { team = { memory = \"3 GiB\" } }\nverdict = \"refused\"\nrules = [\"team\"]",
+        "usage = { owner = { extensions = 5 } }\nverdict = \"refused\"\nrules = [\"extended\"]",
+        "usage = { owner = { open_issues = 5 } }\nverdict = \"refused\"\nrules = [\"extended\"]",
+    ] {
+        let cases = read("sandbox.test.toml", &case(more), cookbook).unwrap();
+        let (tried, _) = run(cookbook, cookbooks.version, &cases);
+        assert!(tried[0].is_fine(), "{more}: {tried:#?}");
+    }
+    let wrong = case("usage = { team = { extensions = 5 } }\nverdict = \"refused\"");
+    assert!(read("sandbox.test.toml", &wrong, cookbook).is_err());
 }

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::cookbook::{Field, FieldKind};
+use super::cost::{Size, Sizes};
+use crate::{
+    cookbook::{Field, FieldKind},
+    request::document::MAX_BYTES,
+};
 
 /// What a part of an expression is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +130,7 @@ const HELD: [&str; 5] = ["leases", "pending", "vcpus", "memory", "disk"];
 pub struct Schema {
     names: BTreeMap<String, Type>,
     durations: Vec<String>,
+    sizes: Sizes,
 }
 
 impl Schema {
@@ -138,6 +143,8 @@ impl Schema {
             names.extend(HELD.map(|held| (format!("usage.{holder}.{held}"), Type::Number)));
         }
         let mut durations = Vec::new();
+        let sizes =
+            fields.iter().map(|field| (format!("request.{}", field.name), size_of(&field.kind)));
         for field in fields {
             let name = format!("request.{}", field.name);
             match type_of(&field.kind) {
@@ -147,7 +154,7 @@ impl Schema {
                 None => durations.push(name),
             }
         }
-        Self { names, durations }
+        Self { names, durations, sizes: sizes.collect() }
     }
 
     /// The type of a full name, e.g. `usage.owner.leases`.
@@ -159,6 +166,11 @@ impl Schema {
     /// All full names.
     pub fn names(&self) -> impl Iterator<Item = (&str, Type)> {
         self.names.iter().map(|(name, kind)| (name.as_str(), *kind))
+    }
+
+    /// How large the value of a name can be.
+    pub(super) fn size(&self, name: &str) -> Size {
+        self.sizes.get(name).copied().unwrap_or(Size { items: 0, bytes: LONGEST_WORD })
     }
 
     /// Whether this is a `duration` field, which is spelt `request.lifetime_days`.
@@ -179,6 +191,25 @@ impl Schema {
             .collect();
         members.dedup();
         members
+    }
+}
+
+/// The longest name, host name or address, in bytes.
+const LONGEST_WORD: u64 = 2_000;
+
+/// How large an answer can be. One that is larger is refused before any rule
+/// looks at it, and an issue as a whole has [`MAX_BYTES`].
+fn size_of(kind: &FieldKind) -> Size {
+    match kind {
+        FieldKind::Text { .. } => Size { items: 0, bytes: MAX_BYTES as u64 },
+        FieldKind::Users { max, .. } => Size { items: *max as u64, bytes: 255 },
+        FieldKind::Choices { choices } => Size {
+            items: choices.len() as u64,
+            bytes: choices.iter().map(String::len).max().unwrap_or(0) as u64,
+        },
+        // A key has some eighty bytes at least.
+        FieldKind::SshKeys => Size { items: MAX_BYTES as u64 / 80, bytes: 800 },
+        _ => Size { items: 0, bytes: LONGEST_WORD },
     }
 }
 

@@ -85,7 +85,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "usage.provider.machines < 1",
         "machines",
         "unknown name `usage.provider.machines`",
-        "there is `leases`",
+        "there is `disk`, `leases`, `memory`, `pending`, `vcpus`",
     ),
     (
         "request.period < 1",
@@ -196,7 +196,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "request.fallback.all(name, nmae != '')",
         "nmae",
         "unknown name `nmae`",
-        "there is `request`, `usage`",
+        "there is `capacity`, `request`, `usage`",
     ),
     ("request.fallback.all(request, true)", "(", "`request` cannot be the name of an element", ""),
     ("[].all(x, true)", "[", "this list is always empty", ""),
@@ -274,6 +274,112 @@ fn size_and_depth_are_bounded() {
         let error = Expression::compile(&source, &schema).unwrap_err();
         assert!(error.suggestion.is_some(), "{source}: {error}");
     }
+}
+
+/// A form with the largest answers there can be.
+fn large_form() -> (Schema, Values) {
+    let text = "[[field]]\nname = \"purpose\"\ntype = \"text\"\nmax = 20000\n
+        [[field]]\nname = \"fallback\"\ntype = \"users\"\nmax = 50\n
+        [[field]]\nname = \"keys\"\ntype = \"ssh-keys\"\n";
+    let rest = "title = \"x\"\nsummary = \"x\"\n[lifetime]\ndefault = \"1d\"\nmax = \"1d\"\n
+        [approval]\nby = [\"user:a\"]\n[placement]\nprovider = \"p\"\n";
+    let file = ("x.toml".to_owned(), format!("{rest}{text}"));
+    let cookbooks = crate::cookbook::load::files(&[file]).unwrap_or_else(|e| panic!("{e}"));
+    let schema = Schema::of(&cookbooks.cookbooks[0].fields);
+    let mut values = Values::absent(&schema);
+    values.set("request.purpose", Datum::Text("ab ".repeat(64 * 1024 / 3)));
+    values.set("request.fallback", Datum::Texts(vec!["a".repeat(250); 50]));
+    values.set("request.keys", Datum::Texts(vec!["ssh-ed25519 ".repeat(7); 1280]));
+    (schema, values)
+}
+
+#[test]
+fn what_could_keep_the_service_busy_is_refused() {
+    let (schema, _) = large_form();
+    let nested = |list: &str, times: usize| {
+        let open: String = (0..times).map(|i| format!("{list}.all(x{i}, ")).collect();
+        format!("{open}true{}", ")".repeat(times))
+    };
+    let doubled =
+        |times: usize| format!("size([request.purpose]{}) == 1", ".map(x, x + x)".repeat(times));
+    for source in [
+        nested("request.fallback", 4),
+        nested("request.keys", 2),
+        doubled(10),
+        "(request.keys + request.keys).all(a, request.fallback.exists(b, a == b))".to_owned(),
+        "request.keys.all(a, request.purpose.contains(a))".to_owned(),
+        "request.keys.all(a, a.matches('x{100}'))".to_owned(),
+        r"request.purpose.matches('((\\w{20}){20}){20}')".to_owned(),
+        "request.purpose.matches('(.{900}){9}')".to_owned(),
+    ] {
+        let error = Expression::compile(&source, &schema).map(|_| ()).unwrap_err();
+        let told = ["this could take too long", "not a regular expression"];
+        assert!(told.iter().any(|told| error.message.contains(told)), "{source}: {error}");
+    }
+    for source in [
+        nested("request.fallback", 2),
+        nested("request.keys", 1),
+        doubled(2),
+        "request.fallback.all(a, !request.purpose.contains(a))".to_owned(),
+        "request.purpose.matches('(?i)^[a-z0-9 ]{0,60}ticket #[0-9]{1,6}')".to_owned(),
+        "request.fallback.all(a, a.matches('^[a-z][a-z0-9-]{0,30}$'))".to_owned(),
+    ] {
+        Expression::compile(&source, &schema).unwrap_or_else(|error| panic!("{source}: {error}"));
+    }
+}
+
+/// `cargo test --release --lib the_worst_that_is_accepted -- --ignored --nocapture`
+#[test]
+#[ignore = "measures: how long the worst that is accepted takes"]
+fn the_worst_that_is_accepted_is_measured() {
+    let (schema, values) = large_form();
+    let clock = crate::app::system::SystemClock;
+    let now = || crate::ports::clock::Clock::now(&clock);
+    let lists = ["request.fallback", "request.keys"];
+    let bodies = [
+        "true",
+        "a == a",
+        "a != 'x' && a != 'y'",
+        "a.contains('zz')",
+        "a.matches('x{9}')",
+        "a.matches('\\\\w{3}')",
+        "request.purpose.contains(a)",
+        "size(a + a) > 1",
+    ];
+    let mut sources: Vec<String> = (0..=12)
+        .map(|times| format!("size([request.purpose]{}) == 1", ".map(x, x + x)".repeat(times)))
+        .collect();
+    for list in lists {
+        for body in bodies {
+            sources.push(format!("{list}.all(a, {body})"));
+            sources.push(format!("{list}.map(a, a).filter(a, {body}).size() >= 0"));
+            sources.push(format!("request.fallback.all(b, {list}.all(a, {body}))"));
+            sources.push(format!(
+                "request.fallback.all(c, request.fallback.all(b, {list}.all(a, {body})))"
+            ));
+        }
+    }
+    for count in [1, 10, 50, 100, 500] {
+        sources.push(format!("request.purpose.matches('(ab |x){{{count}}}y')"));
+        sources.push(format!("request.purpose.matches('\\\\w{{{count}}}y')"));
+    }
+    let (mut refused, mut worst) = (0, (chrono::TimeDelta::zero(), String::new()));
+    for source in sources {
+        let Ok(expression) = Expression::compile(&source, &schema) else {
+            refused += 1;
+            continue;
+        };
+        let begun = now();
+        let _ = expression.holds(&values);
+        let took = now() - begun;
+        worst = worst.max((took, source));
+    }
+    println!(
+        "{refused} refused; the worst accepted takes {} ms: {}",
+        worst.0.num_milliseconds(),
+        worst.1
+    );
+    assert!(worst.0 < chrono::TimeDelta::seconds(5), "{worst:?}");
 }
 
 #[test]

@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// Something that happens to a lease.
+type Change = fn(&mut Lease);
+
 const ALICE: UserId = UserId(4);
 
 fn forge() -> ForgeName {
@@ -197,7 +200,6 @@ fn no_number_is_too_large() {
 #[test]
 fn whatever_usage_sees_of_a_lease_is_in_what_is_counted() {
     let lease = active(1);
-    type Change = fn(&mut Lease);
     let changes: [(&str, Change, bool); 9] = [
         ("its owner", |lease| lease.owner.id = UserId(5), true),
         ("its team", |lease| lease.team = Some("tpo/web".to_owned()), true),
@@ -210,9 +212,9 @@ fn whatever_usage_sees_of_a_lease_is_in_what_is_counted() {
         ("a hold", |lease| lease.hold = Some("Wait.".to_owned()), false),
     ];
     for (what, change, counts) in changes {
-        let mut changed = lease.clone();
-        change(&mut changed);
-        assert_eq!(counted_lease(&changed) != counted_lease(&lease), counts, "{what}");
+        let mut other = lease.clone();
+        change(&mut other);
+        assert_eq!(counted_lease(&other) != counted_lease(&lease), counts, "{what}");
     }
     let ended = Lease { state: State::Ended, ..lease };
     assert_eq!(counted_lease(&ended), "");

@@ -22,9 +22,10 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
  && cp target/release/innkeeper /innkeeper
 
 FROM debian:bookworm-slim
-# openssh-client: for hosts at qemu+ssh://. libvirt speaks to them through it.
+# openssh-client: for hosts at qemu+ssh://, which libvirt speaks to through it, and
+# for signatures of policies. git: for policies in a repository.
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates libvirt0 openssh-client tzdata \
+ && apt-get install --yes --no-install-recommends ca-certificates git libvirt0 openssh-client tzdata \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 8470 --home-dir /var/lib/innkeeper --create-home innkeeper
 COPY --from=build /innkeeper /usr/local/bin/innkeeper

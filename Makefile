@@ -6,7 +6,7 @@
 CARGO ?= cargo
 
 # What building and testing needs from Debian: libvirt's headers, and a linker.
-PACKAGES := pkg-config libvirt-dev gcc libc6-dev make
+PACKAGES := pkg-config libvirt-dev gcc libc6-dev make git openssh-client
 
 # Snapshots are compared, never rewritten.
 export INSTA_UPDATE := no

@@ -29,7 +29,10 @@ pub use self::{
         Credentials, Forge, ForgeKind, Ganeti, Group, Hook, HookAction, LibvirtProvider, Project,
         Provider, ProviderKind, RapiCertificate, RapiUser, ReadyWhen,
     },
-    sections::{Limits, Log, LogFormat, People, Policies, Schedules, Server, Store, Templates},
+    sections::{
+        GitPin, GitPolicies, Limits, Log, LogFormat, People, Policies, PolicySource, Schedules,
+        Server, Store, Templates,
+    },
 };
 use crate::{
     calendar::Calendar,

@@ -11,6 +11,7 @@ pub mod issue_template;
 pub mod load;
 pub mod page;
 pub mod schema;
+pub mod tier;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,8 @@ pub struct Cookbooks {
     pub cookbooks: Vec<Cookbook>,
     /// Over names and contents of all files.
     pub version: Digest,
+    /// The commit they were read from, if it was one: its hash in full.
+    pub commit: Option<String>,
 }
 
 impl Cookbooks {
@@ -173,6 +176,13 @@ pub enum FieldKind {
         /// Most allowed.
         max: Vcpus,
     },
+    /// A size by name, or sizes of one's own.
+    Tier {
+        /// What is offered, smallest first.
+        tiers: Vec<tier::Tier>,
+        /// Whether the amounts may be said instead, in the form's own fields.
+        custom: bool,
+    },
     /// A whole number.
     Number {
         /// Least allowed.
@@ -210,7 +220,9 @@ pub struct Rule {
     pub hint: Option<String>,
     /// The field it is shown at, if it is mostly about one.
     pub field: Option<FieldName>,
-    /// The line of its `[[rule]]` in the cookbook's file.
+    /// The file it stands in: the cookbook's, or a part's.
+    pub file: String,
+    /// The line of its `[[rule]]` there.
     pub line: usize,
 }
 
@@ -313,7 +325,9 @@ pub struct AlsoApproval {
     pub own: bool,
     /// What everybody is told of why, as a sentence.
     pub reason: Option<String>,
-    /// The line of its `[[approval.also]]` in the cookbook's file.
+    /// The file it stands in: the cookbook's, or one of its parts.
+    pub file: String,
+    /// The line of its `[[approval.also]]` there.
     pub line: usize,
 }
 

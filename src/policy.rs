@@ -10,6 +10,7 @@ pub mod explain;
 pub mod expression;
 mod facts;
 mod need;
+mod nudge;
 mod people;
 mod remedy;
 mod rules;
@@ -53,6 +54,7 @@ pub fn judge(cookbook: &Cookbook, policy: Digest, reading: &Reading, facts: &Fac
     let said = rules::ask(cookbook, reading, &values, facts.room, &violations);
     violations.extend(said.violations);
     let mut advice = said.advice;
+    advice.extend(nudge::to_a_tier(cookbook, reading));
     for violation in &mut violations {
         explain(cookbook, violation);
     }

@@ -24,6 +24,8 @@ pub enum ViolationCode {
     AboveMaximum,
     /// Not one of the choices offered.
     NotAChoice,
+    /// Two fields say different things of the same.
+    Contradiction,
     /// An acknowledgement that was not ticked.
     NotAcknowledged,
     /// No active account of that name on the forge.

@@ -183,6 +183,7 @@ fn request(data: &[u8]) {
         hint: violation.hint.clone(),
         rule: None,
         rule_at: None,
+        would_pass: Vec::new(),
     });
     let answers = reading.fields.iter().map(|(name, answer)| AnswerLine {
         label: name.to_string(),

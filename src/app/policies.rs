@@ -1,12 +1,14 @@
 //! Where policies come from, and which are in force.
 
+mod git;
+
 use std::collections::BTreeSet;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::Config,
+    config::{Config, GitPolicies, PolicySource},
     cookbook::{Cookbooks, load},
     engine::{Orphaned, orphaned},
     identity::{CookbookName, Digest, Timestamp},
@@ -21,9 +23,36 @@ const MEMO: &str = "policies";
 /// # Errors
 ///
 /// Everything that is wrong with them; or that they cannot be read.
-#[expect(clippy::unused_async, reason = "other sources are asked over the network")]
 pub async fn load(config: &Config) -> anyhow::Result<Cookbooks> {
-    Ok(load::folder(&config.policies.folder)?)
+    match &config.policies.source {
+        PolicySource::Folder(folder) => Ok(load::folder(folder)?),
+        PolicySource::Git(policies) => from_git(policies).await,
+    }
+}
+
+/// The cookbooks in a pinned revision.
+///
+/// # Errors
+///
+/// Everything that is wrong with them; or that they cannot be fetched, or are not
+/// what was pinned.
+pub async fn from_git(policies: &GitPolicies) -> anyhow::Result<Cookbooks> {
+    let git::Checkout { commit, files } = git::read(policies).await?;
+    let short = commit.get(..12).unwrap_or_default();
+    let mut sources = Vec::new();
+    for (path, content) in files.into_iter().filter(|(path, _)| load::is_read(path)) {
+        let text = String::from_utf8(content)
+            .map_err(|_| anyhow::anyhow!("{short}:{}/{path} is not UTF-8", policies.path))?;
+        sources.push((path, text));
+    }
+    ensure!(
+        !sources.is_empty(),
+        "the folder `{}` in commit {commit} holds no cookbook (`NAME.toml`)",
+        policies.path
+    );
+    let cookbooks = load::files(&sources)
+        .map_err(|error| error.inside(&format!("{short}:{}", policies.path)))?;
+    Ok(Cookbooks { commit: Some(commit), ..cookbooks })
 }
 
 /// Which policies are in force, and how the last reload ended: what the service
@@ -32,6 +61,9 @@ pub async fn load(config: &Config) -> anyhow::Result<Cookbooks> {
 pub struct Remembered {
     /// The digest over the cookbooks in force.
     pub version: Digest,
+    /// The commit they were read from, if it was one.
+    #[serde(default)]
+    pub commit: Option<String>,
     /// Their names.
     pub cookbooks: BTreeSet<CookbookName>,
     /// Since when they are in force.
@@ -48,6 +80,7 @@ impl Remembered {
         let same = before.filter(|before| before.version == cookbooks.version);
         Self {
             version: cookbooks.version,
+            commit: cookbooks.commit.clone(),
             cookbooks: cookbooks.cookbooks.iter().map(|book| book.name.clone()).collect(),
             since: same.map_or(now, |before| before.since),
             read_at: now,

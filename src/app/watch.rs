@@ -138,7 +138,11 @@ impl Watch {
         let gauge =
             |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
         let moment = |at: Timestamp| number(at.timestamp().max(0).unsigned_abs());
-        let version = vec![("version", self.engine.cookbooks().version.to_string())];
+        let cookbooks = self.engine.cookbooks();
+        let version = vec![
+            ("version", cookbooks.version.to_string()),
+            ("commit", cookbooks.commit.clone().unwrap_or_default()),
+        ];
         vec![
             gauge("policies_info", "The policies in force", version, 1.0),
             gauge(

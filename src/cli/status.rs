@@ -175,9 +175,11 @@ async fn forge(
 
 fn print_policies(policies: &Policies, paint: Paint) {
     let Policies { remembered, orphaned } = policies;
+    let commit = remembered.commit.as_ref().map(|commit| format!(" of commit {commit}"));
     output::line(format_args!(
-        "policies: version {}, {} cookbooks, in force since {}",
+        "policies: version {}{}, {} cookbooks, in force since {}",
         remembered.version.short(),
+        commit.unwrap_or_default(),
         remembered.cookbooks.len(),
         remembered.since
     ));

@@ -25,6 +25,7 @@ use crate::{
 mod address;
 mod forge;
 mod hook;
+mod policies;
 mod provider;
 
 /// The configuration the document describes.
@@ -45,27 +46,30 @@ pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Ve
     checker.labels(&keys.labels);
     checker.log_filter(&keys.log.filter);
     let forges = checker.forges(&keys.forge);
+    let policies = checker.policies(&mut keys);
     let providers = checker.providers(&keys.provider, &keys.limits);
     let hooks = checker.hooks(&keys.hook, &keys.limits);
     let effective = toml::to_string(&keys).unwrap_or_else(|error| format!("# {error}\n"));
-    match (calendar, schedule) {
-        (Some(calendar), Some(schedule)) if checker.found.is_empty() => Ok(Config {
-            server: keys.server,
-            store: keys.store,
-            policies: keys.policies,
-            templates: keys.templates,
-            calendar,
-            schedule,
-            limits: keys.limits,
-            people: keys.people,
-            labels: keys.labels,
-            log: keys.log,
-            forges,
-            providers,
-            hooks,
-            warnings: checker.warnings,
-            effective,
-        }),
+    match (calendar, schedule, policies) {
+        (Some(calendar), Some(schedule), Some(policies)) if checker.found.is_empty() => {
+            Ok(Config {
+                server: keys.server,
+                store: keys.store,
+                policies,
+                templates: keys.templates,
+                calendar,
+                schedule,
+                limits: keys.limits,
+                people: keys.people,
+                labels: keys.labels,
+                log: keys.log,
+                forges,
+                providers,
+                hooks,
+                warnings: checker.warnings,
+                effective,
+            })
+        }
         _ => Err(checker.found),
     }
 }
@@ -90,14 +94,14 @@ impl Checker<'_> {
         result.map_err(|error| self.found.push(self.document.mistake(path, error.to_string()))).ok()
     }
 
-    fn resolve(&self, path: &mut PathBuf) {
+    pub(super) fn resolve(&self, path: &mut PathBuf) {
         *path = self.folder.join(&*path);
     }
 
     fn resolve_paths(&mut self, keys: &mut Keys) {
         for (path, value) in [
             (["store", "path"], Some(&mut keys.store.path)),
-            (["policies", "folder"], Some(&mut keys.policies.folder)),
+            (["policies", "folder"], keys.policies.folder.as_mut()),
             (["templates", "folder"], keys.templates.folder.as_mut()),
         ] {
             let Some(value) = value else { continue };

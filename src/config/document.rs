@@ -116,6 +116,19 @@ impl<'a> Document<'a> {
         self.place(path).is_some_and(|place| self.variable_at(&place).is_none())
     }
 
+    /// Whether that very key is given, in the file or by a variable.
+    pub(super) fn is_given(&self, path: &[&str]) -> bool {
+        let Some((key, sections)) = path.split_last() else { return false };
+        let mut table = self.root.get_ref();
+        for section in sections {
+            match table.get(*section).map(Spanned::get_ref) {
+                Some(DeValue::Table(inner)) => table = inner,
+                _ => return false,
+            }
+        }
+        table.contains_key(*key)
+    }
+
     /// A mistake at the value of that key.
     pub(super) fn mistake(&self, path: &[&str], message: impl Into<String>) -> Diagnostic {
         match self.place(path) {

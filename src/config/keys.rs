@@ -13,8 +13,7 @@ use toml::value::Datetime;
 
 pub(super) use self::ganeti::GanetiKeys;
 use super::{
-    Limits, Log, People, Policies, ReadyWhen, Server, Store, Templates, secret::Secret,
-    sections::seconds,
+    Limits, Log, People, ReadyWhen, Server, Store, Templates, secret::Secret, sections::seconds,
 };
 use crate::engine::Labels;
 
@@ -24,7 +23,7 @@ use crate::engine::Labels;
 pub(super) struct Keys {
     pub(super) server: Server,
     pub(super) store: Store,
-    pub(super) policies: Policies,
+    pub(super) policies: PolicyKeys,
     pub(super) templates: Templates,
     pub(super) calendar: CalendarKeys,
     pub(super) schedule: ScheduleKeys,
@@ -35,6 +34,27 @@ pub(super) struct Keys {
     pub(super) forge: BTreeMap<String, ForgeKeys>,
     pub(super) provider: BTreeMap<String, ProviderKeys>,
     pub(super) hook: Vec<HookKeys>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PolicyKeys {
+    /// `None` only where `git` is given.
+    pub(super) folder: Option<PathBuf>,
+    pub(super) automatic_approval: bool,
+    pub(super) protected_names: Vec<String>,
+    pub(super) git: Option<GitKeys>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct GitKeys {
+    pub(super) repository: Option<String>,
+    pub(super) path: String,
+    pub(super) commit: Option<String>,
+    pub(super) tag: Option<String>,
+    pub(super) signers_file: Option<PathBuf>,
+    pub(super) tag_object: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -214,6 +234,31 @@ impl Default for ProviderKeys {
             memory_overcommit_percent: 100,
             reserved_memory: "1 GiB".to_owned(),
             ganeti: None,
+        }
+    }
+}
+
+impl Default for PolicyKeys {
+    fn default() -> Self {
+        let protected = ["localhost", "gateway", "router", "dns", "mail", "wpad", "autoconfig"];
+        Self {
+            folder: Some("policies".into()),
+            automatic_approval: false,
+            protected_names: protected.map(str::to_owned).to_vec(),
+            git: None,
+        }
+    }
+}
+
+impl Default for GitKeys {
+    fn default() -> Self {
+        Self {
+            repository: None,
+            path: "policies".to_owned(),
+            commit: None,
+            tag: None,
+            signers_file: None,
+            tag_object: None,
         }
     }
 }

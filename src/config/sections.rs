@@ -24,15 +24,53 @@ pub struct Store {
 }
 
 /// Where the cookbooks are, and what holds for all of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policies {
-    /// The folder with the cookbooks.
-    pub folder: PathBuf,
+    /// Where they are read from.
+    pub source: PolicySource,
     /// Whether cookbooks may approve by themselves.
     pub automatic_approval: bool,
     /// Host names nobody gets, and machines never touched.
     pub protected_names: Vec<String>,
+}
+
+/// Where cookbooks are read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicySource {
+    /// A folder.
+    Folder(PathBuf),
+    /// A folder in one revision of a repository.
+    Git(GitPolicies),
+}
+
+/// A folder in one revision of a repository, which nobody but the operator can
+/// exchange for another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitPolicies {
+    /// A path or address that `git` can fetch from.
+    pub repository: String,
+    /// The folder in it; empty for its root.
+    pub path: String,
+    /// The revision.
+    pub pin: GitPin,
+    /// Where what was fetched is kept.
+    pub cache: PathBuf,
+}
+
+/// What pins a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GitPin {
+    /// It is this commit: its hash in full, in lower-case letters.
+    Commit(String),
+    /// It is what this signed tag names.
+    Tag {
+        /// Its name.
+        name: String,
+        /// Who may sign it: a file as `ssh-keygen` calls allowed signers.
+        signers_file: PathBuf,
+        /// The tag's own hash, for one that was moved on purpose.
+        object: Option<String>,
+    },
 }
 
 /// The operator's own words.
@@ -111,17 +149,6 @@ impl Default for Server {
 impl Default for Store {
     fn default() -> Self {
         Self { path: "innkeeper.db".into() }
-    }
-}
-
-impl Default for Policies {
-    fn default() -> Self {
-        let protected = ["localhost", "gateway", "router", "dns", "mail", "wpad", "autoconfig"];
-        Self {
-            folder: "policies".into(),
-            automatic_approval: false,
-            protected_names: protected.map(str::to_owned).to_vec(),
-        }
     }
 }
 

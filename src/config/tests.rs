@@ -3,8 +3,8 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    Config, Credentials, EXAMPLE, Forge, ForgeKind, HookAction, LogFormat, ProviderKind,
-    RapiCertificate, keys::Keys,
+    Config, Credentials, EXAMPLE, Forge, ForgeKind, GitPin, HookAction, LogFormat, PolicySource,
+    ProviderKind, RapiCertificate, keys::Keys,
 };
 use crate::{
     hook::Point,
@@ -260,8 +260,48 @@ fn relative_paths_are_relative_to_the_file() {
     let config =
         parse("[store]\npath = \"/var/lib/x.db\"\n[templates]\nfolder = \"t\"", &[]).unwrap();
     assert_eq!(config.store.path, Path::new("/var/lib/x.db"));
-    assert_eq!(config.policies.folder, Path::new("/etc/innkeeper/policies"));
+    let folder = PolicySource::Folder("/etc/innkeeper/policies".into());
+    assert_eq!(config.policies.source, folder);
     assert_eq!(config.templates.folder.as_deref(), Some(Path::new("/etc/innkeeper/t")));
+}
+
+#[test]
+fn a_revision_is_pinned_by_its_hash_or_by_a_signed_tag() {
+    let source = |keys: &str| {
+        let text = format!("[policies.git]\n{keys}");
+        match parse(&text, &[]).map(|config| config.policies.source) {
+            Ok(PolicySource::Git(git)) => Ok(git),
+            Ok(PolicySource::Folder(folder)) => panic!("{}", folder.display()),
+            Err(error) => Err(error),
+        }
+    };
+    let hash = "0123456789ABCDEF0123456789abcdef01234567";
+    let git = source(&format!("repository = \"../policies.git\"\ncommit = \"{hash}\"")).unwrap();
+    assert_eq!(git.repository, "/etc/innkeeper/../policies.git");
+    assert_eq!(git.path, "policies");
+    assert_eq!(git.pin, GitPin::Commit(hash.to_lowercase()));
+    assert_eq!(git.cache, Path::new("/etc/innkeeper/innkeeper.policies"));
+    let git = source(
+        "repository = \"git@git.example.org:tpa/policies.git\"\npath = \".\"\ntag = \"v1.2\"\nsigners_file = \"signers\"",
+    )
+    .unwrap();
+    assert_eq!(git.repository, "git@git.example.org:tpa/policies.git");
+    assert_eq!(git.path, "");
+    let GitPin::Tag { name, signers_file, object } = git.pin else { panic!("a tag") };
+    assert_eq!((name.as_str(), object), ("v1.2", None));
+    assert_eq!(signers_file, Path::new("/etc/innkeeper/signers"));
+    for (repository, words) in [
+        ("ext::sh -c touch% /tmp/x", "is no repository"),
+        ("--upload-pack=touch", "is no repository"),
+        ("ftp://git.example.org/x", "`ftp://` is not fetched from"),
+        ("https://oauth2:glpat-x@git.example.org/x.git", "holds a password or token"),
+        ("https://glpat-x@git.example.org/x.git", "holds a password or token"),
+        ("", "lacks `repository`"),
+    ] {
+        let told =
+            source(&format!("repository = \"{repository}\"\ncommit = \"{hash}\"")).unwrap_err();
+        assert!(told.contains(words), "{told}");
+    }
 }
 
 #[test]
@@ -286,7 +326,7 @@ fn what_is_in_force_can_be_read_again() {
     let config = parse(&text, &[("INNKEEPER__LIMITS__DESTROYS_PER_DAY", "5")]).unwrap();
     let keys: Keys = toml::from_str(config.redacted()).unwrap();
     assert_eq!(keys.limits.destroys_per_day, 5);
-    assert_eq!(keys.policies.folder, Path::new("/etc/innkeeper/policies"));
+    assert_eq!(keys.policies.folder.as_deref(), Some(Path::new("/etc/innkeeper/policies")));
     assert_eq!(keys.forge["gitlab"].project.len(), 2);
 }
 

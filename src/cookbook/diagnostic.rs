@@ -113,6 +113,18 @@ impl LoadError {
         Self(diagnostics)
     }
 
+    /// The same mistakes, of files in that folder.
+    #[must_use]
+    pub fn inside(mut self, folder: &str) -> Self {
+        for diagnostic in &mut self.0 {
+            diagnostic.file = match folder.trim_end_matches('/') {
+                "" => diagnostic.file.clone(),
+                folder => format!("{folder}/{}", diagnostic.file),
+            };
+        }
+        self
+    }
+
     /// The mistakes, by file and line.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {

@@ -10,7 +10,10 @@ mod tests;
 
 use std::fmt::Write as _;
 
-use super::{Cookbook, Field, FieldKind};
+use super::{
+    Cookbook, Field, FieldKind,
+    tier::{self, Amount, CUSTOM},
+};
 use crate::request::value::limits;
 
 pub use github::github;
@@ -66,7 +69,13 @@ fn limits_and_default(field: &Field, cookbook: &Cookbook) -> Option<String> {
         (None, FieldKind::Lifetime) => Some(cookbook.lifetime.default.to_string()),
         (None, _) => None,
     };
-    let mut text = capitalised(&accepted);
+    let mut text = match cookbook.tier_field() {
+        Some(_) if Amount::asked_by(&field.kind).is_some() => {
+            let empty = default.map(|value| format!(", {value} if left empty"));
+            return Some(format!("Only with `{CUSTOM}`: {accepted}{}.", empty.unwrap_or_default()));
+        }
+        _ => capitalised(&accepted),
+    };
     match default {
         Some(default) => {
             let _ = write!(text, ", {default} if left empty.");
@@ -84,6 +93,7 @@ fn boxes(field: &Field) -> String {
     };
     match &field.kind {
         FieldKind::Choice { choices } | FieldKind::Choices { choices } => list(choices),
+        FieldKind::Tier { tiers, custom } => list(&tier::names(tiers, *custom)),
         FieldKind::Acknowledgement => list(&[acknowledgement(field)]),
         _ => String::new(),
     }

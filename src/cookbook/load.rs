@@ -6,10 +6,11 @@
 //!
 //! | section | keys (with their defaults) |
 //! | --- | --- |
-//! | at the top | `title`, `summary`, `label` (none) |
+//! | at the top | `title`, `summary`, `label` (none), `include` (none): parts, e.g. `["parts/common.toml"]` |
 //! | `[issue]` | `confidential` (false): hidden before anything is said on it; `labels` (none): put on when it is first seen |
 //! | `[lifetime]` | `default`, `max`, `total` (= `max`), `extensions` (no limit), `warn` (`["7d", "1d"]`), `min_notice` (`24h`), `grace` (`3d`), `backups` (`30d`) |
 //! | `[[field]]` | `name`, `type`, `label` (the name in words), `aliases`, `required` (true, unless there is a default or it is a boolean or duration), `default`, `min`, `max`, `choices`, `help`, `placeholder` |
+//! | `[[tier]]` | `name`, `memory`, `vcpus`, `disk`, `summary`; offered by the field of type `tier`, which has `custom` (false): amounts of one's own |
 //! | `[[rule]]` | `id`, `require`, `severity` (`deny`; or `review`, `warn`), `message`, `hint`, `field` |
 //! | `[eligible]` | `by`; without the section anyone who can file an issue may ask |
 //! | `[approval]` | `by`, `count` (1), `own` (false), `unless` (never) |
@@ -20,27 +21,40 @@
 //! | `[commands]` | `allow` (none) |
 //! | `[checklist]` | `retire` (none): what people do when a machine is gone |
 //!
+//! A part is a file in a subfolder that holds any of these sections, for several
+//! cookbooks. Sections are put together key by key, and the cookbook's own keys
+//! win; fields, tiers and rules of parts come before the cookbook's own, of which
+//! one with the same `name` or `id` stands in for it. A part includes no other.
+//!
 //! `require`, `unless` and `when` are conditions over the names of
 //! [`crate::policy::expression::Schema`].
 
 mod approval;
 mod default;
 mod field;
+mod part;
 mod placement;
 mod reader;
 mod sections;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod tier;
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::Path,
+};
 
-use toml::de::DeTable;
+use toml::{Spanned, de::DeTable};
 
-use self::reader::{At, File, Table};
+pub use self::part::included;
+use self::reader::{At, File, Place, Table, Text};
 use super::{
     Approval, Cookbook, Cookbooks, Field, FieldKind, Rule,
-    diagnostic::{Diagnostic, LoadError},
+    diagnostic::{Diagnostic, LoadError, nearest},
+    tier::Amount,
 };
 use crate::{
     identity::{CookbookName, Digest},
@@ -51,9 +65,12 @@ use crate::{
 
 /// The cookbooks that come with the program, for `innkeeper demo` and as an
 /// example to start from.
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 5] = [
     ("sandbox.toml", include_str!("../../policies/sandbox.toml")),
     ("vm.toml", include_str!("../../policies/vm.toml")),
+    ("demo-machine.toml", include_str!("../../policies/demo-machine.toml")),
+    ("runner.toml", include_str!("../../policies/runner.toml")),
+    ("compute.toml", include_str!("../../policies/compute.toml")),
 ];
 
 /// The largest policy file read, in bytes.
@@ -76,8 +93,7 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     for entry in fs::read_dir(path).map_err(|error| unreadable(&error))? {
         let entry = entry.map_err(|error| unreadable(&error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(stem) = name.strip_suffix(".toml") else { continue };
-        if stem.starts_with('.') || stem.rsplit('.').next() == Some("test") {
+        if !is_read(&name) {
             continue;
         }
         match text_of(&entry.path()) {
@@ -94,6 +110,9 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
             "copy `policies/sandbox.toml` of the distribution there to start from".to_owned(),
         )));
     }
+    let (parts, missing) = parts_of(path, &sources);
+    failures.extend(missing);
+    sources.extend(parts);
     let result = files(&sources);
     if let Err(error) = &result {
         failures.extend(error.diagnostics().iter().cloned());
@@ -101,10 +120,49 @@ pub fn folder(path: &Path) -> Result<Cookbooks, LoadError> {
     if failures.is_empty() {
         return result;
     }
-    for failure in &mut failures {
-        failure.file = path.join(&failure.file).display().to_string();
+    Err(LoadError::new(failures).inside(&shown))
+}
+
+/// Whether a file of that name is a cookbook, and no test of one.
+#[must_use]
+pub fn is_read(name: &str) -> bool {
+    name.strip_suffix(".toml").is_some_and(|stem| {
+        !stem.starts_with('.') && !stem.contains('/') && stem.rsplit('.').next() != Some("test")
+    })
+}
+
+/// The parts that cookbooks of a folder include, and why some cannot be read.
+/// What is not there at all is told where it is included.
+fn parts_of(
+    folder: &Path,
+    cookbooks: &[(String, String)],
+) -> (Vec<(String, String)>, Vec<Diagnostic>) {
+    let wanted: BTreeSet<String> = cookbooks.iter().flat_map(|(_, text)| included(text)).collect();
+    let mut parts = Vec::new();
+    let mut failures = Vec::new();
+    for name in wanted {
+        let path = folder.join(&name);
+        let read = || {
+            // No link leads out of what the operator keeps there.
+            if !path.canonicalize()?.starts_with(folder.canonicalize()?) {
+                return Err(io::Error::other("it lies outside the policy folder"));
+            }
+            text_of(&path)
+        };
+        match read() {
+            Ok(text) => parts.push((name, text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                // Told once, and not again wherever it is included.
+                parts.push((name.clone(), String::new()));
+                failures.push(
+                    Diagnostic::about(&name, format!("cannot be read: {error}"))
+                        .help("parts are UTF-8 text that the service may read".to_owned()),
+                );
+            }
+        }
     }
-    Err(LoadError::new(failures))
+    (parts, failures)
 }
 
 fn text_of(path: &Path) -> io::Result<String> {
@@ -121,10 +179,16 @@ fn text_of(path: &Path) -> io::Result<String> {
 pub fn embedded() -> Cookbooks {
     let sources = SHIPPED.map(|(name, text)| (name.to_owned(), text.to_owned()));
     // A test holds that they load.
-    files(&sources).unwrap_or_else(|_| Cookbooks { cookbooks: Vec::new(), version: version(&[]) })
+    files(&sources).unwrap_or_else(|_| Cookbooks {
+        cookbooks: Vec::new(),
+        version: version(&[]),
+        commit: None,
+    })
 }
 
-/// Reads cookbooks from texts, each with its file name.
+/// Reads cookbooks from texts, each with its file name. Those with a folder in
+/// their name, `parts/common.toml`, are parts that cookbooks may include:
+/// [`included`] tells which.
 ///
 /// # Errors
 ///
@@ -133,13 +197,27 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
     let mut sources: Vec<(&str, &str)> =
         sources.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     sources.sort_unstable();
+    let (parts, own): (Vec<_>, Vec<_>) =
+        sources.into_iter().partition(|(name, _)| name.contains('/'));
+    let parts: BTreeMap<&str, &str> = parts.into_iter().collect();
+    let mut used = own.clone();
     let mut cookbooks = Vec::new();
     let mut found = Vec::new();
     // Whose title and label is whose: an issue must lead to one cookbook.
     let mut claimed: BTreeMap<(&str, String), &str> = BTreeMap::new();
-    for (name, text) in &sources {
-        let file = File::new(name, text);
-        if let Some((cookbook, claims)) = cookbook(&file) {
+    for (name, text) in &own {
+        let included = included(text);
+        let included: Vec<(&str, &str)> = included
+            .iter()
+            .filter_map(|path| parts.get_key_value(path.as_str()))
+            .map(|(name, text)| (*name, *text))
+            .collect();
+        used.extend(
+            included.iter().copied().filter(|part| !used.contains(part)).collect::<Vec<_>>(),
+        );
+        let text_of = |(name, text)| Text { name, text };
+        let file = File::new(text_of((name, text)), included.into_iter().map(text_of));
+        if let Some((cookbook, claims)) = cookbook(&file, &parts) {
             for (key, at) in claims {
                 match claimed.get(&(key, at.value.to_lowercase())) {
                     Some(other) => file.report_with(
@@ -159,7 +237,8 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
     if !found.is_empty() {
         return Err(LoadError::new(found));
     }
-    Ok(Cookbooks { cookbooks, version: version(&sources) })
+    used.sort_unstable();
+    Ok(Cookbooks { cookbooks, version: version(&used), commit: None })
 }
 
 /// Over names and contents. Lengths go in too, so that no two sets of files
@@ -175,27 +254,64 @@ fn version(sources: &[(&str, &str)]) -> Digest {
 
 type Claims = Vec<(&'static str, At<String>)>;
 
-/// Reads one file. What is wrong has been reported to it; a value is returned
-/// as far as it makes sense to look further.
-fn cookbook(file: &File<'_>) -> Option<(Cookbook, Claims)> {
-    let name = file.name.strip_suffix(".toml").unwrap_or(file.name);
+/// The documents of a file's texts; `None` where one is not TOML, which has
+/// been reported.
+fn documents<'a>(file: &File<'a>) -> Option<Vec<Spanned<DeTable<'a>>>> {
+    let mut documents = Vec::new();
+    let mut readable = true;
+    for (index, Text { text, .. }) in file.texts() {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        readable &= errors.is_empty();
+        for error in &errors {
+            let end = text.len();
+            let place = Place::new(index, error.span().unwrap_or(end..end));
+            file.report(&place, format!("not TOML: {}", error.message()));
+        }
+        if index > 0
+            && let Some((key, _)) = document.get_ref().get_key_value("include")
+        {
+            let place = Place::new(index, key.span());
+            let help = "include both in the cookbook";
+            file.report_with(&place, "a part includes no other", help);
+        }
+        documents.push(document);
+    }
+    readable.then_some(documents)
+}
+
+/// `include`: the parts have been put in already; what is wrong with the names
+/// is told here.
+fn check_include(top: &Table<'_>, parts: &BTreeMap<&str, &str>) {
+    let Some(paths) = top.read_all("include", part::path_of) else { return };
+    let mut seen: Vec<&str> = Vec::new();
+    for path in &paths.value {
+        if seen.contains(&path.value.as_str()) {
+            top.file.report(&path.span, format!("`{}` is included twice", path.value));
+        } else if !parts.contains_key(path.value.as_str()) {
+            let help = match nearest(&path.value, parts.keys().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "its path is that from the policy folder".to_owned(),
+            };
+            let message = format!("there is no part `{}`", path.value);
+            top.file.report_with(&path.span, message, help);
+        }
+        seen.push(&path.value);
+    }
+}
+
+/// Reads one cookbook. What is wrong has been reported to its file; a value is
+/// returned as far as it makes sense to look further. `parts` are all there are.
+fn cookbook(file: &File<'_>, parts: &BTreeMap<&str, &str>) -> Option<(Cookbook, Claims)> {
+    let own = file.name(&Place::default());
+    let name = own.strip_suffix(".toml").unwrap_or(own);
     if !sections::is_slug(name) {
         let message = format!("`{name}` cannot be a cookbook's name");
         let help = "rename the file: lower-case letters, digits and hyphens";
-        file.report_with(&(0..0), message, help);
+        file.report_with(&Place::default(), message, help);
     }
-    let (document, errors) = DeTable::parse_recoverable(file.text);
-    if !errors.is_empty() {
-        for error in &errors {
-            let end = file.text.len();
-            file.report(
-                &error.span().unwrap_or(end..end),
-                format!("not TOML: {}", error.message()),
-            );
-        }
-        return None;
-    }
-    let top = Table::new(file, "the file", 0..0, document.get_ref());
+    let documents = documents(file)?;
+    let top = file.top(&documents);
+    check_include(&top, parts);
     let title = top.line_of_text("title");
     let summary = top.line_of_text("summary");
     let label = top.line_of_text("label");
@@ -267,16 +383,19 @@ struct Fields {
 }
 
 fn fields(top: &Table<'_>) -> Fields {
-    let tables = top.tables("field", "[[field]]");
+    let sizes = top.tables("tier", "[[tier]]", "name");
+    let tiers = tier::read_all(&sizes);
+    let tables = top.tables("field", "[[field]]", "name");
     if tables.is_empty() {
         top.missing("field", "[[field]]");
     }
     let mut fields = Fields { form: Vec::new(), complete: true };
+    let mut placed_fields = Vec::new();
     let mut names: Vec<String> = Vec::new();
     let mut headings: BTreeMap<String, String> = BTreeMap::new();
     let mut once: Vec<&'static str> = Vec::new();
     for table in &tables {
-        let Some(placed) = field::read(table) else {
+        let Some(placed) = field::read(table, &tiers) else {
             fields.complete = false;
             continue;
         };
@@ -317,7 +436,16 @@ fn fields(top: &Table<'_>) -> Fields {
             }
             once.push(kind);
         }
-        fields.form.push(placed.field);
+        placed_fields.push((placed, table));
+    }
+    if fields.complete {
+        tier::check(&sizes, &placed_fields);
+    }
+    fields.form = placed_fields.into_iter().map(|(placed, _)| placed.field).collect();
+    if !tiers.is_empty() {
+        // Asked for with `custom` only: the form reader sees to it.
+        let amounts = |field: &&mut Field| Amount::asked_by(&field.kind).is_some();
+        fields.form.iter_mut().filter(amounts).for_each(|field| field.required = false);
     }
     fields
 }
@@ -333,7 +461,7 @@ fn rules(top: &Table<'_>, form: &[Field], schema: Option<&Schema>) -> Vec<Rule> 
     let names: Vec<&str> = form.iter().map(|field| field.name.as_str()).collect();
     let mut ids: Vec<String> = Vec::new();
     let mut rules = Vec::new();
-    for table in &top.tables("rule", "[[rule]]") {
+    for table in &top.tables("rule", "[[rule]]", "id") {
         let (id, rule) = sections::rule(table, &names, schema);
         if let Some(At { value, span }) = id {
             if ids.contains(&value) {

@@ -97,6 +97,8 @@ pub struct Life {
     pub max: String,
     /// With all extensions the owner may give alone; none if that is no more.
     pub total: Option<String>,
+    /// How often the owner may extend; none if there is no limit.
+    pub extensions: Option<u32>,
     /// When people are warned, e.g. `7 days`.
     pub warn: Vec<String>,
     /// Between a delivered warning and its step.
@@ -186,6 +188,7 @@ fn life(cookbook: &Cookbook) -> Life {
         default: terms.default.to_string(),
         max: terms.max.to_string(),
         total: (terms.total > terms.max).then(|| terms.total.to_string()),
+        extensions: terms.extensions,
         warn: terms.warn.iter().map(ToString::to_string).collect(),
         min_notice: terms.min_notice.to_string(),
         grace: terms.grace.to_string(),

@@ -100,6 +100,10 @@ pub fn cookbook() -> Value {
         let types = tables::TYPES.iter().map(tables::Type::limits).collect();
         put(field, "allOf", Value::Array(types));
     }
+    let by_itself = taken_out(&mut schema);
+    // What a part says, a cookbook that includes it need not say again.
+    put(&mut schema, "if", json!({ "not": { "required": ["include"] } }));
+    put(&mut schema, "then", by_itself);
     document("An Innkeeper cookbook: one kind of request", schema)
 }
 
@@ -107,6 +111,27 @@ pub fn cookbook() -> Value {
 #[must_use]
 pub fn cases() -> Value {
     document("Cases of an Innkeeper cookbook", table(&tables::CASES))
+}
+
+/// Takes out which keys are needed, of the table and of those within it that
+/// are not repeated, and returns that as a schema of its own.
+fn taken_out(schema: &mut Value) -> Value {
+    let Some(members) = schema.as_object_mut() else { return json!({}) };
+    let mut needed = json!({});
+    if let Some(required) = members.remove("required") {
+        put(&mut needed, "required", required);
+    }
+    if let Some(Value::Object(properties)) = members.get_mut("properties") {
+        let below: Map<String, Value> = properties
+            .iter_mut()
+            .filter(|(_, property)| property.get("properties").is_some())
+            .map(|(name, property)| (name.clone(), taken_out(property)))
+            .collect();
+        if !below.is_empty() {
+            put(&mut needed, "properties", Value::Object(below));
+        }
+    }
+    needed
 }
 
 /// A schema of a whole file.

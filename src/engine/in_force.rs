@@ -11,7 +11,7 @@ use super::{Engine, Settings, unkept_promises};
 use crate::{
     cookbook::Cookbooks,
     hook::Hook,
-    identity::{CookbookName, ForgeName, ProviderName},
+    identity::{CookbookName, Digest, ForgeName, ProviderName},
     notice::render::Renderer,
     ports::{PortError, forge::Forge, provider::Provider, store::Store},
 };
@@ -107,6 +107,13 @@ impl Engine {
     #[must_use]
     pub fn cookbooks(&self) -> Arc<Cookbooks> {
         Arc::clone(&self.in_force().cookbooks)
+    }
+
+    /// The commit that this version was read from, shortened, while it is in force.
+    pub(super) fn commit_of(&self, version: Digest) -> Option<String> {
+        let cookbooks = self.cookbooks();
+        let commit = cookbooks.commit.as_ref().filter(|_| cookbooks.version == version)?;
+        Some(commit.chars().take(12).collect())
     }
 
     /// What notices say now.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     brake::{Deed, Waiting},
-    cookbook::{Cookbook, Cookbooks},
+    cookbook::{Cookbook, Cookbooks, Field, FieldKind},
     hook,
     identity::FieldName,
     lease::{Lease, State, Step},
@@ -31,7 +31,7 @@ use crate::{
         forge::{Audience, IssueUpdate},
         store::CommitError,
     },
-    request::{WaitsOn, lifecycle::State as RequestState},
+    request::{WaitsOn, lifecycle::State as RequestState, value::Value},
     violation::{RulePlace, Violation},
 };
 
@@ -314,6 +314,7 @@ impl Engine {
                 && !draft.leases.iter().any(|lease| lease.value.state.has_machine()),
             new_url,
             policy: request.policy_version.short(),
+            policy_commit: self.commit_of(request.policy_version),
         }
     }
 
@@ -448,7 +449,7 @@ fn answers(draft: &Draft<'_>, cookbook: &Cookbook) -> Vec<AnswerLine> {
         .iter()
         .filter_map(|field| {
             let answer = reading.get(&field.name)?;
-            let value = answer.value.to_string();
+            let value = in_words(field, &answer.value);
             let written = answer.written.clone().filter(|written| *written != value);
             Some(AnswerLine {
                 label: field.label.clone(),
@@ -458,6 +459,17 @@ fn answers(draft: &Draft<'_>, cookbook: &Cookbook) -> Vec<AnswerLine> {
             })
         })
         .collect()
+}
+
+/// A value for people: a tier with what it has.
+fn in_words(field: &Field, value: &Value) -> String {
+    let name = value.to_string();
+    match &field.kind {
+        FieldKind::Tier { tiers, .. } => {
+            tiers.iter().find(|tier| tier.name == name).map_or(name, ToString::to_string)
+        }
+        _ => name,
+    }
 }
 
 fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Problem {

@@ -436,7 +436,7 @@ mod tests {
         | Memory | 4 GiB (written `4g`) |
         | vCPUs | 2 (default) |
 
-        Digest none until complete, policy `1f9c2a7e`.
+        Digest none until complete, policy `1f9c2a7e` of commit `0123456789ab`.
 
         </details>
         ");

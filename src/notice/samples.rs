@@ -32,6 +32,7 @@ pub fn stickies() -> Vec<Sticky> {
         edit_url: "https://gitlab.example/tpo/tpa/team/-/issues/7".into(),
         new_url: links().first().and_then(|links| links.new_url.clone()),
         policy: "1f9c2a7e".into(),
+        policy_commit: Some("0123456789ab".into()),
         ..Sticky::default()
     };
     let phase = Phase::default();
@@ -536,6 +537,7 @@ pub fn pages() -> Vec<Page> {
         default: "14 days".into(),
         max: "30 days".into(),
         total: Some("90 days".into()),
+        extensions: Some(3),
         warn: vec!["7 days".into(), "1 day".into()],
         min_notice: "24 hours".into(),
         grace: "3 days".into(),
@@ -594,7 +596,13 @@ pub fn pages() -> Vec<Page> {
         own: true,
         also: Vec::new(),
         unless: None,
-        life: Life { total: None, backups: None, keep_disks: true, ..full.life.clone() },
+        life: Life {
+            total: None,
+            extensions: None,
+            backups: None,
+            keep_disks: true,
+            ..full.life.clone()
+        },
         commands: Vec::new(),
         machine: Vec::new(),
         retire: Vec::new(),

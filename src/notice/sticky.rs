@@ -56,6 +56,8 @@ pub struct Sticky {
     pub new_url: Option<String>,
     /// The policy version judged under.
     pub policy: String,
+    /// The commit that it is, if it is one and still in force.
+    pub policy_commit: Option<String>,
 }
 
 /// Exactly one of these is true.

@@ -257,7 +257,7 @@ fn within_bounds(source: &str) -> Result<(), ExpressionError> {
         if character.is_control() && !matches!(character, '\n' | '\r' | '\t') {
             return refuse(
                 "the expression holds a control character".to_owned(),
-                offset..offset + 1,
+                offset..offset + character.len_utf8(),
             );
         }
         signs += usize::from(character.is_ascii_punctuation() && !matches!(character, '_' | '"'));
@@ -268,7 +268,10 @@ fn within_bounds(source: &str) -> Result<(), ExpressionError> {
             _ => {}
         }
         if signs > MOST_SIGNS || arithmetic > MOST_ARITHMETIC || depth > DEEPEST {
-            return refuse("the expression is too complicated".to_owned(), offset..offset + 1);
+            return refuse(
+                "the expression is too complicated".to_owned(),
+                offset..offset + character.len_utf8(),
+            );
         }
     }
     Ok(())
@@ -296,6 +299,7 @@ fn syntax(source: &str, errors: &cel::ParseErrors) -> ExpressionError {
     let column = usize::try_from(error.pos.1).unwrap_or(1).max(1);
     let start_of_line: usize = source.split_inclusive('\n').take(line - 1).map(str::len).sum();
     let start = place::byte_of(source, start_of_line, column - 1);
-    let at = start..(start + 1).min(source.len()).max(start);
+    let sign = source.get(start..).and_then(|rest| rest.chars().next());
+    let at = start..start + sign.map_or(0, char::len_utf8);
     ExpressionError { message, at, suggestion: None }
 }

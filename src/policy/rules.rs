@@ -52,14 +52,14 @@ pub(super) fn ask(
         let line = rule.field.as_ref().and_then(|field| reading.fields.get(field)?.line);
         match rule.severity {
             Severity::Deny => {
-                let refusal = refusal(cookbook, rule, unusable, would_pass).at(line);
+                let refusal = refusal(rule, unusable, would_pass).at(line);
                 said.violations.push(match &rule.field {
                     Some(field) => refusal.of(field),
                     None => refusal,
                 });
             }
             Severity::Review | Severity::Warn => {
-                let advice = Advice { would_pass, ..advice(cookbook, rule, unusable).at(line) };
+                let advice = Advice { would_pass, ..advice(rule, unusable).at(line) };
                 said.advice.push(match &rule.field {
                     Some(field) => advice.of(field),
                     None => advice,
@@ -80,13 +80,8 @@ pub(super) fn waits_for<'a>(
     unread.find(|field| values::mentions(cookbook, condition, field))
 }
 
-fn refusal(
-    cookbook: &Cookbook,
-    rule: &Rule,
-    unusable: Option<String>,
-    would_pass: Vec<String>,
-) -> Violation {
-    let place = place(cookbook, rule);
+fn refusal(rule: &Rule, unusable: Option<String>, would_pass: Vec<String>) -> Violation {
+    let place = place(rule);
     let violation = match unusable {
         None => {
             let generic = || {
@@ -107,8 +102,8 @@ fn refusal(
     violation.by(place)
 }
 
-fn advice(cookbook: &Cookbook, rule: &Rule, unusable: Option<String>) -> Advice {
-    let place = place(cookbook, rule);
+fn advice(rule: &Rule, unusable: Option<String>) -> Advice {
+    let place = place(rule);
     let new = match rule.severity {
         Severity::Warn => Advice::warn,
         Severity::Deny | Severity::Review => Advice::review,
@@ -127,6 +122,6 @@ fn to_operators(place: &RulePlace) -> String {
     format!("Ask the operators to correct it: {}:{}.", place.file, place.line)
 }
 
-fn place(cookbook: &Cookbook, rule: &Rule) -> RulePlace {
-    RulePlace { id: rule.id.clone(), file: format!("{}.toml", cookbook.name), line: rule.line }
+fn place(rule: &Rule) -> RulePlace {
+    RulePlace { id: rule.id.clone(), file: rule.file.clone(), line: rule.line }
 }

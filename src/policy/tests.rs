@@ -9,7 +9,7 @@ use super::{
     judge,
 };
 use crate::{
-    cookbook::{Cookbook, Cookbooks, Principal, load},
+    cookbook::{Cookbook, Cookbooks, FieldKind, Principal, load},
     identity::{CookbookName, Digest, Person, UserId},
     request::form,
     violation::ViolationCode,
@@ -347,6 +347,70 @@ fn a_group_is_one_the_author_belongs_to() {
         let unchecked = verdict_by(&cookbook, &with(team), &unchecked);
         assert_eq!(unchecked.is_fine(), team == "tpo/mail", "{team}");
     }
+}
+
+/// The shipped sandbox with tiers, whose fields are asked for with `custom`.
+fn with_tiers(rule: &str) -> Cookbook {
+    let tier = |name: &str, amount: u32| {
+        format!(
+            "\n[[tier]]\nname = \"{name}\"\nmemory = \"{} GiB\"\nvcpus = {amount}\ndisk = \"{}0 GiB\"\n",
+            amount * 2,
+            amount
+        )
+    };
+    let text = include_str!("../../policies/sandbox.toml").to_owned()
+        + &tier("small", 1)
+        + &tier("medium", 2)
+        + "\n[[field]]\nname = \"size\"\ntype = \"tier\"\ncustom = true\ndefault = \"small\"\n"
+        + &format!("\n[[rule]]\nid = \"extra\"\nrequire = {rule:?}\nmessage = \"No.\"\n");
+    let cookbooks = load::files(&[("sandbox.toml".to_owned(), text)]);
+    book(&cookbooks.unwrap_or_else(|error| panic!("{error}")), "sandbox")
+}
+
+#[test]
+fn rules_see_what_a_tier_has() {
+    let medium = format!("{SANDBOX}\n### Size\n\nMedium\n");
+    for require in [
+        "request.size == 'medium' && request.memory == 4096",
+        "request.vcpus == 2 && request.disk == 20480",
+    ] {
+        let verdict = verdict_by(&with_tiers(require), &medium, &facts());
+        assert_eq!(shown(&verdict), [""; 0], "{require}");
+        let spec = verdict.spec.unwrap();
+        assert_eq!(spec.memory(), crate::quantity::Mebibytes::new(4096));
+        assert_eq!(spec.disk(), crate::quantity::Mebibytes::new(20480));
+    }
+    // What is approved is what the tier has, not its name.
+    let text = |cookbook: &Cookbook| verdict_by(cookbook, &medium, &facts()).digest();
+    let mut larger = with_tiers("true");
+    for field in &mut larger.fields {
+        if let FieldKind::Tier { tiers, .. } = &mut field.kind {
+            tiers[1].shape.memory = crate::quantity::Mebibytes::new(8192).unwrap();
+        }
+    }
+    assert_ne!(text(&larger), text(&with_tiers("true")));
+    // A rule about sizes waits for the tier as for an amount.
+    let unread = format!("{SANDBOX}\n### Size\n\nhuge\n");
+    let verdict = verdict_by(&with_tiers("request.memory == 1"), &unread, &facts());
+    assert_eq!(shown(&verdict), ["NotAChoice size 15"]);
+}
+
+#[test]
+fn sizes_of_ones_own_that_fit_into_a_tier_are_told_so() {
+    let advice = |sizes: &str| {
+        let body = format!("{SANDBOX}\n### Size\n\n{sizes}\n");
+        let verdict = verdict_by(&with_tiers("true"), &body, &facts());
+        assert!(verdict.is_fine(), "{:?}", verdict.violations);
+        verdict.advice.into_iter().map(|advice| advice.message).collect::<Vec<_>>()
+    };
+    let custom = |memory| format!("custom\n\n### Memory\n\n{memory}\n\n### vCPUs\n\n1\n");
+    let none = [""; 0];
+    assert_eq!(advice("medium"), none);
+    let small = "All of this fits into small (1 vCPU, 2 GiB memory, 10 GiB disk).";
+    assert_eq!(advice(&custom("2 GiB")), [small]);
+    let medium = "All of this fits into medium (2 vCPUs, 4 GiB memory, 20 GiB disk).";
+    assert_eq!(advice(&custom("3 GiB")), [medium]);
+    assert_eq!(advice(&custom("5 GiB")), none);
 }
 
 #[test]

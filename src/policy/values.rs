@@ -6,7 +6,7 @@ use super::{
     people::Cast,
 };
 use crate::{
-    cookbook::{Cookbook, FieldKind},
+    cookbook::{Cookbook, FieldKind, tier::Amount},
     identity::FieldName,
     request::{Reading, value::Value},
 };
@@ -28,6 +28,16 @@ pub(super) fn of(cookbook: &Cookbook, reading: &Reading, cast: &Cast, facts: &Fa
             (kind, value) => {
                 let name = format!("request.{}", field.name);
                 values.set(&name, datum(kind, value, cast));
+            }
+        }
+    }
+    if cookbook.tier_field().is_some() {
+        for amount in Amount::ALL {
+            let field = amount.field(cookbook);
+            let field = field.map_or_else(|| FieldName::from(amount.name()), |f| f.name.clone());
+            if let Some(answer) = reading.fields.get(&field) {
+                let name = format!("request.{}", amount.name());
+                values.set(&name, datum(&FieldKind::Text { max: 0 }, &answer.value, cast));
             }
         }
     }
@@ -91,7 +101,17 @@ pub(super) fn mentions(cookbook: &Cookbook, condition: &Expression, field: &Fiel
     let lifetime = cookbook.field(field.as_str()).is_some_and(|f| f.kind == FieldKind::Lifetime);
     condition.mentions(&format!("request.{field}"))
         || (lifetime && condition.mentions("request.lifetime_days"))
+        || (amounts(cookbook, field).any(|name| condition.mentions(&format!("request.{name}"))))
         // What somebody holds is not known while it is not known who it is.
         || (field.as_str() == "owner" && condition.mentions_any_of("usage.owner."))
         || (field.as_str() == "team" && condition.mentions_any_of("usage.team."))
+}
+
+/// The amounts of a form with tiers that this field says something of.
+fn amounts(cookbook: &Cookbook, field: &FieldName) -> impl Iterator<Item = &'static str> + use<> {
+    let kind = cookbook.field(field.as_str()).map(|field| &field.kind);
+    let chooses = matches!(kind, Some(FieldKind::Tier { .. }));
+    let own = kind.and_then(Amount::asked_by).filter(|_| cookbook.tier_field().is_some());
+    let said = Amount::ALL.into_iter().filter(move |amount| chooses || own == Some(*amount));
+    said.map(Amount::name)
 }

@@ -23,6 +23,10 @@ pub struct Approval {
     /// What it was given as.
     #[serde(default)]
     pub given_as: GivenAs,
+    /// The policy version it was given under; unknown of those given before this
+    /// was kept.
+    #[serde(default)]
+    pub policy: Option<Digest>,
 }
 
 /// What somebody was entitled to approve when they did.

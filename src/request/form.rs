@@ -13,6 +13,7 @@ mod occurrences;
 mod pairs;
 #[cfg(test)]
 mod tests;
+mod tier;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +53,7 @@ pub fn read(markdown: &str, cookbook: &Cookbook, today: NaiveDate) -> Reading {
                 .extend(violations.into_iter().map(|violation| violation.of(&field.name))),
         }
     }
+    tier::settle(cookbook, &mut reading);
     reading
 }
 

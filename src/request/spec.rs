@@ -187,6 +187,12 @@ impl Spec {
         }
     }
 
+    /// The team it is for: the field `team`, in lower case.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        self.value("team").and_then(super::group)
+    }
+
     /// How many machines: the field `count`, else one.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -20,7 +20,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cookbook::{Field, FieldKind, Terms},
+    cookbook::{Field, FieldKind, Terms, tier},
     quantity::{Lifetime, Mebibytes, Vcpus},
     violation::Violation,
 };
@@ -100,6 +100,7 @@ pub(crate) fn read(
     let value = match &field.kind {
         FieldKind::Text { .. } => Ok(Value::Text(written.prose())),
         FieldKind::Choice { choices } => choice::one(written, choices),
+        FieldKind::Tier { tiers, custom } => choice::one(written, &tier::names(tiers, *custom)),
         FieldKind::Choices { choices } => choice::several(written, choices),
         FieldKind::User => people::one(written),
         FieldKind::Users { .. } => people::several(written),

@@ -235,7 +235,10 @@ fn what_cannot_be_used_is_named() {
         (&["check", "nowhere.md", "--cookbook", "sandbox"], &["nowhere.md", "No such file"]),
         (&["check", "src", "--cookbook", "sandbox"], &["src", "directory"]),
         (&["check", "-", "--cookbook", "sandbx"], &["`sandbx`", "did you mean `sandbox`?"]),
-        (&["check", "-", "--cookbook", "teapot"], &["`teapot`", "there are: sandbox, vm"]),
+        (
+            &["check", "-", "--cookbook", "teapot"],
+            &["`teapot`", "there are: compute, demo-machine, runner, sandbox, vm"],
+        ),
         (&["check", "-"], &["--cookbook"]),
         (
             &["check", "-", "--cookbook", "vm", "--policies", "nowhere"],

@@ -82,7 +82,7 @@ async fn a_reload_exchanges_the_policies_or_says_why_it_does_not() {
     assert_eq!(after["policies"]["problem"], serde_json::Value::Null, "{after:#}");
     let metrics = service.get("/metrics").await.1;
     for line in [
-        format!("innkeeper_policies_info{{version={}}} 1.0", version(&after)),
+        format!("innkeeper_policies_info{{version={},commit=\"\"}} 1.0", version(&after)),
         "innkeeper_policies_reload_ok 1.0".to_owned(),
     ] {
         assert!(metrics.contains(&line), "{line} is not in\n{metrics}");

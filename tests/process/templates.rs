@@ -32,7 +32,8 @@ fn a_stale_template_is_named_and_written_once_asked() {
     assert_eq!(stale.code, Some(1));
     assert_eq!(
         stale.stdout,
-        "made/here/sandbox.md: not up to date\nmade/here/vm.md: not up to date\n"
+        "made/here/compute.md: not up to date\nmade/here/demo-machine.md: not up to date\nmade/here/runner.md: not up to date\n\
+         made/here/sandbox.md: not up to date\nmade/here/vm.md: not up to date\n"
     );
     assert!(!folder.path().join("made").exists(), "checking writes nothing");
     assert_eq!(run_in(folder.path(), &write, b"").code, Some(0));

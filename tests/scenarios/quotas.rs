@@ -1,6 +1,8 @@
 //! Quotas: what is in use and asked for, who may extend and take over, and that
 //! none of it can be got round.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use http::Method;
 use innkeeper::{
@@ -54,13 +56,18 @@ fn news(world: &mut World, issue: IssueKey) -> String {
     said
 }
 
-/// Two processes on one store take one turn each at the same time.
+/// Two processes on one store take one turn each at the same time. What each
+/// grants waits for the owner's keys, so that neither sees what the other has
+/// decided.
 async fn both_turn(world: &World) {
     world.practice.rehearsal.settle().await;
+    let slow = Trouble::Delay(Duration::from_secs(1));
+    world.practice.rehearsal.plan(Fault::on(Method::GET, "*/keys", slow).times(2));
     let (one, other) =
         (world.practice.engine.clone(), world.practice.another_engine("other").unwrap());
     let turns = tokio::join!(Box::pin(one.turn()), Box::pin(other.turn()));
     assert_eq!((turns.0.unwrap(), turns.1.unwrap()), (Turn::Worked, Turn::Worked));
+    assert_eq!(world.practice.rehearsal.faults_ahead(), 0, "both were about to grant");
     world.settle().await;
 }
 
@@ -306,7 +313,7 @@ async fn nobody_is_spared_approval_by_others_hands_or_by_splitting() {
         world.expect(first, "is up.");
         let touched = world.files("alice", "Two hands", "### Memory\n\nlots").unwrap();
         world.settle().await;
-        world.practice.rehearsal.edit_description("bob", touched, &World::sandbox(&[])).unwrap();
+        world.practice.rehearsal.edit_description("carol", touched, &World::sandbox(&[])).unwrap();
         world.settle().await;
         assert!(world.sticky(touched).contains("waiting for approval"));
         // Her own last edit does not make it her word alone again.

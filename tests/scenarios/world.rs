@@ -503,7 +503,14 @@ fn assert_harmless(body: &str) {
 
 /// What somebody makes of GitLab's template.
 fn template(cookbook: &Cookbook, answers: &[(&str, &str)]) -> String {
-    let text = issue_template::gitlab(cookbook).replace("- [ ]", "- [x]");
+    let mut text = issue_template::gitlab(cookbook);
+    for field in &cookbook.fields {
+        if field.kind == FieldKind::Acknowledgement {
+            let heading = text.find(&format!("### {}\n", field.label)).unwrap();
+            let tick = heading + text[heading..].find("- [ ]").unwrap();
+            text.replace_range(tick..tick + 5, "- [x]");
+        }
+    }
     answers.iter().fold(text, |text, (heading, value)| fill(&text, heading, value))
 }
 

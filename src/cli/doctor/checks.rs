@@ -116,7 +116,8 @@ fn cookbooks(
 async fn in_force(config: &Config, readable: Option<Digest>) -> Vec<Finding> {
     // Why it cannot be read is told in the store's own section.
     let remembered = remembered(config).await.unwrap_or_default();
-    let Some((Remembered { version, since, read_at, problem, .. }, orphaned)) = remembered else {
+    let Some((Remembered { version, commit, since, read_at, problem, .. }, orphaned)) = remembered
+    else {
         return vec![Finding::good("Nothing is known yet: the service has not run.")];
     };
     let since = since.format("%Y-%m-%d %H:%M UTC");
@@ -139,7 +140,8 @@ async fn in_force(config: &Config, readable: Option<Digest>) -> Vec<Finding> {
             "Reload the service, e.g. `systemctl reload innkeeper`, or restart it.",
         ));
     } else {
-        let what = format!("Version {} is in force since {since}.", version.short());
+        let commit = commit.map(|commit| format!(" of commit {commit}")).unwrap_or_default();
+        let what = format!("Version {}{commit} is in force since {since}.", version.short());
         findings.push(Finding::good(what));
     }
     findings.extend(orphaned.into_iter().map(|orphan| {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{acknowledgement, hint, one_line};
 use crate::{
-    cookbook::{Cookbook, Field, FieldKind},
+    cookbook::{Cookbook, Field, FieldKind, tier},
     request::value::Value,
 };
 
@@ -39,6 +39,9 @@ fn element(form: &mut String, field: &Field, cookbook: &Cookbook) {
     }
     match &field.kind {
         FieldKind::Choice { choices } => options(form, choices, field.default.as_ref()),
+        FieldKind::Tier { tiers, custom } => {
+            options(form, &tier::names(tiers, *custom), field.default.as_ref());
+        }
         FieldKind::Choices { choices } => {
             form.push_str("      multiple: true\n");
             options(form, choices, None);
@@ -76,7 +79,10 @@ fn options(form: &mut String, choices: &[String], default: Option<&Value>) {
 
 const fn kind(kind: &FieldKind) -> &'static str {
     match kind {
-        FieldKind::Choice { .. } | FieldKind::Choices { .. } | FieldKind::Boolean => "dropdown",
+        FieldKind::Choice { .. }
+        | FieldKind::Choices { .. }
+        | FieldKind::Tier { .. }
+        | FieldKind::Boolean => "dropdown",
         FieldKind::Acknowledgement => "checkboxes",
         FieldKind::Text { max } if *max > SHORT_TEXT => "textarea",
         FieldKind::SshKeys => "textarea",

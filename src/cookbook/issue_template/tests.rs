@@ -3,8 +3,9 @@ use proptest::prelude::*;
 
 use super::{github, gitlab};
 use crate::{
-    cookbook::{Cookbook, Field, FieldKind},
+    cookbook::{Cookbook, Field, FieldKind, tier::Tier},
     identity::FieldName,
+    machine::Shape,
     quantity::Vcpus,
     request::{
         document::{self, marker},
@@ -87,6 +88,50 @@ fn the_template_says_what_is_accepted() {
 
     /label ~"vm::sandbox"
     "#);
+}
+
+#[test]
+fn tiers_say_what_they_have_and_amounts_that_they_are_for_custom() {
+    let tier = |name: &str, memory, summary: &str| Tier {
+        name: name.into(),
+        shape: Shape { vcpus: Vcpus::MIN, memory: size(memory), disk: size("10 GiB") },
+        summary: summary.into(),
+    };
+    let tiers = vec![tier("small", "2 GiB", "Enough for most."), tier("large", "8 GiB", "")];
+    let form = cookbook(vec![
+        field("Size", FieldKind::Tier { tiers, custom: true }),
+        Field { required: false, ..with_default("Memory", memory(), Value::Memory(size("2 GiB"))) },
+        optional("CPUs", vcpus()),
+    ]);
+    insta::assert_snapshot!(gitlab(&form), @r#"
+    <!-- innkeeper: sandbox -->
+    <!-- A throw-away machine to try something out. -->
+
+    ### Size
+
+    <!-- What to write for size. One of small (1 vCPU, 2 GiB memory, 10 GiB disk): Enough for most; large (1 vCPU, 8 GiB memory, 10 GiB disk); custom: say how much. -->
+
+    - [ ] small
+    - [ ] large
+    - [ ] custom
+
+    ### Memory
+
+    <!-- What to write for memory. Only with `custom`: 1 GiB to 8 GiB, 2 GiB if left empty. -->
+
+
+    ### CPUs
+
+    <!-- What to write for cpus. Only with `custom`: 1 vCPU to 4 vCPUs. -->
+
+
+    /label ~"vm::sandbox"
+    "#);
+    let github = github(&form);
+    let dropdown = "- type: dropdown\n    id: \"size\"";
+    assert!(github.contains(dropdown), "{github}");
+    assert!(github.contains("- \"large\"\n        - \"custom\"\n"), "{github}");
+    assert_eq!(github.matches("required: true").count(), 1, "{github}");
 }
 
 #[test]

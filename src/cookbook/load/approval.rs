@@ -18,7 +18,7 @@ pub(super) fn read(table: &Table<'_>, schema: Option<&Schema>) -> Approval {
     let count = table.number("count");
     let own = table.boolean("own");
     let unless = table.condition("unless", schema);
-    let tables = table.tables("also", "[[approval.also]]");
+    let tables = table.tables("also", "[[approval.also]]", "id");
     table.finish();
     let help = "use `unless` for requests nobody needs to look at";
     let count = how_many(table, count.as_ref(), &by, help);
@@ -52,7 +52,8 @@ fn also(table: &Table<'_>, schema: Option<&Schema>) -> AlsoApproval {
         by,
         own: own.is_some_and(|own| own.value),
         reason: reason.map(|reason| reason.value),
-        line: table.file.line(table.span.start),
+        file: table.file.name(&table.span).to_owned(),
+        line: table.file.line(&table.span),
     }
 }
 

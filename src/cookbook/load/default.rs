@@ -31,14 +31,14 @@ pub(super) fn read(table: &Table<'_>, field: &Field) -> (Option<Value>, bool) {
         return (None, false);
     }
     let Some(value) = table.value("default") else { return (None, false) };
-    let Some(lines) = lines(value, &field.kind) else {
+    let Some(lines) = lines(value.value, &field.kind) else {
         let wanted = match field.kind {
             FieldKind::Choices { .. } | FieldKind::Users { .. } => {
                 "a list of texts like `[\"a\", \"b\"]`"
             }
             _ => "a single value",
         };
-        table.file.report(&value.span(), format!("`default` of this type must be {wanted}"));
+        table.file.report(&value.span, format!("`default` of this type must be {wanted}"));
         return (None, true);
     };
     // Neither terms nor today matter to the types that can have a default.
@@ -49,8 +49,8 @@ pub(super) fn read(table: &Table<'_>, field: &Field) -> (Option<Value>, bool) {
             for violation in violations {
                 let message = format!("`default`: {}", violation.message);
                 match violation.hint {
-                    Some(hint) => table.file.report_with(&value.span(), message, hint),
-                    None => table.file.report(&value.span(), message),
+                    Some(hint) => table.file.report_with(&value.span, message, hint),
+                    None => table.file.report(&value.span, message),
                 }
             }
             (None, true)

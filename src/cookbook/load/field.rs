@@ -1,19 +1,19 @@
 //! `[[field]]`: one question of the form.
 
-use std::{fmt::Display, ops::Range};
+use std::fmt::Display;
 
 use super::{
     default,
-    reader::{At, Table},
+    reader::{At, Place, Table},
 };
 use crate::{
-    cookbook::{Field, FieldKind, diagnostic::nearest},
+    cookbook::{Field, FieldKind, diagnostic::nearest, tier::Tier},
     identity::FieldName,
     quantity::{Mebibytes, Vcpus},
 };
 
 /// How types are spelt in cookbooks.
-const TYPES: [&str; 17] = [
+const TYPES: [&str; 18] = [
     "text",
     "choice",
     "many",
@@ -21,6 +21,7 @@ const TYPES: [&str; 17] = [
     "users",
     "group",
     "hostname",
+    "tier",
     "memory",
     "disk",
     "vcpus",
@@ -49,12 +50,12 @@ const MEANT: [(&str, &[&str]); 8] = [
 const RESERVED: [&str; 3] = ["author", "lifetime_days", "title"];
 
 /// Types of which a form has one field at most: what the machine is made with.
-const ONCE: [&str; 5] = ["hostname", "memory", "disk", "vcpus", "duration"];
+const ONCE: [&str; 6] = ["hostname", "tier", "memory", "disk", "vcpus", "duration"];
 
 /// A field, and where what must be unique about it stands.
 pub(super) struct Placed {
     pub(super) field: Field,
-    pub(super) name: Range<usize>,
+    pub(super) name: Place,
     /// The headings it answers to, with their places.
     pub(super) headings: Vec<At<String>>,
     /// Its type, if there may be only one such field.
@@ -62,8 +63,8 @@ pub(super) struct Placed {
 }
 
 /// Reads one field. `None` when its name or type is unreadable; less than that
-/// has been reported and stands as a default.
-pub(super) fn read(table: &Table<'_>) -> Option<Placed> {
+/// has been reported and stands as a default. `tiers` are those of the cookbook.
+pub(super) fn read(table: &Table<'_>, tiers: &[Tier]) -> Option<Placed> {
     let name = table.required("name", "name = \"purpose\"");
     let label = table.line_of_text("label");
     let aliases = table.texts("aliases").map(|aliases| aliases.value).unwrap_or_default();
@@ -92,7 +93,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Placed> {
         name: FieldName::from(named),
         label: label.as_ref().map_or_else(|| in_words(named), |label| label.value.clone()),
         aliases: aliases.iter().map(|alias| alias.value.clone()).collect(),
-        kind: kind(table, kind_name),
+        kind: kind(table, kind_name, tiers),
         required: required.as_ref().is_some_and(|required| required.value),
         default: None,
         help: help.map(|help| help.value).unwrap_or_default(),
@@ -103,7 +104,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Placed> {
     field.default = default;
     check_required(table, required.as_ref(), &field.kind, defaulted);
     field.required = match field.kind {
-        FieldKind::Acknowledgement => true,
+        FieldKind::Acknowledgement | FieldKind::Tier { .. } => !defaulted,
         FieldKind::Boolean | FieldKind::Lifetime => field.required,
         _ => required.map_or(!defaulted, |required| required.value),
     };
@@ -133,6 +134,9 @@ fn check_required(
     let (message, help) = match kind {
         FieldKind::Acknowledgement if !required.value => {
             ("an acknowledgement must always be ticked", "use `type = \"boolean\"` for a choice")
+        }
+        FieldKind::Tier { .. } if !required.value => {
+            ("a machine always has a size", "write a `default` instead")
         }
         FieldKind::Lifetime if required.value => {
             ("without an answer, `default` of `[lifetime]` is granted", "remove `required`")
@@ -210,10 +214,14 @@ fn known_type(table: &Table<'_>, spelt: &At<String>) -> Option<&'static str> {
     known
 }
 
-fn kind(table: &Table<'_>, name: &str) -> FieldKind {
+fn kind(table: &Table<'_>, name: &str, tiers: &[Tier]) -> FieldKind {
     let kind = match name {
         "choice" => FieldKind::Choice { choices: choices(table) },
         "many" => FieldKind::Choices { choices: choices(table) },
+        "tier" => {
+            let custom = table.boolean("custom").is_some_and(|custom| custom.value);
+            FieldKind::Tier { tiers: tiers.to_vec(), custom }
+        }
         "memory" => {
             let (min, max) = limits(
                 table,
@@ -277,6 +285,10 @@ fn kind(table: &Table<'_>, name: &str) -> FieldKind {
         if !matches!(kind, FieldKind::Text { .. }) {
             table.meaningless("max", &format!("`max` means nothing for type `{name}`"), help);
         }
+    }
+    if !matches!(kind, FieldKind::Tier { .. }) {
+        let message = format!("`custom` means nothing for type `{name}`");
+        table.meaningless("custom", &message, "it belongs to the field of type `tier`");
     }
     if !matches!(kind, FieldKind::Choice { .. } | FieldKind::Choices { .. }) {
         let message = format!("`choices` means nothing for type `{name}`");

@@ -47,7 +47,8 @@ pub(super) fn rule(
         message: message.value,
         hint: hint.map(|hint| hint.value),
         field: field.map(|field| FieldName(field.value)),
-        line: table.file.line(table.span.start),
+        file: table.file.name(&table.span).to_owned(),
+        line: table.file.line(&table.span),
     });
     (id, rule)
 }

@@ -18,6 +18,12 @@ fn one(name: &str, text: &str) -> [(String, String); 1] {
 #[test]
 fn every_bad_cookbook_is_refused_with_exactly_its_expected_messages() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cookbooks");
+    let part = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (format!("parts/{name}"), fs::read_to_string(&path).unwrap())
+    };
+    let parts: Vec<_> = fs::read_dir(root.join("parts")).unwrap().map(part).collect();
     let mut wrong = Vec::new();
     let mut seen = 0;
     for entry in fs::read_dir(&root).unwrap() {
@@ -27,7 +33,9 @@ fn every_bad_cookbook_is_refused_with_exactly_its_expected_messages() {
         seen += 1;
         let text = fs::read_to_string(&path).unwrap();
         let expected = fs::read_to_string(root.join(format!("{name}.expected")));
-        let shown = match files(&one(&format!("{name}.toml"), &text)) {
+        let mut sources = parts.clone();
+        sources.push((format!("{name}.toml"), text));
+        let shown = match files(&sources) {
             Ok(_) => "accepted".to_owned(),
             Err(error) => format!("{error}\n"),
         };
@@ -45,7 +53,7 @@ fn the_shipped_cookbooks_load() {
     let cookbooks = files(&shipped).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(cookbooks.version, embedded().version);
     let names: Vec<&str> = cookbooks.cookbooks.iter().map(|book| book.name.as_str()).collect();
-    assert_eq!(names, ["sandbox", "vm"]);
+    assert_eq!(names, ["compute", "demo-machine", "runner", "sandbox", "vm"]);
 
     let sandbox = cookbooks.get(&CookbookName::from("sandbox")).unwrap();
     assert_eq!(sandbox.lifetime.total, Lifetime::parse("90d").unwrap());
@@ -132,6 +140,101 @@ fn what_becomes_of_the_issue_is_read() {
     assert!(template.ends_with("\n\n/confidential\n"), "{template}");
     let plain = &files(&one("small.toml", SMALL)).unwrap().cookbooks[0].issue;
     assert!(!plain.confidential && plain.labels.is_empty());
+}
+
+const COMMON: &str = r#"
+[lifetime]
+default = "7d"
+max = "9d"
+grace = "5d"
+[[field]]
+name = "some_purpose"
+type = "text"
+max = 100
+[[field]]
+name = "fallback"
+type = "users"
+[[rule]]
+id = "fallback"
+require = "!(request.owner in request.fallback)"
+message = "Somebody else."
+[commands]
+allow = ["start"]
+"#;
+
+/// The small cookbook with a part.
+fn with_common(change: impl Fn(&str) -> String) -> Result<super::Cookbooks, String> {
+    let own = format!("include = [\"parts/common.toml\"]\n{SMALL}");
+    let sources = [("small.toml", own), ("parts/common.toml", change(COMMON))];
+    let sources = sources.map(|(name, text)| (name.to_owned(), text));
+    files(&sources).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_a_part_holds_is_as_if_it_stood_in_the_cookbook_whose_own_keys_win() {
+    let cookbooks = with_common(str::to_owned).unwrap();
+    let book = &cookbooks.cookbooks[0];
+    let terms = [book.lifetime.default, book.lifetime.max].map(|length| length.to_string());
+    assert_eq!(terms, ["14 days", "30 days"]);
+    assert_eq!(book.lifetime.grace.minutes(), 5 * 24 * 60);
+    // In the place of the part's, as the cookbook has it.
+    let names: Vec<_> = book.fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["some_purpose", "fallback", "extra"]);
+    assert_eq!(book.fields[0].kind, FieldKind::Text { max: 2000 });
+    assert_eq!(book.commands.len(), 1);
+    let rule = &book.rules[0];
+    assert_eq!((rule.file.as_str(), rule.line), ("parts/common.toml", 13));
+    assert_eq!(COMMON.lines().nth(rule.line - 1), Some("[[rule]]"));
+}
+
+#[test]
+fn a_part_counts_towards_the_version_where_it_is_included() {
+    let version = |part: &str| with_common(|_| part.to_owned()).unwrap().version;
+    let changed = COMMON.replace("5d", "6d");
+    assert_ne!(version(COMMON), version(&changed));
+    let unused = |text: &str| {
+        let sources = [("small.toml", SMALL), ("parts/unused.toml", text)];
+        files(&sources.map(|(name, text)| (name.to_owned(), text.to_owned()))).unwrap().version
+    };
+    assert_eq!(unused(COMMON), unused("not = toml = at all"));
+}
+
+#[test]
+fn a_mistake_in_a_part_is_told_once_with_its_own_place() {
+    let other = SMALL.replace("Sandbox", "Other");
+    let part = COMMON.replace("grace", "gracce");
+    let own = |text: &str| format!("include = [\"parts/common.toml\"]\n{text}");
+    let sources = [("a.toml", own(SMALL)), ("b.toml", own(&other)), ("parts/common.toml", part)];
+    let error = files(&sources.map(|(name, text)| (name.to_owned(), text))).unwrap_err();
+    insta::assert_snapshot!(error, @r#"
+    parts/common.toml:5:1: unknown key `gracce` in [lifetime]
+    5 | gracce = "5d"
+      | ^^^^^^
+    help: did you mean `grace`?
+    "#);
+}
+
+#[test]
+fn a_folder_is_read_with_its_parts_and_nothing_beyond() {
+    let directory = tempfile::tempdir().unwrap();
+    let policies = directory.path().join("policies");
+    fs::create_dir_all(policies.join("parts")).unwrap();
+    fs::write(policies.join("small.toml"), format!("include = [\"parts/it.toml\"]\n{SMALL}"))
+        .unwrap();
+    let read = || {
+        let root = policies.display().to_string();
+        folder(&policies).map_err(|error| error.to_string().replace(&root, "policies"))
+    };
+    let missing = read().unwrap_err();
+    assert!(missing.starts_with("policies/small.toml:1:12: there is no part `parts/it.toml`"));
+    fs::write(policies.join("parts/it.toml"), COMMON).unwrap();
+    assert_eq!(read().unwrap().cookbooks[0].rules.len(), 1);
+    fs::remove_file(policies.join("parts/it.toml")).unwrap();
+    fs::write(directory.path().join("secret"), COMMON).unwrap();
+    std::os::unix::fs::symlink("../../secret", policies.join("parts/it.toml")).unwrap();
+    let outside = read().unwrap_err();
+    let words = "policies/parts/it.toml: cannot be read: it lies outside the policy folder";
+    assert!(outside.contains(words), "{outside}");
 }
 
 #[test]

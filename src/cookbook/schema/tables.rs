@@ -22,11 +22,17 @@ pub(super) const COOKBOOK: Section = Section {
             Text,
             "An issue with this label is read by this cookbook even without the template's mark.",
         ),
+        Key::new(
+            "include",
+            Texts,
+            "Parts in a subfolder that several cookbooks share, e.g. \"parts/common.toml\".",
+        ),
         Key::new("lifetime", Table(&LIFETIME), LIFETIME.says).required(),
         Key::new("approval", Table(&APPROVAL), APPROVAL.says).required(),
         Key::new("placement", Table(&PLACEMENT), PLACEMENT.says).required(),
         Key::new("issue", Table(&ISSUE), ISSUE.says),
         Key::new("field", Tables(&FIELD), FIELD.says).required(),
+        Key::new("tier", Tables(&TIER), TIER.says),
         Key::new("rule", Tables(&RULE), RULE.says),
         Key::new("eligible", Table(&ELIGIBLE), ELIGIBLE.says),
         Key::new("commands", Table(&COMMANDS), COMMANDS.says),
@@ -44,6 +50,11 @@ const LIFETIME: Section = Section {
             "total",
             Text,
             "The longest life with all extensions the owner may give alone. Left out: `max`.",
+        ),
+        Key::new(
+            "extensions",
+            Number(0, 1000),
+            "How often the owner may extend alone. Left out: as often as `total` allows.",
         ),
         Key::new("warn", Texts, "How long before the stop people are warned.")
             .default(r#"["7d", "1d"]"#),
@@ -179,7 +190,25 @@ const FIELD: Section = Section {
         Key::new("min", Words, "The least that may be asked for."),
         Key::new("max", Words, "The most that may be asked for. For a text: its most characters."),
         Key::new("choices", Texts, "What is offered."),
+        Key::new(
+            "custom",
+            Truth,
+            "For type `tier`: whether sizes of one's own may be asked for as well.",
+        )
+        .default("false"),
         Key::new("default", Anything, "What an empty answer means."),
+    ],
+};
+
+const TIER: Section = Section {
+    title: "[[tier]]",
+    says: "A size with a name, smallest first, offered by the field of type `tier`.",
+    keys: &[
+        Key::new("name", Text, "What people choose.").required(),
+        Key::new("memory", Text, "Its memory, e.g. \"2 GiB\".").required(),
+        Key::new("vcpus", Words, "Its processors.").required(),
+        Key::new("disk", Text, "Its disk.").required(),
+        Key::new("summary", Text, "A few words on what it is for."),
     ],
 };
 
@@ -244,10 +273,10 @@ pub(super) struct Type {
 }
 
 /// The keys that only some types take.
-const LIMITS: [&str; 3] = ["min", "max", "choices"];
+const LIMITS: [&str; 4] = ["min", "max", "choices", "custom"];
 const AMOUNT: &[(&str, bool)] = &[("min", false), ("max", true)];
 
-pub(super) const TYPES: [Type; 17] = [
+pub(super) const TYPES: [Type; 18] = [
     Type { name: "text", takes: &[("max", false)] },
     Type { name: "choice", takes: &[("choices", true)] },
     Type { name: "many", takes: &[("choices", true)] },
@@ -255,6 +284,7 @@ pub(super) const TYPES: [Type; 17] = [
     Type { name: "users", takes: &[("min", false), ("max", false)] },
     Type { name: "group", takes: &[] },
     Type { name: "hostname", takes: &[] },
+    Type { name: "tier", takes: &[("custom", false)] },
     Type { name: "memory", takes: AMOUNT },
     Type { name: "disk", takes: AMOUNT },
     Type { name: "vcpus", takes: AMOUNT },
@@ -321,6 +351,7 @@ const CASE: Section = Section {
         Key::new("taken", Texts, "Host names in use."),
         Key::new("protected", Texts, "Host names nobody gets."),
         Key::new("usage", Table(&USAGE), USAGE.says),
+        Key::new("capacity", Table(&CAPACITY), CAPACITY.says),
         Key::new("edited_by_others", Truth, "Whether somebody else has edited the description.")
             .default("false"),
         Key::new("today", Day, "Which day it is, without quotes. Left out: 2026-01-05."),
@@ -360,25 +391,45 @@ const USAGE: Section = Section {
     says: "What is in use.",
     keys: &[
         Key::new("owner", Table(&USAGE_OWNER), USAGE_OWNER.says),
-        Key::new("cookbook", Table(&USAGE_COUNT), "By this cookbook."),
-        Key::new("provider", Table(&USAGE_COUNT), "On its providers."),
+        Key::new("team", Table(&USAGE_OF_ALL), "By the team that the form names."),
+        Key::new("cookbook", Table(&USAGE_OF_ALL), "By this cookbook."),
+        Key::new("provider", Table(&USAGE_OF_ALL), "On its providers."),
     ],
 };
+
+const LEASES: Key = Key::new("leases", Count, "Machines.").default("0");
+const PENDING: Key = Key::new("pending", Count, "Other requests under way.").default("0");
+const VCPUS: Key = Key::new("vcpus", Count, "Their processors.").default("0");
+const MEMORY: Key =
+    Key::new("memory", Words, "Their memory: \"4 GiB\", or a number of MiB.").default("0");
+const DISK: Key =
+    Key::new("disk", Words, "Their disks: \"40 GiB\", or a number of MiB.").default("0");
 
 const USAGE_OWNER: Section = Section {
     title: "[case.usage.owner]",
     says: "By the owner.",
     keys: &[
-        Key::new("leases", Count, "Machines.").default("0"),
-        Key::new("vcpus", Count, "Their processors.").default("0"),
-        Key::new("memory", Words, "Their memory: \"4 GiB\", or a number of MiB.").default("0"),
-        Key::new("disk", Words, "Their disks: \"40 GiB\", or a number of MiB.").default("0"),
-        Key::new("pending", Count, "Other requests under way.").default("0"),
+        LEASES,
+        PENDING,
+        VCPUS,
+        MEMORY,
+        DISK,
+        Key::new("extensions", Count, "Extensions of the owner's machines.").default("0"),
+        Key::new("open_issues", Count, "Open issues of the owner.").default("0"),
     ],
 };
 
-const USAGE_COUNT: Section = Section {
+const USAGE_OF_ALL: Section = Section {
     title: "[case.usage.cookbook]",
-    says: "By this cookbook, or on its providers.",
-    keys: &[Key::new("leases", Count, "Machines.").default("0")],
+    says: "By a team, by this cookbook, or on its providers.",
+    keys: &[LEASES, PENDING, VCPUS, MEMORY, DISK],
+};
+
+const CAPACITY: Section = Section {
+    title: "[case.capacity]",
+    says: "What is free on the providers. What is left out is not known.",
+    keys: &[
+        Key::new("memory", Words, "\"64 GiB\", or a number of MiB."),
+        Key::new("disk", Words, "\"1 TiB\", or a number of MiB."),
+    ],
 };

@@ -80,7 +80,9 @@ impl Engine {
         }
         let again = request.approvals.iter().any(|approval| approval.by.id == by.id);
         let authority = order.rights.authority_as(&given_as);
-        let approval = Approval { by, digest, note: order.note.id, at: draft.now(), given_as };
+        let policy = Some(draft.request.value.policy_version);
+        let note = order.note.id;
+        let approval = Approval { by, digest, note, at: draft.now(), given_as, policy };
         if !again {
             let of = Of { digest: Some(digest), authority: authority.clone(), lease: None };
             draft.audit(person(&approval.by), "approve", of);

@@ -3,12 +3,15 @@
 use super::{Order, question::Deed};
 use crate::{
     command::NewSize,
-    cookbook::{Cookbook, FieldKind, MachineCommand},
+    cookbook::{
+        Cookbook, MachineCommand,
+        tier::{Amount, CUSTOM},
+    },
     engine::{
         Engine,
         draft::{Draft, Of, person},
     },
-    identity::MachineName,
+    identity::{FieldName, MachineName},
     lease::{Lease, State, lifecycle::Event},
     machine::Shape,
     notice::Reply,
@@ -92,14 +95,16 @@ impl Engine {
         for own in &draft.leases {
             facts.taken_names.remove(own.value.order.key.name.as_str());
         }
+        // A tier is larger than what the form takes otherwise, if the cookbook says so.
+        let by_tier = cookbook.tier_field().is_some_and(|chosen| {
+            let answer = reading.fields.get(&chosen.field.name);
+            answer.is_some_and(|answer| answer.value != Value::Choice(CUSTOM.to_owned()))
+        });
         let limit = |field: &crate::cookbook::Field| {
             let answer = reading.fields.get(&field.name)?;
-            let sized = matches!(
-                field.kind,
-                FieldKind::Memory { .. } | FieldKind::Disk { .. } | FieldKind::Vcpus { .. }
-            );
+            let sized = Amount::asked_by(&field.kind).is_some();
             let found = limits::check(&field.kind, &answer.value, &cookbook.lifetime, today);
-            found.filter(|_| sized)
+            found.filter(|_| sized && !by_tier)
         };
         let mut violations: Vec<Violation> = cookbook.fields.iter().filter_map(limit).collect();
         let verdict = policy::judge(cookbook, draft.request.value.policy_version, &reading, &facts);
@@ -182,29 +187,34 @@ pub(super) fn resized(
 ) -> Result<Reading, String> {
     let had = lease.order.shape;
     let mut asked = reading.clone();
-    let mut put =
-        |what: &str, changed: bool, value: Value, is_it: fn(&FieldKind) -> bool| match cookbook
-            .fields
-            .iter()
-            .find(|field| is_it(&field.kind))
-        {
-            Some(field) => {
-                let answer = Answer { value, line: None, written: None };
-                asked.fields.insert(field.name.clone(), answer);
-                Ok(())
+    let mut put = |field: FieldName, value: Value| {
+        asked.fields.insert(field, Answer { value, line: None, written: None });
+    };
+    let mut of_a_tier = false;
+    if let Some(chosen) = cookbook.tier_field() {
+        let tier = chosen.tiers.iter().find(|tier| tier.shape == shape);
+        of_a_tier = tier.is_some();
+        let name = match tier {
+            Some(tier) => tier.name.clone(),
+            None if chosen.custom => CUSTOM.to_owned(),
+            None => {
+                let sizes: Vec<String> = chosen.tiers.iter().map(ToString::to_string).collect();
+                return Err(format!("there is no such size, only {}.", sizes.join("; ")));
             }
-            None if changed => Err(format!("the form of this cookbook does not ask for {what}.")),
-            None => Ok(()),
         };
-    put("memory", had.memory != shape.memory, Value::Memory(shape.memory), |kind| {
-        matches!(kind, FieldKind::Memory { .. })
-    })?;
-    put("disk", had.disk != shape.disk, Value::Disk(shape.disk), |kind| {
-        matches!(kind, FieldKind::Disk { .. })
-    })?;
-    put("vcpus", had.vcpus != shape.vcpus, Value::Vcpus(shape.vcpus), |kind| {
-        matches!(kind, FieldKind::Vcpus { .. })
-    })?;
+        put(chosen.field.name.clone(), Value::Choice(name));
+    }
+    for amount in Amount::ALL {
+        let (value, name) = (amount.of(shape), amount.name());
+        match amount.field(cookbook) {
+            Some(field) => put(field.name.clone(), value),
+            None if of_a_tier => put(name.into(), value),
+            None if value != amount.of(had) => {
+                return Err(format!("the form of this cookbook does not ask for {name}."));
+            }
+            None => {}
+        }
+    }
     Ok(asked)
 }
 

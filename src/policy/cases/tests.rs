@@ -132,7 +132,7 @@ fn mistakes_in_cases_come_with_their_place_and_what_was_meant() {
     let both = mistakes(&format!("{FINE}body = \"text\"\n"));
     assert!(both.contains("both `request` and `body`"), "{both}");
     let word = mistakes(&FINE.replace("automatic", "fine"));
-    assert!(word.contains("unknown variant `fine`"), "{word}");
+    assert!(word.contains("there is `refused`, `approval`, `automatic`"), "{word}");
     let amount =
         format!("{FINE}usage = {{ owner = {{ memory = \"4 GX\" }} }}\ntoday = \"tomorrow\"\n");
     let amount = mistakes(&amount);

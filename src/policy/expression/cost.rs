@@ -18,8 +18,10 @@ pub(super) const MOST: u64 = 300_000;
 
 /// How many bytes can be compared or copied in a unit.
 const BYTES: u64 = 512;
-/// What it takes to compile a pattern, and each state that repetition adds.
-const PATTERN: u64 = 100;
+/// What each state of a pattern takes to compile, and what those of `.`, `\\w` and
+/// the like do, which stand for all the letters of the world.
+const STATE: u64 = 5;
+const CLASS: u64 = 1000;
 
 /// How large a value can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +118,7 @@ impl Estimate<'_> {
                     Expr::Literal(LiteralValue::String(pattern)) => states(pattern.inner()),
                     _ => 0,
                 });
-                (compiled.saturating_mul(PATTERN).saturating_add(all), Size::default())
+                (compiled.saturating_add(all), Size::default())
             }
             _ => (all, Size::default()),
         };
@@ -155,17 +157,24 @@ fn path(node: &IdedExpr) -> Option<String> {
     }
 }
 
-/// How large a pattern is once its repetitions are written out: each `{n}` may
-/// stand within another, so they multiply; classes of letters count for more.
+/// What it takes to compile a pattern. Repetitions are written out: `{n}` of a
+/// group repeats what is repeated within it, others only add up.
 fn states(pattern: &str) -> u64 {
-    let mut repeated = 1_u64;
-    for (_, rest) in pattern.match_indices('{').map(|(at, _)| pattern.split_at(at + 1)) {
-        let inside = rest.split('}').next().unwrap_or_default();
+    let (mut groups, mut others) = (1_u64, 1_u64);
+    for (at, _) in pattern.match_indices('{') {
+        let (before, inside) = pattern.split_at(at);
+        let inside = inside.trim_start_matches('{').split('}').next().unwrap_or_default();
         let counts = inside.split(',').filter_map(|count| count.trim().parse::<u64>().ok());
-        repeated = repeated.saturating_mul(counts.max().unwrap_or(1).max(1));
+        let most = counts.max().unwrap_or(1).max(1);
+        if before.ends_with(')') {
+            groups = groups.saturating_mul(most);
+        } else {
+            others = others.saturating_add(most);
+        }
     }
-    let classes = pattern.matches(['\\', '.', '[', '(']).count() as u64;
-    repeated.saturating_mul(1 + classes)
+    let classes = pattern.matches(['\\', '.']).count() as u64;
+    let each = CLASS.saturating_mul(classes).saturating_add(STATE);
+    groups.saturating_mul(others).saturating_mul(each)
 }
 
 /// The sizes of a form's names.

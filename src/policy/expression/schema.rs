@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use super::cost::{Size, Sizes};
 use crate::{
-    cookbook::{Field, FieldKind},
+    cookbook::{Field, FieldKind, tier::Amount},
     request::document::MAX_BYTES,
 };
 
@@ -110,7 +110,8 @@ const HELD: [&str; 5] = ["leases", "pending", "vcpus", "memory", "disk"];
 /// | `request.FIELD` of type `memory`, `disk` | number of MiB | what `[placement]` says |
 /// | of type `vcpus` | number | what `[placement]` says |
 /// | of type `number` | number | 0 |
-/// | of type `text`, `choice`, `hostname`, `url` | text | `""` |
+/// | `request.memory`, `.vcpus`, `.disk` of a form with tiers | number: of the tier, or as asked | what `[placement]` says |
+/// | of type `text`, `choice`, `tier`, `hostname`, `url` | text | `""` |
 /// | of type `user` | text, the username without `@` | `""` |
 /// | of type `group` | text, its full path in lower case | `""` |
 /// | of type `date` | text, `2027-01-31` | `""` |
@@ -147,6 +148,10 @@ impl Schema {
             fields.iter().map(|field| (format!("request.{}", field.name), size_of(&field.kind)));
         for field in fields {
             let name = format!("request.{}", field.name);
+            if matches!(field.kind, FieldKind::Tier { .. }) {
+                let amounts = Amount::ALL.into_iter();
+                names.extend(amounts.map(|it| (format!("request.{}", it.name()), Type::Number)));
+            }
             match type_of(&field.kind) {
                 Some(kind) => {
                     names.insert(name, kind);
@@ -218,6 +223,7 @@ fn type_of(kind: &FieldKind) -> Option<Type> {
     match kind {
         FieldKind::Text { .. }
         | FieldKind::Choice { .. }
+        | FieldKind::Tier { .. }
         | FieldKind::Group
         | FieldKind::Hostname
         | FieldKind::Url

@@ -213,6 +213,18 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("request.memory == null", "null", "`null` cannot be used in an expression here", ""),
     ("request.memory <", "", "the expression ends too early", ""),
     ("'ä' == 'ä' request", "r", "the expression cannot be read: extraneous input 'request'", ""),
+    (
+        "!(request\u{497}owner)",
+        "\u{497}",
+        "the expression cannot be read: token recognition error at: '\u{497}'",
+        "",
+    ),
+    (
+        "'\u{85}' == ''",
+        "\u{85}",
+        "the expression holds a control character",
+        "split it into several rules",
+    ),
     ("", "", "the expression is empty", "write a condition such as `request.vcpus <= 2`"),
 ];
 
@@ -307,7 +319,6 @@ fn what_could_keep_the_service_busy_is_refused() {
         nested("request.keys", 2),
         doubled(10),
         "(request.keys + request.keys).all(a, request.fallback.exists(b, a == b))".to_owned(),
-        "request.keys.all(a, request.purpose.contains(a))".to_owned(),
         "request.keys.all(a, a.matches('x{100}'))".to_owned(),
         r"request.purpose.matches('((\\w{20}){20}){20}')".to_owned(),
         "request.purpose.matches('(.{900}){9}')".to_owned(),
@@ -320,7 +331,7 @@ fn what_could_keep_the_service_busy_is_refused() {
         nested("request.fallback", 2),
         nested("request.keys", 1),
         doubled(2),
-        "request.fallback.all(a, !request.purpose.contains(a))".to_owned(),
+        "request.keys.all(a, !request.purpose.contains(a))".to_owned(),
         "request.purpose.matches('(?i)^[a-z0-9 ]{0,60}ticket #[0-9]{1,6}')".to_owned(),
         "request.fallback.all(a, a.matches('^[a-z][a-z0-9-]{0,30}$'))".to_owned(),
     ] {

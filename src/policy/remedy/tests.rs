@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::{
     cookbook::{Cookbook, load},
     identity::{Person, UserId},
-    policy::{Facts, People, Usage, Verdict, judge},
+    policy::{Facts, Holding, People, Usage, Verdict, judge},
     request::form,
 };
 
@@ -78,6 +78,7 @@ fn verdict(cookbook: &Cookbook, body: &str, usage: Usage) -> Verdict {
         groups: crate::policy::Groups::Unchecked,
         people: People::Unchecked,
         usage,
+        room: crate::policy::Room::default(),
         taken_names: BTreeSet::new(),
         protected_names: BTreeSet::new(),
         auto_approval: false,
@@ -144,7 +145,8 @@ fn what_would_pass_one_rule_passes_every_deny_rule_that_looks_at_the_field() {
 #[test]
 fn an_amount_that_depends_on_what_is_in_use_is_found() {
     let cookbook = cookbook(&[("deny", "request.memory + usage.owner.memory <= 10000")]);
-    let usage = Usage { owner_memory: 7001, ..Usage::default() };
+    let owner = Holding { memory: 7001, ..Holding::default() };
+    let usage = Usage { owner, ..Usage::default() };
     let verdict = verdict(&cookbook, "", usage);
     assert_eq!(verdict.violations[0].would_pass, ["Memory: 2999 MiB or less"]);
     assert_eq!(verdict.violations[0].hint, None, "what would pass is hint enough");

@@ -34,7 +34,7 @@ fn books() -> Cookbooks {
     let mut vm = Cookbook { name: "vm".into(), ..sandbox.clone() };
     vm.placement.providers = vec!["kvm2".into(), "kvm3".into()];
     vm.placement.more_disks = vec![ExtraDisk { size: size("5 GiB"), storage: None }];
-    Cookbooks { cookbooks: vec![sandbox, vm], version: Digest::of("policy") }
+    Cookbooks { cookbooks: vec![sandbox, vm], version: Digest::of("policy"), commit: None }
 }
 
 /// An open request of Alice's by this cookbook; with these values it can be

@@ -12,7 +12,10 @@ use crate::{
 /// Drops what is no answer.
 pub(super) fn clear(field: &Field, written: &mut Written) {
     let help: Vec<String> = field.help.lines().map(comparable).collect();
-    let ticks = matches!(field.kind, FieldKind::Choice { .. } | FieldKind::Choices { .. });
+    let ticks = matches!(
+        field.kind,
+        FieldKind::Choice { .. } | FieldKind::Choices { .. } | FieldKind::Tier { .. }
+    );
     written.pieces.retain(|piece| match &piece.kind {
         PieceKind::Task { ticked: true, .. } => true,
         PieceKind::Task { ticked: false, .. } if ticks => false,

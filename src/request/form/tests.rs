@@ -3,7 +3,9 @@ use proptest::prelude::*;
 
 use super::read;
 use crate::{
-    cookbook::{Cookbook, Field, FieldKind},
+    cookbook::{Cookbook, Field, FieldKind, tier::Tier},
+    machine::Shape,
+    quantity::Vcpus,
     request::{
         Reading,
         samples::{choices, cookbook, disk, field, memory, optional, size, vcpus, with_default},
@@ -239,6 +241,61 @@ fn a_lifetime_is_a_length_or_a_day() {
         show(&read_with(vec![field("Until", FieldKind::Date)], body)),
         "2 until = 2027-01-09"
     );
+}
+
+/// A form with two tiers, and whether the amounts can be said instead.
+fn with_tiers(custom: bool) -> Vec<Field> {
+    let tier = |name: &str, vcpus, memory, disk| Tier {
+        name: name.to_owned(),
+        shape: Shape { vcpus: Vcpus::new(vcpus).unwrap(), memory: size(memory), disk: size(disk) },
+        summary: String::new(),
+    };
+    let tiers = vec![tier("small", 1, "2 GiB", "10 GiB"), tier("large", 4, "8 GiB", "100 GiB")];
+    let mut fields = vec![field("Size", FieldKind::Tier { tiers, custom })];
+    if custom {
+        fields.extend([optional("RAM", memory()), optional("vCPUs", vcpus())]);
+    }
+    fields
+}
+
+#[test]
+fn a_tier_stands_for_its_amounts() {
+    let read = |custom, body: &str| show(&read_with(with_tiers(custom), body));
+    insta::assert_snapshot!(read(false, "### Size\n- [x] small\n- [ ] large\n"), @"
+    2 disk = 10 GiB
+    2 memory = 2 GiB
+    2 size = small
+    2 vcpus = 1 vCPU
+    ");
+    insta::assert_snapshot!(read(false, "### Size\ncustom\n"), @"2 not-a-choice: size `custom` is not one of the choices. (Choose one of: small, large.)");
+    insta::assert_snapshot!(read(true, "### Size\nlarge\n### RAM\n8 GiB\n"), @"
+    2 disk = 100 GiB
+    4 ram = 8 GiB
+    2 size = large
+    2 vcpus = 4 vCPUs
+    ");
+}
+
+#[test]
+fn amounts_beside_a_tier_are_its_own_or_a_contradiction() {
+    let read = |body: &str| show(&read_with(with_tiers(true), body));
+    insta::assert_snapshot!(read("### Size\nsmall\n### RAM\n4 GiB\n### vCPUs\n1\n"), @"
+    2 disk = 10 GiB
+    4 ram = 4 GiB
+    2 size = small
+    6 vcpus = 1 vCPU
+    4 contradiction: ram `small` has 2 GiB, and 4 GiB is asked for here. (Leave this empty, or choose large (4 vCPUs, 8 GiB memory, 100 GiB disk) and leave this empty, or choose `custom`.)
+    ");
+    insta::assert_snapshot!(read("### Size\ncustom\n### RAM\n4 GiB\n"), @"
+    4 ram = 4 GiB
+    2 size = custom
+    - missing-field: vcpus `vCPUs` is missing: with `custom` you say how much.
+    ");
+    insta::assert_snapshot!(read("### Size\ncustom\n### RAM\n64 GiB\n### vCPUs\n2"), @"
+    2 size = custom
+    6 vcpus = 2 vCPUs
+    4 above-maximum: ram 64 GiB is more than the maximum of 8 GiB. (Accepted: 1 GiB to 8 GiB.)
+    ");
 }
 
 #[test]

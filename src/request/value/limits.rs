@@ -6,7 +6,10 @@ use chrono::{Days, NaiveDate};
 
 use super::Value;
 use crate::{
-    cookbook::{FieldKind, Terms},
+    cookbook::{
+        FieldKind, Terms,
+        tier::{CUSTOM, Tier},
+    },
     violation::{Violation, ViolationCode},
 };
 
@@ -99,6 +102,7 @@ pub(crate) fn accepted(kind: &FieldKind, terms: &Terms) -> Option<String> {
     Some(match kind {
         FieldKind::Text { max } => format!("text of up to {max} characters"),
         FieldKind::Choice { choices } => format!("one of {}", choices.join(", ")),
+        FieldKind::Tier { tiers, custom } => offered(tiers, *custom),
         FieldKind::Choices { choices } => format!("any of {}", choices.join(", ")),
         FieldKind::User => "one username, for example @alice".to_owned(),
         FieldKind::Users { min, max } if min >= max => {
@@ -124,6 +128,19 @@ pub(crate) fn accepted(kind: &FieldKind, terms: &Terms) -> Option<String> {
         FieldKind::SshKeys => "SSH public keys, one a line".to_owned(),
         FieldKind::Acknowledgement => return None,
     })
+}
+
+/// Each tier with what it has and what it is good for.
+fn offered(tiers: &[Tier], custom: bool) -> String {
+    let one = |tier: &Tier| match tier.summary.trim_end_matches('.') {
+        "" => tier.to_string(),
+        summary => format!("{tier}: {summary}"),
+    };
+    let mut offered: Vec<String> = tiers.iter().map(one).collect();
+    if custom {
+        offered.push(format!("{CUSTOM}: say how much"));
+    }
+    format!("one of {}", offered.join("; "))
 }
 
 fn range<T: PartialEq + Display>(min: &T, max: &T) -> String {

@@ -19,6 +19,7 @@ use crate::{
         lifecycle::{Effect, Event},
     },
     machine::MachineOrder,
+    notice::Reply,
     ports::{
         PortError, Verdict,
         provider::Provider,
@@ -252,9 +253,6 @@ impl Engine {
         (lease, step): (&Lease, &Effect),
     ) -> Result<(), CommitError> {
         let command = match step {
-            Effect::Start => "start",
-            Effect::SwitchOff => "stop",
-            Effect::Reboot => "reboot",
             Effect::Resize(_) => "resize",
             Effect::Rebuild => "rebuild",
             _ => return self.drop_effect(effect).await,

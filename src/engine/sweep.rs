@@ -5,7 +5,10 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::Engine;
-use crate::ports::PortError;
+use crate::{
+    lease::Lease,
+    ports::{PortError, store::Versioned},
+};
 
 /// The most leases one sweep ticks, besides those that stay due because people
 /// hold them. The rest is most overdue in the next one.

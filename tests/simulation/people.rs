@@ -152,14 +152,14 @@ impl People {
 
     fn odd_act(&mut self, world: &mut World, at: &IssueRef, author: u64) {
         let now = world.now;
-        match self.dice.below(26) {
+        match self.dice.below(28) {
             0..=2 => {
                 let by = if self.dice.below(4) == 0 { BOB } else { author };
                 let text = self.request(author, true);
                 world.house.edit(now, at, by, text);
                 self.tell(world, by, "edits", at);
             }
-            3 => self.says(world, CAROL, at, "@innkeeper approve 00000000"),
+            3 | 26 | 27 => self.says(world, CAROL, at, "@innkeeper approve 00000000"),
             4 => self.approves_wrongly(world, at, MALLORY),
             5 => self.approves_wrongly(world, at, author),
             6 => self.says(world, CAROL, at, "@innkeeper reject there is another one"),

@@ -1,33 +1,26 @@
 //! A history: what happens when, and who goes on next, from one seed.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+mod begin;
+mod processes;
+mod stalled;
+mod webhooks;
 
-use chrono::{NaiveDate, TimeDelta};
-use innkeeper::{
-    calendar::Calendar,
-    engine::Turn,
-    identity::{IssueRef, Timestamp},
-    ports::intake::{Intake as _, NewDelivery},
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::TimeDelta;
+use innkeeper::identity::{IssueRef, Timestamp};
 
 use crate::{
     dice::Dice,
-    forge::{self, FORGE},
-    hooks,
-    laws::{self, Laws},
+    laws,
     memory_store::MemoryStore,
     people::People,
     policies::Policy,
-    provider::Host,
-    replica::{HOSTS, House, Kind, Replica, Task},
+    replica::{House, Kind, Replica, Task},
     sabotage::Sabotage,
-    story::{Story, Who},
-    weather::{Fault, Spell, Weather},
-    world::{Shared, World},
+    story::Who,
+    weather::Fault,
+    world::Shared,
 };
 
 /// More steps than any history takes that ends.
@@ -113,135 +106,7 @@ struct Play {
     webhooks: u64,
 }
 
-fn calendar() -> Calendar {
-    let holidays = [(2026, 12, 25), (2027, 1, 1)];
-    let holidays = holidays.iter().filter_map(|(y, m, d)| NaiveDate::from_ymd_opt(*y, *m, *d));
-    match Calendar::from_parts("Europe/Berlin", holidays) {
-        Ok(calendar) => calendar,
-        Err(error) => panic!("{error}"),
-    }
-}
-
 impl Play {
-    fn new(seed: u64, telling: Telling) -> Self {
-        let mut dice = Dice::new(seed, 1);
-        let minutes = 29_729_280 + dice.range(0, 24 * 24 * 60); // from 2026-07-11T00:00Z on
-        let begin = Timestamp::from_timestamp(minutes * 60, 0).unwrap_or_default();
-        let storm = TimeDelta::days(dice.range(5, 12));
-        let weather = Weather::of(seed, &mut dice, begin, storm);
-        let is_calm = seed.is_multiple_of(10);
-        let automatic = dice.below(5) == 0;
-        let creations_per_day = dice.below(5) + 1;
-        let destroys_per_day = dice.below(3) + 1;
-        let outage_after = TimeDelta::minutes(90);
-        let hosts: BTreeMap<_, _> =
-            HOSTS.iter().map(|name| ((*name).into(), Host::default())).collect();
-        let mut laws = Laws::new(calendar());
-        laws.automatic = automatic;
-        laws.creations_per_day = creations_per_day;
-        laws.destroys_per_day = destroys_per_day;
-        laws.outage_after = outage_after;
-        let world = Shared::new(World {
-            now: begin,
-            dice: Dice::new(seed, 2),
-            weather,
-            house: forge::House::new(),
-            hosts,
-            laws,
-            story: Story::new(begin, telling != Telling::Nothing, telling == Telling::Everything),
-            who: Who::World,
-            skew: TimeDelta::zero(),
-            faults: BTreeMap::new(),
-            others: BTreeMap::new(),
-            sabotage: None,
-        });
-        let rows = Arc::new(MemoryStore::default());
-        let hooks = if dice.below(2) == 0 { hooks::some() } else { Vec::new() };
-        let house = House {
-            world: world.clone(),
-            rows: Arc::clone(&rows),
-            entropy: House::entropy(Dice::new(seed, 3)),
-            hooks,
-            calendar: calendar(),
-            automatic,
-            creations_per_day,
-            destroys_per_day,
-            outage_after,
-        };
-        let odd = if is_calm { 0 } else { dice.below(60) };
-        let replicas = if is_calm { 1 } else { dice.range(1, 3) };
-        let replicas = (0..replicas)
-            .map(|_| Replica::new(TimeDelta::milliseconds(dice.range(-3_000, 3_000)), begin));
-        let mut play = Self {
-            house,
-            world,
-            rows,
-            replicas: replicas.collect(),
-            tasks: Vec::new(),
-            agenda: BTreeMap::new(),
-            next: 0,
-            workers: usize::try_from(dice.range(1, 2)).unwrap_or(1),
-            every: (dice.range(30, 60), dice.range(20, 50)),
-            pace: *dice.pick(&[20, 60, 400, 1_500]).unwrap_or(&20),
-            people: People { dice: Dice::new(seed, 4), odd },
-            dice,
-            begin,
-            polls: 0,
-            calm_since: None,
-            policy: Policy::Usual,
-            jump: TimeDelta::zero(),
-            over: false,
-            webhooks: 0,
-        };
-        play.plan(storm);
-        play
-    }
-
-    fn plan(&mut self, storm: TimeDelta) {
-        {
-            let mut world = self.world.lock();
-            for (index, host) in HOSTS.iter().enumerate() {
-                let name = ["sandbox-2", "printer"].get(index).copied().unwrap_or("x");
-                let Some(inside) = world.hosts.get_mut(&(*host).into()) else { continue };
-                let stranger = inside.put(name, 0xff00 + index as u128);
-                world.laws.strangers.push(((*host).into(), stranger));
-            }
-        }
-        for number in 0..self.replicas.len() {
-            self.at(TimeDelta::seconds(1), Item::Boot(number));
-        }
-        for _ in 0..self.dice.range(1, 4) {
-            let minutes = self.dice.range(1, 3 * 24 * 60);
-            self.at(TimeDelta::minutes(minutes), Item::Files);
-        }
-        self.at(TimeDelta::hours(2), Item::Approvers);
-        self.at(TimeDelta::hours(5), Item::Somebody);
-        if self.world.lock().weather.jumps {
-            for _ in 0..self.dice.range(1, 3) {
-                let minutes = self.dice.range(60, storm.num_minutes());
-                self.at(TimeDelta::minutes(minutes), Item::Jump);
-            }
-        }
-        if self.people.odd > 20 && self.dice.below(2) == 0 {
-            for _ in 0..self.dice.range(1, 4) {
-                let minutes = self.dice.range(60, storm.num_minutes());
-                let policy = *self.dice.pick(&Policy::ALL).unwrap_or(&Policy::Usual);
-                self.policy_at(minutes, policy);
-            }
-        }
-        self.policy_at(storm.num_minutes() + 5, Policy::Usual);
-        self.at(storm, Item::Calm);
-    }
-
-    /// Replicas do not hear of it at the same moment.
-    fn policy_at(&mut self, minutes: i64, policy: Policy) {
-        for number in 0..self.replicas.len() {
-            let late = self.dice.range(0, 600);
-            let delay = TimeDelta::minutes(minutes) + TimeDelta::seconds(late);
-            self.at(delay, Item::Policy(number, policy));
-        }
-    }
-
     fn now(&self) -> Timestamp {
         self.world.lock().now
     }
@@ -431,205 +296,6 @@ impl Play {
             world.laws.jumped = Some(world.now);
         }
         world.note("clock jumps", "", || format!("{} minutes", by.num_minutes()));
-    }
-
-    // --- processes
-
-    fn boot(&mut self, number: usize) {
-        let now = self.now();
-        if let Some(end) = self.world.lock().weather.end(Spell::AllDown, now) {
-            let wait = end - now + TimeDelta::seconds(1);
-            self.next += 1;
-            self.agenda.insert((now + wait, self.next), Item::Boot(number));
-            return;
-        }
-        if self.replicas[number].engine.is_some() {
-            return;
-        }
-        let policy = self.replicas[number].policy;
-        self.replicas[number].boot(&self.house, number, policy);
-        self.world.lock().note("boot", "", || format!("r{number}"));
-        self.regular(number, Kind::Sweep);
-        self.regular(number, Kind::Poll);
-    }
-
-    /// The scheduler starts something, and plans it anew.
-    fn regular(&mut self, number: usize, kind: Kind) {
-        let running = self.tasks.iter().any(|task| task.replica == number && task.kind == kind);
-        let generation = self.replicas[number].generation;
-        let Some(engine) = self.replicas[number].engine.clone() else { return };
-        if !running {
-            match kind {
-                Kind::Sweep => self.start(number, kind, async move {
-                    engine.sweep().await.map(|_| false).map_err(drop)
-                }),
-                _ => self.start(number, kind, async move {
-                    engine.poll().await.map(|_| false).map_err(drop)
-                }),
-            }
-        }
-        let _ = generation;
-        let (sweep, poll) = self.every;
-        match kind {
-            Kind::Sweep => self.at(TimeDelta::minutes(sweep), Item::Sweep(number)),
-            _ => self.at(TimeDelta::minutes(poll), Item::Poll(number)),
-        }
-    }
-
-    fn start(
-        &mut self,
-        replica: usize,
-        kind: Kind,
-        future: impl Future<Output = crate::replica::Ended> + Send + 'static,
-    ) {
-        self.next += 1;
-        let stalled = self.begin;
-        self.tasks.push(Task { id: self.next, replica, kind, future: Box::pin(future), stalled });
-    }
-
-    /// Workers take what is due.
-    fn start_turns(&mut self) {
-        let Some(work) = self.rows.rows(|rows| rows.next_work()) else { return };
-        let now = self.now();
-        for number in 0..self.replicas.len() {
-            let replica = &self.replicas[number];
-            let Some(engine) = replica.engine.clone() else { continue };
-            let busy = self
-                .tasks
-                .iter()
-                .filter(|task| task.replica == number && task.kind == Kind::Turn)
-                .count();
-            let due = work <= now + replica.skew + self.jump;
-            if due && replica.idle <= now && replica.stalled <= now && busy < self.workers {
-                self.start(number, Kind::Turn, async move {
-                    engine.turn().await.map(|turn| turn == Turn::Worked).map_err(drop)
-                });
-            }
-        }
-    }
-
-    /// A task goes on until it next waits, unless something befalls it.
-    fn goes_on(&mut self, index: usize) {
-        self.polls += 1;
-        let (number, id) = (self.tasks[index].replica, self.tasks[index].id);
-        {
-            let mut world = self.world.lock();
-            let pace = match self.dice.below(200) {
-                0 => self.dice.range(500, 8_000),
-                _ => self.dice.range(1, self.pace),
-            };
-            world.now += TimeDelta::milliseconds(pace);
-            world.who = Who::Replica { number, task: id };
-            let down = world.weather.lasts(Spell::AllDown, world.now);
-            // Where it hurts most: with something in its hands.
-            let holds = world.laws.holds_claim(id);
-            let strikes = |world: &mut World, fault| {
-                world.strikes(fault) || holds && (0..4).any(|_| world.strikes(fault))
-            };
-            if down || strikes(&mut world, Fault::Crash) {
-                drop(world);
-                self.crash(number, down);
-                return;
-            }
-            if strikes(&mut world, Fault::Stall) {
-                // Now and then a machine is put to sleep as a whole.
-                let most = if self.dice.below(4) == 0 { 40 * 3_600 } else { 1_200 };
-                let until = world.now + TimeDelta::seconds(self.dice.range(30, most));
-                let whole = self.dice.below(3) == 0;
-                let what = if whole { "process" } else { "task" };
-                world.note("stalls", "", || format!("{what} until {until}"));
-                if whole {
-                    self.replicas[number].stalled = until;
-                } else {
-                    self.tasks[index].stalled = until;
-                }
-                return;
-            }
-            world.skew = self.replicas[number].skew + self.jump;
-            let mut clock = world.clock();
-            if world.is_broken(Sabotage::ClocksRunAhead) && self.polls > 20_000 {
-                clock += TimeDelta::hours(22);
-            }
-            self.replicas[number].clock.set(clock);
-        }
-        let mut context = Context::from_waker(Waker::noop());
-        let Poll::Ready(ended) = self.tasks[index].future.as_mut().poll(&mut context) else {
-            return;
-        };
-        let task = self.tasks.swap_remove(index);
-        let rest = match ended {
-            Ok(true) => return,
-            Ok(false) if task.kind == Kind::Turn => self.dice.range(1, 20),
-            Ok(false) => return,
-            Err(()) => self.dice.range(2, 8),
-        };
-        let now = self.now();
-        self.replicas[number].idle = now + TimeDelta::seconds(rest);
-    }
-
-    /// A process ends, with everything it was at.
-    fn crash(&mut self, number: usize, down: bool) {
-        self.tasks.retain(|task| task.replica != number);
-        self.replicas[number].engine = None;
-        self.agenda.retain(|_, item| match item {
-            Item::Sweep(other) | Item::Poll(other) => *other != number,
-            _ => true,
-        });
-        let seconds = match self.dice.below(10) {
-            0 => self.dice.range(60, 6 * 3_600),
-            _ => self.dice.range(1, 120),
-        };
-        self.world.lock().note("crash", if down { "all" } else { "" }, || format!("r{number}"));
-        self.at(TimeDelta::seconds(seconds), Item::Boot(number));
-    }
-
-    // --- webhooks
-
-    /// Something happened on an issue: the forge tells of it, mostly.
-    fn webhook(&mut self, at: &IssueRef) {
-        let mut world = self.world.lock();
-        let [lost, doubled, late] =
-            if world.weather.calm { [0; 3] } else { world.weather.webhooks };
-        let off = world.weather.lasts(Spell::WebhooksOff, world.now);
-        if off || self.dice.below(100) < lost {
-            world.count("webhooks lost");
-            return;
-        }
-        let twice = self.dice.below(100) < doubled;
-        if twice {
-            world.count("webhooks doubled");
-        }
-        let is_late = self.dice.below(100) < late;
-        if is_late {
-            world.count("webhooks late");
-        }
-        drop(world);
-        self.webhooks += 1;
-        let key = self.webhooks;
-        for _ in 0..=u8::from(twice) {
-            let seconds = if is_late { self.dice.range(60, 40_000) } else { self.dice.range(0, 5) };
-            self.at(TimeDelta::seconds(seconds), Item::Webhook(at.clone(), key));
-        }
-    }
-
-    fn delivers(&mut self, at: &IssueRef, key: u64) {
-        let number = self.dice.index(self.replicas.len());
-        let Some(engine) = self.replicas[number].engine.clone() else {
-            self.world.lock().count("webhooks lost");
-            return;
-        };
-        let delivery = NewDelivery {
-            forge: FORGE.into(),
-            project: at.project,
-            issue: Some(at.number),
-            key: key.to_string(),
-            event: "Note Hook".to_owned(),
-            body: Vec::new(),
-            received_at: self.now() + self.replicas[number].skew + self.jump,
-        };
-        self.start(number, Kind::Webhook, async move {
-            engine.accept(delivery).await.map(|_| false).map_err(drop)
-        });
     }
 
     fn end(self, seed: u64) -> Played {

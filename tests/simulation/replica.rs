@@ -124,7 +124,7 @@ pub(crate) struct Replica {
     /// How wrong its clock goes by itself.
     pub(crate) skew: TimeDelta,
     pub(crate) policy: Policy,
-    pub(crate) generation: u64,
+    generation: u64,
     pub(crate) stalled: Timestamp,
     /// No worker looks for work before.
     pub(crate) idle: Timestamp,

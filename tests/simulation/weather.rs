@@ -145,6 +145,12 @@ impl Weather {
         Self { rates, spells, calm: false, jumps, webhooks }
     }
 
+    /// Nothing goes wrong but this.
+    pub(crate) fn only(&mut self, fault: Fault, rate: u32) {
+        self.rates = vec![(fault, rate)];
+        self.spells.clear();
+    }
+
     /// How often of 100,000.
     pub(crate) fn rate(&self, fault: Fault) -> u32 {
         if self.calm {

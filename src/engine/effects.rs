@@ -18,7 +18,7 @@ use crate::{
         Lease, State,
         lifecycle::{Effect, Event},
     },
-    machine::MachineOrder,
+    machine::{Keep, MachineOrder},
     notice::Reply,
     ports::{
         PortError, Verdict,
@@ -318,7 +318,7 @@ async fn take_step(
             let machine = provider.rebuild(&lease.order).await?;
             Ok(Event::Rebuilt { addresses: machine.addresses, host_keys: machine.host_keys })
         }
-        Effect::Destroy => provider.destroy(key, lease.keep).await.map(|()| Event::Destroyed),
+        Effect::Destroy => provider.destroy(key, kept(lease)).await.map(|()| Event::Destroyed),
         Effect::DropBackups => provider.drop_backups(key).await.map(|()| Event::BackupsDropped),
         Effect::Adopt(confirmation) => {
             provider.adopt(key).await?;
@@ -331,6 +331,15 @@ async fn take_step(
         Effect::Tell(_) | Effect::RunHooks(_) => {
             Err(PortError::give_up("take a step", "it is none of the provider's"))
         }
+    }
+}
+
+/// What stays of a machine that is destroyed. Of one that nobody ever had
+/// nothing does: its lease ends at once, and nobody would drop its backups.
+fn kept(lease: &Lease) -> Keep {
+    match lease.handed_over {
+        Some(_) => lease.keep,
+        None => Keep::Nothing,
     }
 }
 
@@ -380,5 +389,19 @@ fn audit_word(event: &Event) -> &'static str {
         Event::Marked { .. } => "marked",
         Event::MarkRefused { .. } => "mark-refused",
         _ => "changed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::samples;
+
+    #[test]
+    fn nothing_is_kept_of_a_machine_that_was_never_handed_over() {
+        let undone = Lease { keep: Keep::Disks, ..samples::lease() };
+        assert_eq!((undone.handed_over, kept(&undone)), (None, Keep::Nothing));
+        let had = Lease { handed_over: Some(undone.waits_since), ..undone };
+        assert_eq!(kept(&had), Keep::Disks);
     }
 }

@@ -79,7 +79,9 @@ pub(crate) fn touched(world: &mut World, provider: &ProviderName, key: &MachineK
     every_machine_has_a_lease(world);
 }
 
-const DAY: TimeDelta = TimeDelta::hours(24);
+/// A day, less the time from the beginning of a turn, which is what the day is
+/// counted from, to the end of its call.
+const DAY: TimeDelta = TimeDelta::minutes(24 * 60 - 5);
 
 fn count(times: &mut BTreeMap<LeaseId, u64>, lease: LeaseId) -> u64 {
     let times = times.entry(lease).or_default();

@@ -124,7 +124,10 @@ impl SimulatedProvider {
             if world.strikes(Fault::Refused(Side::Provider)) {
                 return Err(PortError::give_up(call, "the host refuses: /planted @planted"));
             }
-            if matches!(call, "create" | "resize") && world.strikes(Fault::Full) {
+            // Nothing is left of what found no room, so what is there has it.
+            let is_there = self.host(world)?.machines.contains_key(&key.name);
+            let needs_room = call == "resize" || call == "create" && !is_there;
+            if needs_room && world.strikes(Fault::Full) {
                 return Err(PortError::full(call, "0 MiB is free"));
             }
             self.host(world)?.own(key)?;

@@ -59,6 +59,10 @@ impl Gate {
             }
             if let Some(error) = fails(&mut world, side, name) {
                 world.note(name, "failed", &detail);
+                if matches!(name, "create" | "destroy") {
+                    let now = world.now;
+                    world.laws.unanswered.push(now);
+                }
                 return Err(error);
             }
             let result = deed(&mut world);

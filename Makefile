@@ -12,7 +12,7 @@ PACKAGES := pkg-config libvirt-dev gcc libc6-dev make git openssh-client
 export INSTA_UPDATE := no
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lints tests documentation story test-contract test-faults test-real fuzz check-setup
+.PHONY: help demo test format lints tests documentation story test-contract test-faults test-real fuzz simulate mutate check-setup
 # One cargo at a time: they would only wait for each other.
 .NOTPARALLEL:
 
@@ -41,6 +41,13 @@ story: check-setup ## The whole life of a machine, played in the terminal
 
 test-faults: check-setup ## Every kind of trouble at every call to the forge, a life each (minutes)
 	$(CARGO) test --locked --test scenarios --test scenarios_github matrix:: -- --ignored --nocapture
+
+simulate: check-setup ## Whole lives under faults of every kind, each from one number (SEEDS=how many, FROM=first, STORY=1)
+	SEEDS='$(or $(SEEDS),1000)' FROM='$(or $(FROM),0)' THREADS='$(or $(THREADS),2)' STORY='$(or $(STORY),0)' \
+	$(CARGO) test --locked --profile simulate --test simulation simulate -- --ignored --nocapture
+
+mutate: check-setup ## Breaks each law on purpose, and tells after how many lives that was noticed
+	$(CARGO) test --locked --profile simulate --test simulation every_law -- --ignored --nocapture
 
 test-contract: check-setup ## What is asked of forges, against their own API descriptions (SPEC=folder; Node 18)
 	CARGO='$(CARGO)' SPEC='$(SPEC)' RECORD='$(RECORD)' PRISM='$(PRISM)' tests/contract/run.sh

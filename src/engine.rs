@@ -223,7 +223,7 @@ impl Engine {
             return Ok(Turn::Worked);
         }
         if let Some(effect) = self.store().claim_effect(now, now + self.settings.claim).await? {
-            self.perform(&effect).await?;
+            Box::pin(self.perform(&effect)).await?;
             return Ok(Turn::Worked);
         }
         Ok(Turn::Idle)

@@ -207,10 +207,10 @@ fn life(cookbook: &Cookbook) -> Life {
         max: terms.max.to_string(),
         total: (terms.total > terms.max).then(|| terms.total.to_string()),
         extensions: terms.extensions,
-        warn: terms.warn.iter().map(ToString::to_string).collect(),
-        min_notice: terms.min_notice.to_string(),
-        grace: terms.grace.to_string(),
-        backups: (terms.backups.minutes() > 0).then(|| terms.backups.to_string()),
+        warn: terms.warn.iter().map(|lead| lead.in_words()).collect(),
+        min_notice: terms.min_notice.in_words(),
+        grace: terms.grace.in_words(),
+        backups: (terms.backups.minutes() > 0).then(|| terms.backups.in_words()),
         keep_disks: cookbook.placement.keep_disks,
     }
 }

@@ -4,10 +4,11 @@
 use super::{
     Engine,
     draft::{Draft, Of},
+    effects::FOR_FORGE,
 };
 use crate::{
     effect::Task,
-    identity::{LeaseId, NoteId, Person, RequestId, UserId},
+    identity::{LeaseId, NoteId, Person, RequestId, Timestamp, UserId},
     lease::{
         Lease, State,
         lifecycle::{self, Effect, News, Topic},
@@ -102,8 +103,12 @@ impl Engine {
         // that people were told of this one, so the marker covers it.
         let named = news.announces.map_or(0, |(_, at)| at.timestamp_millis());
         let marker = Marker::of_effect(&format!("{}:{named}", effect.key));
-        let note = self.post_once(effect, &draft, &body, &marker).await?;
-        if let Some(event) = lifecycle::announcement(&lease, &news, note, draft.now()) {
+        let Posted { note, earlier } = self.post_once(effect, &draft, &body, &marker).await?;
+        // People could read it since then. Never before the deadline was set,
+        // whatever the forge's clock says.
+        let set_at = lease.deadline.map_or(draft.now(), |deadline| deadline.set_at);
+        let at = earlier.map_or(draft.now(), |at| at.max(set_at).min(draft.now()));
+        if let Some(event) = lifecycle::announcement(&lease, &news, note, at) {
             // Not standing any more by the time it is stored: a conflict says so.
             let _ = draft.lease_event(lease.id, &event);
             draft.audit(Actor::Clock, "announced", Of { lease: Some(lease.id), ..Of::default() });
@@ -163,7 +168,7 @@ impl Engine {
         draft: &Draft<'_>,
         body: &Markdown,
         marker: &Marker,
-    ) -> Result<NoteId, PortError> {
+    ) -> Result<Posted, PortError> {
         let issue = &draft.request.value.issue;
         let forge = self.forge(&issue.forge)?;
         self.keep_hidden(&draft.request.value).await?;
@@ -173,10 +178,13 @@ impl Engine {
             let posted = ours(&discussion, own, marker).next();
             if let Some(note) = posted {
                 self.delete_doubles(draft, &discussion, own, (note, marker)).await?;
-                return Ok(note);
+                let posted = discussion.notes.iter().find(|posted| posted.id == note);
+                return Ok(Posted { note, earlier: posted.map(|posted| posted.created_at) });
             }
         }
-        forge.post_note(issue, &body.marked(marker), audience(&effect.task)).await
+        self.has_time(effect, FOR_FORGE)?;
+        let note = forge.post_note(issue, &body.marked(marker), audience(&effect.task)).await?;
+        Ok(Posted { note, earlier: None })
     }
 
     /// A note posted twice because an answer was lost: the one that is kept stays.
@@ -193,6 +201,13 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// A comment of ours.
+struct Posted {
+    note: NoteId,
+    /// When, by the forge's own record, if an earlier try posted it.
+    earlier: Option<Timestamp>,
 }
 
 /// A lease with its people's usernames of now, and whoever of them has an account.

@@ -18,7 +18,8 @@ use crate::{
         Lease, State,
         lifecycle::{Effect, Event},
     },
-    machine::MachineOrder,
+    machine::{Keep, MachineOrder},
+    notice::Reply,
     ports::{
         PortError, Verdict,
         provider::Provider,
@@ -26,6 +27,12 @@ use crate::{
     },
     request::lifecycle as request_life,
 };
+
+/// How much of its claim a call may need at most, as a part of it: a provider
+/// takes longer than a forge. Time-outs are sooner than that.
+pub(super) const FOR_PROVIDER: i32 = 2;
+/// The same for a forge.
+pub(super) const FOR_FORGE: i32 = 4;
 
 /// How long before a step that must not be taken is asked for again.
 const FORBIDDEN_AGAIN: TimeDelta = TimeDelta::minutes(30);
@@ -65,7 +72,7 @@ impl Engine {
             return self.drop_effect(effect).await;
         };
         if !step.fits(lease.state) {
-            return self.drop_effect(effect).await;
+            return self.overtaken(effect, draft, (&lease, step)).await;
         }
         let taken = is_taken(&lease, step);
         if !taken {
@@ -98,6 +105,7 @@ impl Engine {
         if !taken && let Some(waiting) = self.brake_on(step, &lease).await? {
             return self.let_wait(effect, &mut draft, id, waiting).await;
         }
+        self.has_time(effect, FOR_PROVIDER)?;
         let event = match take_step(provider, &lease, step).await {
             Ok(event) => {
                 know_machine(&mut draft, id, &event);
@@ -131,6 +139,16 @@ impl Engine {
         );
         follow_request(&mut draft);
         self.finish(effect, draft).await
+    }
+
+    /// Asked right before a call that must not be made by two: whether enough of
+    /// the claim is left for it. A process that stood still in between, or was
+    /// slow, must not act on what another has taken over.
+    pub(super) fn has_time(&self, effect: &ClaimedEffect, part: i32) -> Result<(), PortError> {
+        if self.now() + self.settings.claim / part <= effect.until {
+            return Ok(());
+        }
+        Err(PortError::retry(thing(effect), "too little of the claim on it is left"))
     }
 
     /// When a step that was to be taken in working hours, and could not, may
@@ -235,6 +253,29 @@ impl Engine {
         draft.commit().await
     }
 
+    /// The lease has moved on before this step could be taken. Whoever ordered
+    /// it was told that it is on its way, and hears that it is not.
+    async fn overtaken(
+        &self,
+        effect: &ClaimedEffect,
+        mut draft: Draft<'_>,
+        (lease, step): (&Lease, &Effect),
+    ) -> Result<(), CommitError> {
+        let command = match step {
+            Effect::Resize(_) => "resize",
+            Effect::Rebuild => "rebuild",
+            _ => return self.drop_effect(effect).await,
+        };
+        let state = super::view::state_in_words(lease);
+        let reply = Reply::NotPossible {
+            command: command.to_owned(),
+            why: format!("`{}` is {state} by now.", lease.order.key.name),
+            hint: None,
+        };
+        draft.reply(&format!("overtaken:{}", effect.id), reply);
+        self.finish(effect, draft).await
+    }
+
     /// It was overtaken: done without being performed.
     pub(super) async fn drop_effect(&self, effect: &ClaimedEffect) -> Result<(), CommitError> {
         let change = Change { finishes: Some(effect.clone()), at: self.now(), ..Change::default() };
@@ -286,7 +327,7 @@ async fn take_step(
             let machine = provider.rebuild(&lease.order).await?;
             Ok(Event::Rebuilt { addresses: machine.addresses, host_keys: machine.host_keys })
         }
-        Effect::Destroy => provider.destroy(key, lease.keep).await.map(|()| Event::Destroyed),
+        Effect::Destroy => provider.destroy(key, kept(lease)).await.map(|()| Event::Destroyed),
         Effect::DropBackups => provider.drop_backups(key).await.map(|()| Event::BackupsDropped),
         Effect::Adopt(confirmation) => {
             provider.adopt(key).await?;
@@ -299,6 +340,15 @@ async fn take_step(
         Effect::Tell(_) | Effect::RunHooks(_) => {
             Err(PortError::give_up("take a step", "it is none of the provider's"))
         }
+    }
+}
+
+/// What stays of a machine that is destroyed. Of one that nobody ever had
+/// nothing does: its lease ends at once, and nobody would drop its backups.
+fn kept(lease: &Lease) -> Keep {
+    match lease.handed_over {
+        Some(_) => lease.keep,
+        None => Keep::Nothing,
     }
 }
 
@@ -348,5 +398,19 @@ fn audit_word(event: &Event) -> &'static str {
         Event::Marked { .. } => "marked",
         Event::MarkRefused { .. } => "mark-refused",
         _ => "changed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::samples;
+
+    #[test]
+    fn nothing_is_kept_of_a_machine_that_was_never_handed_over() {
+        let undone = Lease { keep: Keep::Disks, ..samples::lease() };
+        assert_eq!((undone.handed_over, kept(&undone)), (None, Keep::Nothing));
+        let had = Lease { handed_over: Some(undone.waits_since), ..undone };
+        assert_eq!(kept(&had), Keep::Disks);
     }
 }

@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use super::{
     Engine,
     draft::{Draft, Of},
+    effects::FOR_PROVIDER,
     trouble::reference,
 };
 use crate::{
@@ -104,6 +105,7 @@ impl Engine {
         // Before it is run: whatever happens then, it is known that a hook may
         // have been told of the machine.
         draft.commit().await?;
+        self.has_time(effect, FOR_PROVIDER)?;
         let answer = runner.run(hook, &input).await;
         let wait = self.note_run(effect, id, (hook, point), answer).await?;
         let progress = format!("hook {}", hook.name);

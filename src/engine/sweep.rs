@@ -5,9 +5,13 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::Engine;
-use crate::ports::PortError;
+use crate::{
+    lease::Lease,
+    ports::{PortError, store::Versioned},
+};
 
-/// The most leases one sweep ticks. The rest is most overdue in the next one.
+/// The most leases one sweep ticks, besides those that stay due because people
+/// hold them. The rest is most overdue in the next one.
 const BATCH: usize = 1_000;
 
 /// How long a sweep may hold the lock. A process that died in a sweep keeps
@@ -55,7 +59,7 @@ impl Engine {
         self.store().forget_bodies(self.now() - BODIES).await?;
         let freezes = self.store().freezes().await?;
         self.show_what_is_not_made(&freezes).await?;
-        let due = self.store().due_leases(self.now(), BATCH).await?;
+        let due = self.store().due_leases(self.now(), most_due(&leases)).await?;
         // Of a machine on the operator's list nothing is announced either.
         for lease in due.iter().filter(|lease| !self.is_listed(&lease.value)) {
             let event = self.tick(&freezes, &lease.value);
@@ -64,5 +68,28 @@ impl Engine {
             }
         }
         Ok(SweepReport { skipped: false, due: due.len() })
+    }
+}
+
+/// How many leases to ask for. Those that are protected or on hold stay the
+/// most overdue of all, and must not be all that is ever asked for.
+fn most_due(leases: &[Versioned<Lease>]) -> usize {
+    let held = |lease: &&Versioned<Lease>| lease.value.protected || lease.value.hold.is_some();
+    BATCH + leases.iter().filter(held).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::samples;
+
+    #[test]
+    fn leases_that_stay_due_take_nobody_s_place() {
+        let lease = |hold: Option<&str>, protected| {
+            let hold = hold.map(str::to_owned);
+            Versioned::new(Lease { hold, protected, ..samples::lease() })
+        };
+        let leases = [lease(None, false), lease(Some("moved"), false), lease(None, true)];
+        assert_eq!(most_due(&leases), BATCH + 2);
     }
 }

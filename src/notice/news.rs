@@ -13,7 +13,6 @@ use crate::{
         lifecycle::{News, Topic},
     },
     machine::Shape,
-    quantity::Delay,
 };
 
 /// The context of the templates under `templates/news/`.
@@ -147,8 +146,8 @@ impl LeaseNews {
                 .map(|from| calendar.expiry(from, lease.terms.total))
                 .filter(|latest| lease.deadline.is_some_and(|deadline| *latest > deadline.at))
                 .map(|latest| calendar.absolute(latest)),
-            grace: in_words(lease.terms.grace),
-            backups: in_words(lease.terms.backups),
+            grace: lease.terms.grace.in_words(),
+            backups: lease.terms.backups.in_words(),
             by,
             reason,
             found: lease.state == State::Adopted,
@@ -198,18 +197,6 @@ fn size(shape: Shape) -> String {
         several => format!("{several} vCPUs"),
     };
     format!("{vcpus}, {memory} of memory, {disk} of disk")
-}
-
-/// A length of time for people: `3 days`, `36 hours`.
-#[must_use]
-pub fn in_words(delay: Delay) -> String {
-    let minutes = delay.minutes();
-    let (amount, unit) = match minutes {
-        _ if minutes.is_multiple_of(24 * 60) => (minutes / (24 * 60), "day"),
-        _ if minutes.is_multiple_of(60) => (minutes / 60, "hour"),
-        _ => (minutes, "minute"),
-    };
-    format!("{amount} {unit}{}", if amount == 1 { "" } else { "s" })
 }
 
 /// The template of a topic, under `templates/news/`.

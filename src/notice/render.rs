@@ -58,7 +58,7 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
 );
 
 /// Renders notices.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Renderer {
     registry: Handlebars<'static>,
 }

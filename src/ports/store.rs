@@ -346,6 +346,8 @@ pub struct ClaimedEffect {
     pub task: Task,
     /// When it was ordered.
     pub ordered_at: Timestamp,
+    /// When the claim runs out, and somebody else may take it.
+    pub until: Timestamp,
 }
 
 /// Kinds of tasks that are limited per day.

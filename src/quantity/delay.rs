@@ -74,6 +74,19 @@ impl Delay {
     }
 }
 
+impl Delay {
+    /// For people: `3 days`, `36 hours`.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        let (amount, unit) = match self.0 {
+            minutes if minutes % DAY == 0 => (minutes / DAY, "day"),
+            minutes if minutes % HOUR == 0 => (minutes / HOUR, "hour"),
+            minutes => (minutes, "minute"),
+        };
+        format!("{amount} {unit}{}", if amount == 1 { "" } else { "s" })
+    }
+}
+
 impl fmt::Display for Delay {
     /// In days from two days on, so that a day's notice reads `24h`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

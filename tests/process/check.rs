@@ -237,7 +237,10 @@ fn what_cannot_be_used_is_named() {
         (&["check", "-", "--cookbook", "sandbx"], &["`sandbx`", "did you mean `sandbox`?"]),
         (
             &["check", "-", "--cookbook", "teapot"],
-            &["`teapot`", "there are: compute, demo-machine, runner, sandbox, vm"],
+            &[
+                "`teapot`",
+                "there are: compute, demo-machine, mailing-list, retire, runner, sandbox, vm",
+            ],
         ),
         (&["check", "-"], &["--cookbook"]),
         (

@@ -26,8 +26,14 @@ fn shipped() -> String {
 /// The shipped cookbooks with their cases, one text of one file replaced.
 fn changed(file: &str, old: &str, new: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
+    let parts = folder.path().join("parts");
+    fs::create_dir(&parts).unwrap();
+    fs::copy(Path::new(&shipped()).join("parts/people.toml"), parts.join("people.toml")).unwrap();
     for entry in fs::read_dir(shipped()).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let mut text = fs::read_to_string(&path).unwrap();
         if name == file {

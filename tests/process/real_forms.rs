@@ -141,13 +141,15 @@ fn plain_questions_about_person_and_project() {
 #[test]
 fn what_an_issue_form_makes_of_its_inputs() {
     insta::assert_snapshot!(understood("issue-form"), @r"
-     - memory = 1 GiB
      3 cluster = Hall-2
      7 hostname = data-science
     11 projects = ds-notebooks / ds-pipelines
     16 purpose = Notebooks for the spring course, and the pipelines behind them.
     20 fallback = alice, bob, carol
+    26 disk = 60 GiB
+    26 memory = 16 GiB
     26 quota = Medium
+    26 vcpus = 4 vCPUs
     34 features = Monitoring, Object storage
     40 contact = alice@example.org
     44 terms = yes

@@ -32,8 +32,9 @@ fn a_stale_template_is_named_and_written_once_asked() {
     assert_eq!(stale.code, Some(1));
     assert_eq!(
         stale.stdout,
-        "made/here/compute.md: not up to date\nmade/here/demo-machine.md: not up to date\nmade/here/runner.md: not up to date\n\
-         made/here/sandbox.md: not up to date\nmade/here/vm.md: not up to date\n"
+        ["compute", "demo-machine", "mailing-list", "retire", "runner", "sandbox", "vm"]
+            .map(|name| format!("made/here/{name}.md: not up to date\n"))
+            .concat()
     );
     assert!(!folder.path().join("made").exists(), "checking writes nothing");
     assert_eq!(run_in(folder.path(), &write, b"").code, Some(0));

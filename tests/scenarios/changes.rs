@@ -169,3 +169,22 @@ async fn what_is_protected_or_on_hold_is_not_installed_anew() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_rebuild_that_a_release_overtakes_is_said_not_to_be_done() {
+    scenario(async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        let question = world.answer("alice", issue, "@innkeeper rebuild").await;
+        let code = hex_after(&question, "rebuild confirm ");
+        world.host.fail(Call::Rebuild, Fails::Before);
+        world.says("alice", issue, &format!("@innkeeper rebuild confirm {code}")).await;
+        world.expect(issue, "is being installed anew");
+        let question = world.answer("alice", issue, "@innkeeper release").await;
+        let code = hex_after(&question, "release confirm ");
+        world.says("alice", issue, &format!("@innkeeper release confirm {code}")).await;
+        world.step(TimeDelta::minutes(5)).await;
+        world.read_until(issue, "`rebuild` was not done: `sandbox-1` is being destroyed by now.");
+        world.read_until(issue, "were destroyed");
+    })
+    .await;
+}

@@ -295,6 +295,7 @@ async fn help_and_status_read_like_this() {
         | `rebuild [MACHINE] [confirm CODE]` | sysadmins; owners and approvers where the cookbook allows it | Installs a machine's system anew; I ask you to confirm. |
         | `transfer @USER` | requester, owner, fallback owners, sysadmins | Hands the machine to somebody else, who has to accept it. |
         | `accept [DIGEST]` | the person named as owner | Accepts being the owner. |
+        | `done` | whoever the cookbook names, sysadmins | Says that the steps were followed, where a request is not about a machine. |
         | `retry` | sysadmins | Tries again what failed. |
         | `hold REASON` | sysadmins | Stops everything I would do for this issue. |
         | `unhold` | sysadmins | Ends a hold. |

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use innkeeper::ports::store::{Change, ClaimedEffect, CommitError, Store};
 use proptest::prelude::*;
-use tempfile::TempDir;
 
 use crate::builders::{at, change, effect, order};
 
@@ -51,12 +50,12 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 /// Runs many short lives of a store.
-pub(crate) fn check<S: Store, F: Future<Output = (S, TempDir)>>(empty: impl Fn() -> F) {
+pub(crate) fn check<S: Store, G>(empty: impl AsyncFn() -> (S, G)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() };
     proptest!(config, |(operations in prop::collection::vec(operation(), 1..80))| {
         runtime.block_on(async {
-            let (store, _folder) = empty().await;
+            let (store, _guard) = empty().await;
             live(&store, &operations).await;
         });
     });

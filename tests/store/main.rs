@@ -1,6 +1,7 @@
 //! What every store promises, one function a promise, each given an empty
-//! store; and `SQLite` held to all of it. Another store is held to the same by
-//! one more list like the one below.
+//! store; and `SQLite` held to all of it, and the store in memory that
+//! simulations play on. Another store is held to the same by one more line in
+//! the macro below.
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
@@ -10,6 +11,8 @@ mod effects;
 mod inbox;
 mod interleaving;
 mod memory;
+#[path = "../common/memory_store.rs"]
+mod memory_store;
 mod restart;
 mod state;
 mod usage;
@@ -19,6 +22,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use innkeeper::store::sqlite::Sqlite;
 use tempfile::TempDir;
 
+use self::memory_store::MemoryStore;
+
 /// An empty store in a folder of its own.
 async fn empty() -> (Sqlite, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -26,17 +31,29 @@ async fn empty() -> (Sqlite, TempDir) {
     (store, folder)
 }
 
-macro_rules! sqlite_keeps {
-    ($($noun:ident::$promise:ident,)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $promise() {
-            let (store, _folder) = empty().await;
-            $noun::$promise(&store).await;
+macro_rules! stores_keep {
+    ($($noun:ident::$promise:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let (store, _folder) = empty().await;
+                $noun::$promise(&store).await;
+            }
+        )*
+
+        /// The same promises, kept in memory.
+        mod in_memory {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$noun::$promise(&super::MemoryStore::default()).await;
+                }
+            )*
         }
-    )*};
+    };
 }
 
-sqlite_keeps! {
+stores_keep! {
     inbox::a_delivery_counts_once_and_makes_its_issue_wanted,
     inbox::a_delivery_without_an_issue_is_only_stored,
     inbox::the_same_key_from_another_forge_is_another_delivery,
@@ -94,6 +111,27 @@ sqlite_keeps! {
 #[test]
 fn whatever_happens_in_whatever_order_a_task_is_finished_at_most_once() {
     interleaving::check(empty);
+    interleaving::check(async || (MemoryStore::default(), ()));
+}
+
+#[tokio::test]
+async fn memory_tells_when_something_may_be_taken_next() {
+    use builders::{at, effect, issue, order};
+    use innkeeper::ports::store::Store as _;
+
+    let store = MemoryStore::default();
+    let next = || store.rows(|rows| rows.next_work());
+    assert_eq!(next(), None);
+    store.want_looks(&[issue(1)], at(5)).await.unwrap();
+    assert_eq!(next(), Some(at(5)));
+    let look = store.claim_look(at(5), at(65)).await.unwrap().unwrap();
+    assert_eq!(next(), Some(at(65)));
+    store.finish_look(&look).await.unwrap();
+    assert_eq!(next(), None);
+    order(&store, vec![effect("a", "a1"), effect("a", "a2")]).await;
+    assert_eq!(next(), Some(at(0)));
+    store.claim_effect(at(0), at(60)).await.unwrap().unwrap();
+    assert_eq!(next(), Some(at(60)), "the first of a lane holds back the rest");
 }
 
 #[tokio::test]

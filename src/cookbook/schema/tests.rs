@@ -259,13 +259,13 @@ fn the_committed_schemas_are_up_to_date() {
 
 #[test]
 fn the_manual_lists_every_key_in_the_row_of_its_section() {
-    let manual = include_str!("../../../docs/sysadmin.md");
+    let manual = include_str!("../../../docs/policies.md");
     for (path, section) in sections(&tables::COOKBOOK, "") {
         let title = if path.is_empty() { "at the top" } else { section.title };
         let row = manual.lines().find(|line| {
             line.starts_with(&format!("| {title} |")) || line.starts_with(&format!("| `{title}` |"))
         });
-        let row = row.unwrap_or_else(|| panic!("docs/sysadmin.md has no row for {title}"));
+        let row = row.unwrap_or_else(|| panic!("docs/policies.md has no row for {title}"));
         for key in section.keys {
             let below = matches!(key.kind, Kind::Table(_) | Kind::Tables(_) | Kind::AnyKeys);
             assert!(

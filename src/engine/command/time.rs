@@ -119,7 +119,7 @@ impl Engine {
             let reply = Reply::ConfirmRelease {
                 machine: lease.order.key.name.to_string(),
                 code,
-                backups: crate::notice::news::in_words(lease.terms.backups),
+                backups: lease.terms.backups.in_words(),
             };
             draft.reply(&order.about(lease.id).key, reply);
         }

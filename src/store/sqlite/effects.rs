@@ -76,6 +76,7 @@ pub(super) async fn claim(
                 key,
                 task,
                 ordered_at: to_time(ordered_at),
+                until,
             })
         })
         .transpose()

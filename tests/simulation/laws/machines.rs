@@ -1,0 +1,151 @@
+//! Laws 2, 3 and 8: whose machine is touched, how many there are, how often a
+//! day; and that nobody acts on what another has taken over.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use innkeeper::{
+    effect::Task,
+    identity::{LeaseId, ProviderName},
+    lease::{State, lifecycle::Effect},
+    machine::{MachineKey, Shape},
+};
+
+use crate::{story::Who, world::World};
+
+/// Something that was really done to a machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Touch {
+    Create(Shape),
+    Start,
+    Stop,
+    Change,
+    Destroy,
+    DropBackups,
+}
+
+/// It was done by whoever is at it.
+pub(crate) fn touched(world: &mut World, provider: &ProviderName, key: &MachineKey, touch: Touch) {
+    let name = &key.name;
+    let step = fence(world, key, touch);
+    let lease = world.laws.leases.get(&key.lease).map(|lease| lease.value.clone());
+    let Some(lease) = lease else {
+        world.law("no machine without a lease", false, || format!("{name}: {touch:?}"));
+        return;
+    };
+    let right_place = lease.provider == *provider && lease.order.key.name == *name;
+    world
+        .law("no machine but the lease's is touched", right_place, || format!("{name}: {touch:?}"));
+    let state = lease.state;
+    let fits = match touch {
+        Touch::Create(_) => state == State::Provisioning,
+        Touch::Stop if step == Some(Effect::SwitchOff) => state == State::Active,
+        Touch::Stop => state == State::Expired,
+        // Undone at once when the lease has moved on; seen by the next sweep.
+        Touch::Start => true,
+        Touch::Change => state == State::Active,
+        Touch::Destroy => state == State::Destroying,
+        Touch::DropBackups => state == State::Destroyed,
+    };
+    world.law("a machine is treated as its lease stands", fits, || {
+        format!("{name}: {touch:?} although the lease is {state:?}")
+    });
+    match touch {
+        Touch::Create(shape) => {
+            let made = count(&mut world.laws.made, key.lease);
+            world.law("a machine is made once", made == 1, || format!("{name}: {made} times"));
+            world.law("what is made was approved", shape == lease.order.shape, || name.to_string());
+            let (now, most) = (world.now, world.laws.creations_per_day);
+            world.laws.creations.push(now);
+            let recent = world.laws.creations.iter().filter(|at| now - **at < DAY).count() as u64;
+            within(world, ("no more machines a day are made", recent, most));
+        }
+        Touch::Destroy => {
+            let times = count(&mut world.laws.destroyed, key.lease);
+            world.law("a machine is destroyed once", times == 1, || {
+                format!("{name}: {times} times")
+            });
+            unguarded(world, key, touch);
+            let (now, most) = (world.now, world.laws.destroys_per_day);
+            world.laws.destructions.push(now);
+            let recent =
+                world.laws.destructions.iter().filter(|at| now - **at < DAY).count() as u64;
+            within(world, ("no more machines a day are destroyed", recent, most));
+        }
+        Touch::DropBackups => unguarded(world, key, touch),
+        _ => {}
+    }
+    strangers_are_untouched(world);
+    every_machine_has_a_lease(world);
+}
+
+/// A day, less the time from the beginning of a turn, which is what the day is
+/// counted from, to the end of its call.
+const DAY: TimeDelta = TimeDelta::minutes(24 * 60 - 5);
+
+fn count(times: &mut BTreeMap<LeaseId, u64>, lease: LeaseId) -> u64 {
+    let times = times.entry(lease).or_default();
+    *times += 1;
+    *times
+}
+
+/// A clock that jumps ahead makes a day of what was less: nobody could tell.
+fn within(world: &mut World, (law, recent, most): (&'static str, u64, u64)) {
+    let jumped = world.laws.jumped.is_some_and(|at| world.now - at < DAY);
+    let unanswered =
+        world.laws.unanswered.iter().filter(|at| world.now - **at < DAY).count() as u64;
+    world.law(law, recent <= most + unanswered || jumped, || format!("{recent} of {most}"));
+}
+
+/// Nobody's call takes effect after somebody else has taken over. What is
+/// done, as far as it is known.
+fn fence(world: &mut World, key: &MachineKey, touch: Touch) -> Option<Effect> {
+    let Who::Replica { task, .. } = world.who else { return None };
+    let Some((effect, _)) = world.laws.claims.get(&task).cloned() else {
+        world.law("nobody acts without a claim", false, || format!("{}: {touch:?}", key.name));
+        return None;
+    };
+    let latest = world.laws.latest.get(&effect.id) == Some(&effect.attempts)
+        && !world.laws.finished.contains(&effect.id);
+    world.law("nobody acts on what another took over", latest, || {
+        format!("{}: {touch:?} by effect {} #{}", key.name, effect.id, effect.attempts)
+    });
+    match effect.task {
+        Task::Lease(_, step) => Some(step),
+        _ => None,
+    }
+}
+
+/// Neither protected nor on hold since before it was begun.
+fn unguarded(world: &mut World, key: &MachineKey, touch: Touch) {
+    let Who::Replica { task, .. } = world.who else { return };
+    let begun = world.laws.claims.get(&task).map(|(_, since)| *since);
+    let guarded = world.laws.guarded.get(&key.lease).copied();
+    let guarded = guarded.zip(begun).is_some_and(|(guarded, begun)| guarded < begun);
+    world.law("what is protected or on hold is left alone", !guarded, || {
+        format!("{}: {touch:?}", key.name)
+    });
+}
+
+fn strangers_are_untouched(world: &mut World) {
+    let untouched = world.laws.strangers.iter().all(|(provider, machine)| {
+        world.hosts.get(provider).and_then(|host| host.machines.get(&machine.name)) == Some(machine)
+    });
+    world.law("strangers are untouched", untouched, || "one has changed".to_owned());
+}
+
+/// Each machine that bears a lease's mark is that of a lease that may have one,
+/// and of no other.
+pub(super) fn every_machine_has_a_lease(world: &mut World) {
+    let mut seen: Vec<LeaseId> = Vec::new();
+    let mut wrong = None;
+    for machine in world.hosts.values().flat_map(|host| host.machines.values()) {
+        let Some(id) = machine.lease else { continue };
+        let lease = world.laws.leases.get(&id);
+        if seen.contains(&id) || lease.is_none_or(|lease| !lease.value.state.has_machine()) {
+            wrong = Some(machine.name.clone());
+        }
+        seen.push(id);
+    }
+    world.law("one machine a lease, none without", wrong.is_none(), || format!("{wrong:?}"));
+}

@@ -19,9 +19,9 @@ const OVERLAP: TimeDelta = TimeDelta::minutes(2);
 /// How far back the very first poll goes.
 const FIRST: TimeDelta = TimeDelta::days(1);
 
-/// How many requests of a project each poll looks at for emoji, those that wait
+/// How many requests of a project each poll looks at for such changes, those that wait
 /// shortest. More would use up what a forge allows; webhooks tell of all of them.
-const MOST_FOR_EMOJI: usize = 20;
+const MOST_UNSEEN: usize = 20;
 
 impl Engine {
     /// Asks every project for issues that changed since the last poll. A forge
@@ -70,7 +70,7 @@ impl Engine {
             .filter(|issue| issue.updated_at > mark)
             .map(|issue| issue.reference.clone())
             .collect();
-        wanted.extend(self.may_bear_emoji(forge, project).await?);
+        wanted.extend(self.changed_unseen(forge, project).await?);
         self.store().want_looks(&wanted, began).await?;
         let newest = issues.iter().map(|issue| issue.updated_at).max();
         self.store().set_moment(&newest_known, next_mark(mark, newest, began)).await?;
@@ -78,20 +78,27 @@ impl Engine {
         Ok(wanted.len())
     }
 
-    /// Requests whose approvers may have shown by emoji that they agree: forges
-    /// do not count that as a change.
-    async fn may_bear_emoji(
+    /// Requests about which something may have changed that forges do not count
+    /// as a change: approvers may have shown by emoji that they agree, or what a
+    /// rule looks at (a quota, what is free) may be another by now.
+    async fn changed_unseen(
         &self,
         forge: &ForgeName,
         project: ProjectId,
     ) -> Result<Vec<IssueRef>, PortError> {
         let open = self.store().open_requests().await?.into_iter().map(|request| request.value);
         let mut waiting: Vec<_> = open
-            .filter(|request| request.state == State::AwaitingApproval)
+            .filter(|request| match request.state {
+                State::AwaitingApproval => true,
+                State::Incomplete => {
+                    request.verdict.violations.iter().any(|violation| violation.rule.is_some())
+                }
+                _ => false,
+            })
             .filter(|request| request.issue.forge == *forge && request.issue.project == project)
             .collect();
         waiting.sort_by_key(|request| Reverse(request.waits_since));
-        Ok(waiting.into_iter().take(MOST_FOR_EMOJI).map(|request| request.issue).collect())
+        Ok(waiting.into_iter().take(MOST_UNSEEN).map(|request| request.issue).collect())
     }
 }
 

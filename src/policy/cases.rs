@@ -124,7 +124,9 @@ pub struct Coverage {
     pub cookbook: CookbookName,
     /// The rule's `id`.
     pub rule: String,
-    /// The line of its `[[rule]]`.
+    /// The file it stands in: the cookbook's, or one of its parts.
+    pub file: String,
+    /// The line of its `[[rule]]` there.
     pub line: Option<usize>,
     /// What follows when it does not hold; none for `also` and `unless`.
     pub severity: Option<Severity>,
@@ -157,8 +159,10 @@ pub fn run(cookbook: &Cookbook, version: Digest, cases: &[Case]) -> (Vec<Tried>,
     let mut tried = Vec::new();
     for case in cases {
         let (verdict, explained) = hold(cookbook, version, case);
-        for Explained { rule, line, outcome, .. } in explained {
-            let met = coverage.iter_mut().find(|met| met.line == line && met.rule == rule);
+        for Explained { rule, file, line, outcome, .. } in explained {
+            let met = coverage
+                .iter_mut()
+                .find(|met| met.line == line && met.file == file && met.rule == rule);
             let Some(met) = met else { continue };
             match outcome {
                 Outcome::Holds => met.passed += 1,
@@ -182,19 +186,23 @@ pub fn run(cookbook: &Cookbook, version: Digest, cases: &[Case]) -> (Vec<Tried>,
 /// Everything that could be covered, before anything is: `unless`, then the
 /// rules in their order, then every `also` that says when.
 fn uncovered(cookbook: &Cookbook) -> Vec<Coverage> {
-    let never = |rule: &str, line, severity| Coverage {
+    let never = |rule: &str, (file, line): (&str, _), severity| Coverage {
         cookbook: cookbook.name.clone(),
         rule: rule.to_owned(),
+        file: file.to_owned(),
         line,
         severity,
         triggered: 0,
         passed: 0,
     };
-    let unless = cookbook.approval.unless.iter().map(|_| never("unless", None, None));
-    let rules =
-        cookbook.rules.iter().map(|rule| never(&rule.id, Some(rule.line), Some(rule.severity)));
+    let own = format!("{}.toml", cookbook.name);
+    let unless = cookbook.approval.unless.iter().map(|_| never("unless", (&own, None), None));
+    let rules = cookbook
+        .rules
+        .iter()
+        .map(|rule| never(&rule.id, (&rule.file, Some(rule.line)), Some(rule.severity)));
     let also = cookbook.approval.also.iter().filter(|also| also.when.is_some());
-    let also = also.map(|also| never("also", Some(also.line), None));
+    let also = also.map(|also| never("also", (&also.file, Some(also.line)), None));
     unless.chain(rules).chain(also).collect()
 }
 

@@ -18,7 +18,9 @@ use crate::{cookbook::Cookbook, identity::FieldName, request::Reading};
 pub struct Explained {
     /// The rule's `id`; `also` and `unless` for the conditions of approval.
     pub rule: String,
-    /// The line of its section; none for `unless`.
+    /// The file it stands in: the cookbook's, or one of its parts.
+    pub file: String,
+    /// The line of its section there; none for `unless`.
     pub line: Option<usize>,
     /// What follows when it does not hold; none for `also` and `unless`.
     pub severity: Option<Severity>,
@@ -77,6 +79,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
         };
         Explained {
             rule: rule.id.clone(),
+            file: rule.file.clone(),
             line: Some(rule.line),
             severity: Some(rule.severity),
             condition: rule.require.source().to_owned(),
@@ -89,6 +92,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
         let when = also.when.as_ref()?;
         Some(Explained {
             rule: "also".to_owned(),
+            file: also.file.clone(),
             line: Some(also.line),
             severity: None,
             condition: when.source().to_owned(),
@@ -102,6 +106,7 @@ pub fn explain(cookbook: &Cookbook, reading: &Reading, facts: &Facts) -> Vec<Exp
     });
     let unless = cookbook.approval.unless.iter().map(|unless| Explained {
         rule: "unless".to_owned(),
+        file: format!("{}.toml", cookbook.name),
         line: None,
         severity: None,
         condition: unless.source().to_owned(),

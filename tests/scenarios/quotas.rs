@@ -13,7 +13,7 @@ use innkeeper::{
 
 use crate::{
     FORGE,
-    world::{World, sandbox_cookbook, scenario_with_cookbooks},
+    world::{World, hex_after, sandbox_cookbook, scenario_with_cookbooks},
 };
 
 /// Carol alone is a sysadmin; Dan may approve.
@@ -148,6 +148,28 @@ async fn what_was_offered_for_approval_is_held_against_what_is_in_use_now() {
             assert!(said.contains(void), "{said}");
             assert!(said.contains("Nothing was approved: its quota was used up"), "{said}");
             assert_eq!(world.host.machines().len(), 1);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_quota_refused_becomes_acceptable_by_itself_once_there_is_room() {
+    scenario_with_cookbooks(
+        one_each(),
+        |_| {},
+        async |world: &mut World| {
+            let first = world.handed_over(&[]).await;
+            let second = world.filed(&[]).await;
+            assert!(world.sticky(second).contains("The owner has one already."));
+            world.says("alice", first, "@innkeeper release").await;
+            let code = hex_after(&world.expect(first, "To confirm"), "release confirm ");
+            world.says("alice", first, &format!("@innkeeper release confirm {code}")).await;
+            world.after(TimeDelta::hours(1)).await;
+            let sticky = world.sticky(second);
+            assert!(sticky.contains("complete, waiting for approval"), "{sticky}");
+            news(world, first);
+            news(world, second);
         },
     )
     .await;

@@ -166,14 +166,14 @@ fn show(
     if let Some(IssueOf { url, author, state }) = issue {
         output::line(format_args!("{} by {}: {state}", printable(url), printable(author)));
     }
-    print(&verdict.cookbook, rules, verdict);
+    print(rules, verdict);
     print_approval(verdict, approval);
     Ok(())
 }
 
-fn print(cookbook: &CookbookName, rules: &[Explained], verdict: &Verdict) {
+fn print(rules: &[Explained], verdict: &Verdict) {
     let paint = Paint::new();
-    for Explained { rule, line, severity, condition, outcome, saw, would_pass } in rules {
+    for Explained { rule, file, line, severity, condition, outcome, saw, would_pass } in rules {
         let word = match outcome {
             Outcome::Holds => paint.green("holds  "),
             Outcome::No => "no     ".to_owned(),
@@ -186,13 +186,13 @@ fn print(cookbook: &CookbookName, rules: &[Explained], verdict: &Verdict) {
         };
         let place = match (line, severity) {
             (Some(line), Some(severity)) => {
-                format!("{cookbook}.toml:{line} rule `{rule}` ({})", severity.word())
+                format!("{file}:{line} rule `{rule}` ({})", severity.word())
             }
             (Some(line), None) => {
-                format!("{cookbook}.toml:{line} [[approval.also]]: have others to approve as well")
+                format!("{file}:{line} [[approval.also]]: have others to approve as well")
             }
             (None, _) => {
-                format!("{cookbook}.toml [approval] {rule}: would nobody need to approve it")
+                format!("{file} [approval] {rule}: would nobody need to approve it")
             }
         };
         output::line(format_args!("{word} {place}"));

@@ -142,7 +142,9 @@ fn print(report: &Report) {
             _ => "never lets a request pass in any case",
         };
         let line = rule.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let text = format!("{}.toml{line} rule `{}` {what}", rule.cookbook, rule.rule);
+        let shared = rule.file != format!("{}.toml", rule.cookbook);
+        let of = if shared { format!(" in {}", rule.cookbook) } else { String::new() };
+        let text = format!("{}{line} rule `{}` {what}{of}", rule.file, rule.rule);
         output::line(format_args!("{} {text}", paint.yellow("gap   ")));
     }
     for name in &report.untried {

@@ -248,3 +248,21 @@ message = "No."
     let wrong = case("usage = { team = { extensions = 5 } }\nverdict = \"refused\"");
     assert!(read("sandbox.test.toml", &wrong, cookbook).is_err());
 }
+
+#[test]
+fn a_rule_of_a_part_is_told_with_the_part_s_file() {
+    let rule =
+        "[[rule]]\nid = \"small\"\nrequire = \"request.vcpus <= 2\"\nmessage = \"Too many.\"\n";
+    let own = COOKBOOK.replacen("title ", "include = [\"parts/small.toml\"]\ntitle ", 1);
+    let files =
+        [("sandbox.toml".to_owned(), own), ("parts/small.toml".to_owned(), rule.to_owned())];
+    let cookbooks = load::files(&files).unwrap_or_else(|error| panic!("{error}"));
+    let (_, coverage) = run(&cookbooks.cookbooks[0], cookbooks.version, &[]);
+    let place = |rule: &str| {
+        let met = coverage.iter().find(|met| met.rule == rule).unwrap();
+        format!("{}:{}", met.file, met.line.unwrap_or_default())
+    };
+    assert_eq!(place("small"), "parts/small.toml:1");
+    assert!(place("few-at-a-time").starts_with("sandbox.toml:"));
+    assert_eq!(place("unless"), "sandbox.toml:0");
+}

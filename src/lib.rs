@@ -21,6 +21,7 @@ pub mod quantity;
 pub mod request;
 pub mod schedule;
 pub mod setup;
+pub mod usage;
 pub mod violation;
 
 // ports and the loop

@@ -15,7 +15,7 @@ mod nudge;
 mod people;
 mod remedy;
 mod rules;
-pub mod usage;
+mod usage;
 mod values;
 mod verdict;
 

@@ -43,7 +43,7 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
     // What a cookbook, a request and a rule are is one idea in three modules:
     // rules are about requests, requests are read by cookbooks, which hold rules.
     ("cookbook", Core, &["calendar", "identity", "machine", "policy", "quantity", "request"]),
-    ("request", Core, &["cookbook", "identity", "policy", "quantity", "violation"]),
+    ("request", Core, &["cookbook", "identity", "machine", "policy", "quantity", "violation"]),
     ("policy", Core, &["cookbook", "identity", "quantity", "request", "violation"]),
     ("command", Core, &["cookbook", "identity", "quantity", "request"]),
     ("machine", Core, &["identity", "quantity"]),
@@ -53,6 +53,7 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
         Core,
         &["brake", "calendar", "cookbook", "hook", "identity", "machine", "quantity", "request"],
     ),
+    ("usage", Core, &["cookbook", "identity", "lease", "machine", "policy", "request"]),
     ("effect", Core, &["identity", "lease", "notice", "request"]),
     (
         "notice",

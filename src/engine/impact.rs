@@ -13,7 +13,6 @@ use crate::{
     policy::{
         self, Facts, Groups, People, Room,
         impact::{Effect, Found, of_commands, of_grant, of_request, of_terms},
-        usage::Asking,
     },
     ports::{
         PortError,
@@ -21,6 +20,7 @@ use crate::{
         store::Versioned,
     },
     request::{Reading, Request, form, value::limits},
+    usage::Asking,
     violation::Violation,
 };
 

@@ -13,13 +13,14 @@ use crate::{
     identity::{Digest, LeaseId, Person},
     lease::Lease,
     notice::{Asked, FieldChange, Reply},
-    policy::{self, Facts, Groups, Need, Part, People, Usage, Verdict, usage::Asking},
+    policy::{self, Facts, Groups, Need, Part, People, Usage, Verdict},
     ports::{
         PortError,
         forge::Standing,
         store::{Actor, CommitError},
     },
     request::{self, Reading, Request, form, lifecycle::Event, value::Value},
+    usage::{self, Asking},
     violation::{Violation, ViolationCode},
 };
 
@@ -286,7 +287,7 @@ impl Engine {
         let open = self.store().open_requests().await?;
         let requests = open.iter().map(|request| &request.value);
         let cookbooks = self.cookbooks();
-        let usage = Usage::count(asking, &cookbooks, leases.iter().copied(), requests.clone());
+        let usage = usage::count(asking, &cookbooks, leases.iter().copied(), requests.clone());
         let there = leases.iter().filter(|lease| lease.state.has_machine());
         let mut taken = self.inspection().names_on(&asking.cookbook.placement.providers);
         taken.extend(there.map(|lease| lease.order.key.name.to_string()));

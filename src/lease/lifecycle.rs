@@ -29,292 +29,29 @@
 //! idempotent call.
 
 mod adopted;
+mod effect;
+mod event;
 mod held_back;
 mod renewed;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-pub use self::renewed::renewed;
+pub use self::{
+    effect::{Effect, News, Topic},
+    event::{Confirmation, Event},
+    renewed::renewed,
+};
 use super::{Announcement, Deadline, Lease, OrderedWarning, State, Step, warning};
 use crate::{
-    brake::Waiting,
     calendar::Calendar,
-    cookbook::{PowerCommand, Terms},
+    cookbook::PowerCommand,
     hook,
-    identity::{Digest, NoteId, Person, Timestamp},
-    machine::{Power, Shape},
+    identity::{NoteId, Timestamp},
+    machine::Power,
     quantity::Delay,
     request::{WaitsOn, value::Term},
 };
-
-/// What can happen to a lease.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Event {
-    /// The provider has made the machine and it runs.
-    Created {
-        /// The provider's id for it.
-        uuid: Uuid,
-        /// Addresses the provider gave it.
-        addresses: Vec<String>,
-        /// Fingerprints of the SSH host keys it was given.
-        host_keys: Vec<String>,
-    },
-    /// The provider will not make it, now or later.
-    CreationFailed {
-        /// What it said.
-        reason: String,
-    },
-    /// Time has passed.
-    Tick,
-    /// Time has passed, and something outside holds back the next step.
-    HeldBack(Waiting),
-    /// A comment that names a deadline is on the issue.
-    Announced(Announcement),
-    /// The provider has stopped the machine.
-    Stopped,
-    /// The provider has started the machine.
-    Started,
-    /// The provider has restarted the machine.
-    Rebooted,
-    /// Machine and disks are gone; the provider's own listing says so.
-    Destroyed,
-    /// The backups are gone.
-    BackupsDropped,
-    /// The deadline moves by somebody's command, within their rights.
-    Extend {
-        /// The new deadline.
-        until: Timestamp,
-        /// Who.
-        by: Person,
-    },
-    /// A stopped machine gets another life.
-    Restore {
-        /// The new deadline.
-        until: Timestamp,
-        /// Who.
-        by: Person,
-    },
-    /// The lease ends now, confirmed by somebody entitled.
-    Release {
-        /// Who.
-        by: Person,
-    },
-    /// Somebody entitled switches the machine.
-    Switch {
-        /// How.
-        command: PowerCommand,
-        /// Who.
-        by: Person,
-    },
-    /// The machine gets another size.
-    Resize {
-        /// Which.
-        shape: Shape,
-        /// Who wants it.
-        by: Person,
-    },
-    /// The provider has done so.
-    Resized {
-        /// Which size it has.
-        shape: Shape,
-    },
-    /// The provider will not.
-    ResizeRefused {
-        /// What it said.
-        reason: String,
-    },
-    /// Its system is installed anew, confirmed by somebody entitled.
-    Rebuild {
-        /// Who.
-        by: Person,
-    },
-    /// The provider has done so.
-    Rebuilt {
-        /// Addresses the provider gave it.
-        addresses: Vec<String>,
-        /// Fingerprints of the SSH host keys it was given.
-        host_keys: Vec<String>,
-    },
-    /// The provider will not.
-    RebuildRefused {
-        /// What it said.
-        reason: String,
-    },
-    /// The machine was looked at.
-    Seen {
-        /// Whether it runs.
-        power: Power,
-        /// Its addresses.
-        addresses: Vec<String>,
-    },
-    /// The machine was looked for and is not there.
-    Vanished,
-    /// Nothing happens by itself from now on.
-    Hold {
-        /// Why.
-        reason: String,
-    },
-    /// Things happen by themselves again.
-    Unhold,
-    /// Never stop or destroy it by itself, or do so again.
-    Protect(bool),
-    /// Hooks that were left to people get another round of tries.
-    RunHooksAgain,
-    /// After an outage: no step before this moment.
-    Postpone {
-        /// The moment.
-        not_before: Timestamp,
-    },
-    /// Somebody else answers for it from now on.
-    Transfer {
-        /// The new owner.
-        to: Person,
-    },
-    /// Other terms count from now on: those its cookbook has by now.
-    RenewTerms {
-        /// Which.
-        terms: Box<Terms>,
-        /// The policy version they are of.
-        policy_version: Digest,
-        /// Who gave it these.
-        by: Person,
-    },
-    /// A sysadmin has confirmed owner and expiry of an adopted machine.
-    Confirm(Confirmation),
-    /// The provider has written our mark into an adopted machine.
-    Marked {
-        /// What was confirmed.
-        confirmation: Confirmation,
-        /// Its size, measured now that it is ours.
-        shape: Option<Shape>,
-    },
-    /// The provider will not write our mark into an adopted machine.
-    MarkRefused {
-        /// What it said.
-        reason: String,
-    },
-}
-
-/// Whose an adopted machine is to be, and how long.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Confirmation {
-    /// Who answers for it.
-    pub owner: Person,
-    /// Who answers when the owner does not.
-    pub fallback: Vec<Person>,
-    /// Its first deadline.
-    pub until: Timestamp,
-}
-
-/// Something to be done outside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    /// Make the machine and switch it on.
-    Create,
-    /// Switch it on.
-    Start,
-    /// Shut it down because its time is up.
-    Stop,
-    /// Shut it down because its owner said so.
-    SwitchOff,
-    /// Restart it.
-    Reboot,
-    /// Give it that size.
-    Resize(Shape),
-    /// Install its system anew.
-    Rebuild,
-    /// Remove machine and disks.
-    Destroy,
-    /// Remove the backups.
-    DropBackups,
-    /// Run the hooks of this point that failed, once more.
-    RunHooks(hook::Point),
-    /// Write our mark into a machine that was found.
-    Adopt(Confirmation),
-    /// Tell people on the issue.
-    Tell(News),
-}
-
-/// Something people are told about a lease.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct News {
-    /// What.
-    pub topic: Topic,
-    /// The deadline it names, if it announces one. Delivered, it counts as a
-    /// warning of that deadline; not worth sending once the deadline moved.
-    pub announces: Option<(Step, Timestamp)>,
-}
-
-/// What people are told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Topic {
-    /// The machine is up; how to reach it.
-    HandedOver,
-    /// The deadline comes nearer.
-    Warning {
-        /// How long before it was due.
-        lead: Delay,
-    },
-    /// The deadline moved.
-    Extended {
-        /// By whom.
-        by: Person,
-    },
-    /// Other terms count from now on.
-    TermsRenewed {
-        /// Who gave it these.
-        by: Person,
-    },
-    /// The machine was stopped; its disks are kept until the deadline.
-    Stopped,
-    /// It was started from outside and stopped again.
-    StoppedAgain,
-    /// It runs again.
-    Restored,
-    /// The owner's switch was done.
-    Switched(PowerCommand),
-    /// It has another size.
-    Resized,
-    /// It keeps its size.
-    ResizeRefused {
-        /// What the provider said.
-        reason: String,
-    },
-    /// Its system was installed anew.
-    Rebuilt,
-    /// It could not be.
-    RebuildRefused {
-        /// What the provider said.
-        reason: String,
-    },
-    /// Machine and disks are gone.
-    Destroyed,
-    /// It could not be made.
-    CreationFailed {
-        /// What the provider said.
-        reason: String,
-    },
-    /// What was left of a failed creation is gone.
-    Undone,
-    /// The machine is not where it should be.
-    Vanished,
-    /// It has a new owner.
-    Transferred,
-    /// It was found, and is in somebody's care from now on.
-    Confirmed,
-    /// The provider does not let us have it.
-    NotConfirmed {
-        /// What the provider said.
-        reason: String,
-    },
-    /// It was found, and is not looked after any more. It stays as it is.
-    LetGo,
-}
 
 /// An event that cannot follow the present state; dropped by whoever sent it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -773,40 +510,6 @@ pub fn announcement(lease: &Lease, news: &News, note: NoteId, at: Timestamp) -> 
         note,
         delivered_at: at,
     }))
-}
-
-impl Effect {
-    /// Whether it still makes sense for a lease in this state; if not, it was
-    /// overtaken and is dropped.
-    #[must_use]
-    pub fn fits(&self, state: State) -> bool {
-        match self {
-            Self::Create => state == State::Provisioning,
-            Self::Start | Self::SwitchOff | Self::Reboot | Self::Resize(_) | Self::Rebuild => {
-                state == State::Active
-            }
-            Self::Stop => state == State::Expired,
-            Self::Destroy => state == State::Destroying,
-            Self::DropBackups => state == State::Destroyed,
-            // From the step they belong to until that is undone or overtaken:
-            // a record is not made of a machine that is about to go.
-            Self::RunHooks(hook::Point::PostProvision) => {
-                matches!(state, State::Provisioning | State::Active)
-            }
-            Self::RunHooks(hook::Point::PreStop) => matches!(
-                state,
-                State::Expired | State::Destroying | State::Destroyed | State::Ended
-            ),
-            Self::RunHooks(hook::Point::PostDestroy) => {
-                matches!(state, State::Destroying | State::Destroyed | State::Ended)
-            }
-            Self::RunHooks(hook::Point::DropBackups) => {
-                matches!(state, State::Destroyed | State::Ended)
-            }
-            Self::Adopt(_) => state == State::Adopted,
-            Self::Tell(_) => true,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -110,8 +110,8 @@ pub trait Store: Send + Sync {
     /// decides, and commits with it: as long as it is the same, everything that
     /// was read still holds.
     ///
-    /// [`counted_lease`]: crate::policy::usage::counted_lease
-    /// [`counted_request`]: crate::policy::usage::counted_request
+    /// [`counted_lease`]: crate::usage::counted_lease
+    /// [`counted_request`]: crate::usage::counted_request
     async fn usage_mark(&self) -> Result<u64, PortError>;
 
     // --- effects

@@ -12,7 +12,6 @@ use innkeeper::{
     effect::{NewEffect, Task},
     identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::{Lease, State, warning},
-    policy::usage,
     ports::{
         PortError,
         store::{
@@ -22,6 +21,7 @@ use innkeeper::{
     },
     request::{Request, lifecycle},
     store::audit_chain,
+    usage,
 };
 
 /// Times are kept to the millisecond.

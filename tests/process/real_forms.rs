@@ -159,7 +159,7 @@ fn what_an_issue_form_makes_of_its_inputs() {
     7 hostname: `Data Science` is not a host name: use letters a-z, digits and hyphens, with no hyphen first or last. (For example `web-01`.)
     13 purpose: `Project description` is not filled in. (Accepted: text of up to 2000 characters.)
     19 fallback: `Alice Archer` is not a username. (Write usernames with `@`, separated by commas: `@alice, @bob`.)
-    23 quota: `Huge` is not one of the choices. (Choose one of: X-Small, Small, Medium, Large, Custom.)
+    23 quota: `Huge` is not one of the choices. (Choose one of: X-Small, Small, Medium, Large, custom.)
     27 memory: `potatoes` is not a unit I know: use MiB, GiB or TiB, for example `4 GiB`. (Accepted: 1 MiB to 64 GiB.)
     39 terms: The box of `Terms` is not ticked. (Tick the box once you agree: `- [x]`.)
     ");

@@ -8,7 +8,6 @@ use super::column::{from_issue, from_limit, from_time, from_value, to_count, to_
 use crate::{
     identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::{Lease, warning},
-    policy::usage,
     ports::store::Versioned,
     request::Request,
 };
@@ -199,7 +198,7 @@ pub(super) async fn save_request(
         .bind(project)
         .bind(number)
         .bind(from_value(value)?)
-        .bind(usage::counted_request(value))
+        .bind(crate::usage::counted_request(value))
         .execute(database)
         .await
         .map(|done| done.rows_affected() == 1)
@@ -234,7 +233,7 @@ pub(super) async fn save_lease(
         .bind(value.order.key.name.as_str())
         .bind(warning::next_check(value).map(from_time))
         .bind(from_value(value)?)
-        .bind(usage::counted_lease(value))
+        .bind(crate::usage::counted_lease(value))
         .execute(database)
         .await
         .map(|done| done.rows_affected() == 1)

@@ -101,7 +101,7 @@ fn found(leases: &[Lease], requests: &[Request]) -> Usage {
         request: RequestId(uuid::Uuid::from_u128(10)),
         lease: Some(LeaseId(uuid::Uuid::from_u128(10))),
     };
-    Usage::count(&asking, &books, leases, requests)
+    count(&asking, &books, leases, requests)
 }
 
 fn shown(holding: Holding) -> String {

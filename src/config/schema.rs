@@ -1,6 +1,6 @@
 //! The JSON Schema of the configuration, made from `config.default.toml`: that
 //! file shows every key with its meaning and default, so it is the one place
-//! where they are told. What it only mentions stands in [`MENTIONED`]. A test
+//! where they are told. What it only mentions stands in `MENTIONED`. A test
 //! holds that the schema has exactly the keys that are accepted.
 
 use serde_json::{Map, Value, json};

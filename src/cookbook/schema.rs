@@ -4,7 +4,7 @@
 //! The loader (`load`) does not read this table, and a schema cannot say all
 //! that the loader knows. So a test holds that both know the same sections,
 //! keys and words: to add a key is to ask for it in the loader and to write one
-//! line in [`tables`]. What a schema refuses the loader refuses too; the
+//! line in `tables`. What a schema refuses the loader refuses too; the
 //! loader alone understands conditions, amounts and what depends on each other.
 
 mod tables;

@@ -5,6 +5,7 @@
 mod command;
 mod heard;
 mod http;
+mod process_group;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,6 +14,7 @@ use secrecy::SecretString;
 use thiserror::Error;
 use url::Url;
 
+pub(crate) use self::process_group::ProcessGroup;
 use crate::{
     hook::Hook,
     ports::{

@@ -40,27 +40,19 @@ pub async fn from_git(policies: &GitPolicies) -> anyhow::Result<Cookbooks> {
     let git::Checkout { commit, files } = git::read(policies).await?;
     let short = commit.get(..12).unwrap_or_default();
     let mut sources = Vec::new();
-    for (path, content) in
-        files.into_iter().filter(|(path, _)| load::is_read(path) || is_part(path))
-    {
+    for (path, content) in files.into_iter().filter(|(path, _)| load::is_read(path)) {
         let text = String::from_utf8(content)
             .map_err(|_| anyhow::anyhow!("{short}:{}/{path} is not UTF-8", policies.path))?;
         sources.push((path, text));
     }
     ensure!(
-        sources.iter().any(|(path, _)| load::is_read(path)),
+        sources.iter().any(|(path, _)| load::is_cookbook(path)),
         "the folder `{}` in commit {commit} holds no cookbook (`NAME.toml`)",
         policies.path
     );
     let cookbooks = load::files(&sources)
         .map_err(|error| error.inside(&format!("{short}:{}", policies.path)))?;
     Ok(Cookbooks { commit: Some(commit), ..cookbooks })
-}
-
-/// Whether cookbooks may include it.
-fn is_part(path: &str) -> bool {
-    let name = path.rsplit_once('/').map(|(_, name)| name);
-    name.is_some_and(load::is_read)
 }
 
 /// Which policies are in force, and how the last reload ended: what the service

@@ -170,18 +170,22 @@ fn parts_of(
     (parts, failures)
 }
 
-/// Whether a file of that name counts: a cookbook and no test of one, or a file
-/// of holidays.
+/// Whether a file with this path in the policy folder counts: a cookbook, a part
+/// that cookbooks may include, or a file of holidays.
 #[must_use]
-pub fn is_read(name: &str) -> bool {
-    let stem = name.strip_suffix(".toml").or_else(|| name.strip_suffix(".ics"));
-    stem.is_some_and(|stem| {
-        !stem.starts_with('.') && !stem.contains('/') && stem.rsplit('.').next() != Some("test")
-    })
+pub fn is_read(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    part::is_policy(name) || (is_holidays(path) && !path.contains('/') && !path.starts_with('.'))
 }
 
-fn is_cookbook(name: &str) -> bool {
-    name.strip_suffix(".ics").is_none()
+/// Whether it is a cookbook.
+#[must_use]
+pub fn is_cookbook(path: &str) -> bool {
+    !path.contains('/') && part::is_policy(path)
+}
+
+fn is_holidays(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "ics")
 }
 
 fn text_of(path: &Path) -> io::Result<String> {
@@ -225,9 +229,9 @@ pub fn files(sources: &[(String, String)]) -> Result<Cookbooks, LoadError> {
     let mut found = Vec::new();
     // Whose title and label is whose: an issue must lead to one cookbook.
     let mut claimed: BTreeMap<(&str, String), &str> = BTreeMap::new();
-    let beside = own.iter().filter(|(name, _)| !is_cookbook(name));
+    let beside = own.iter().filter(|(name, _)| is_holidays(name));
     let mut beside = Beside { texts: beside.copied().collect(), found: Vec::new() };
-    for (name, text) in own.iter().filter(|(name, _)| is_cookbook(name)) {
+    for (name, text) in own.iter().filter(|(name, _)| !is_holidays(name)) {
         let included = included(text);
         let included: Vec<(&str, &str)> = included
             .iter()

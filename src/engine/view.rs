@@ -23,7 +23,7 @@ use crate::{
         MachineEnd,
         markdown::Markdown,
         marker::Marker,
-        sticky::{AnswerLine, GuideLines, HookLine, MachineLine, Note, Phase, Problem, Sticky},
+        sticky::{AnswerLine, GuideLines, HookLine, MachineLine, Phase, Remark, Sticky},
         waits::waits,
     },
     policy::{Advice, Concern},
@@ -276,7 +276,7 @@ impl Engine {
     ) -> Sticky {
         let request = &draft.request.value;
         let verdict = &request.verdict;
-        let problems: Vec<Problem> =
+        let problems: Vec<Remark> =
             verdict.violations.iter().map(|violation| problem(violation, cookbook)).collect();
         let approved = request.approved();
         Sticky {
@@ -480,8 +480,8 @@ fn in_words(field: &Field, value: &Value) -> String {
     }
 }
 
-fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Problem {
-    Problem {
+fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Remark {
+    Remark {
         field: violation.field.as_ref().map(|field| label(field, cookbook)),
         line: violation.line,
         message: violation.message.clone(),
@@ -494,7 +494,7 @@ fn problem(violation: &Violation, cookbook: Option<&Cookbook>) -> Problem {
 
 /// What there is to know, while it still matters: nothing is left to be looked
 /// at once somebody has decided.
-fn notes(draft: &Draft<'_>, cookbook: Option<&Cookbook>, concern: Concern) -> Vec<Note> {
+fn notes(draft: &Draft<'_>, cookbook: Option<&Cookbook>, concern: Concern) -> Vec<Remark> {
     let request = &draft.request.value;
     let open = match concern {
         Concern::Review => request.state == RequestState::AwaitingApproval,
@@ -507,9 +507,10 @@ fn notes(draft: &Draft<'_>, cookbook: Option<&Cookbook>, concern: Concern) -> Ve
         .collect()
 }
 
-fn note(advice: &Advice, cookbook: Option<&Cookbook>) -> Note {
-    Note {
+fn note(advice: &Advice, cookbook: Option<&Cookbook>) -> Remark {
+    Remark {
         field: advice.field.as_ref().map(|field| label(field, cookbook)),
+        line: advice.line,
         message: advice.message.clone(),
         hint: advice.hint.clone(),
         would_pass: advice.would_pass.clone(),

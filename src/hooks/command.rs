@@ -3,7 +3,6 @@
 
 use std::{path::Path, pin::pin, process::Stdio, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::AsyncWriteExt as _,
     process::{Child, ChildStdin, Command},
@@ -11,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Failure,
+    Failure, ProcessGroup,
     heard::{Heard, Keep},
 };
 use crate::{
@@ -43,7 +42,7 @@ impl Run<'_> {
         let mut child = self.start().map_err(Failure::Start)?;
         // Declared after the child, so that the group is ended while its
         // leader's number cannot be anybody else's.
-        let mut group = Group::of(&child);
+        let mut group = ProcessGroup::of(&child);
         let (mut said, mut complained) = (Heard::new(Keep::First), Heard::new(Keep::Last));
         let ended = {
             let (stdin, stdout, stderr) =
@@ -114,28 +113,5 @@ impl Run<'_> {
 async fn tell(stdin: Option<ChildStdin>, json: &[u8]) {
     if let Some(mut stdin) = stdin {
         let _ = stdin.write_all(json).await;
-    }
-}
-
-/// A program and what it has started, as far as that stayed with it. Ended
-/// when this is dropped, be it because nobody waits any more.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
-    }
-
-    /// It has ended by itself; what it left running may go on.
-    fn leave_alone(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.0 {
-            let _ = kill_process_group(leader, Signal::KILL);
-        }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     Asked, FieldChange, HelpLine, Links, MachineEnd, Reply,
     adoption::Adoption,
     news::{CheckItem, Checklist, LeaseNews, StepWords, Takeover},
-    sticky::{AnswerLine, GuideLines, HookLine, MachineLine, Note, Phase, Problem, Sticky},
+    sticky::{AnswerLine, GuideLines, HookLine, MachineLine, Phase, Remark, Sticky},
     team::TeamNote,
 };
 use crate::{
@@ -111,7 +111,7 @@ fn incomplete(base: Sticky) -> Sticky {
         phase: Phase { incomplete: true, ..Phase::default() },
         problem_count: "2 things".into(),
         problems: vec![
-            Problem {
+            Remark {
                 field: Some("Memory".into()),
                 line: Some(12),
                 message: "`4 GX` is not an amount of memory.".into(),
@@ -120,7 +120,7 @@ fn incomplete(base: Sticky) -> Sticky {
                 rule: None,
                 rule_at: None,
             },
-            Problem {
+            Remark {
                 field: None,
                 line: None,
                 message: "Name a fallback owner other than yourself.".into(),
@@ -193,9 +193,10 @@ fn asked() -> Vec<Asked> {
 }
 
 /// Advice of a rule, or of none.
-fn note(message: &str, hint: Option<&str>) -> Note {
-    Note {
+fn note(message: &str, hint: Option<&str>) -> Remark {
+    Remark {
         field: hint.map(|_| "Memory".into()),
+        line: None,
         message: message.into(),
         hint: hint.map(str::to_owned),
         would_pass: hint.map(|_| "Memory: 4 GiB or less".to_owned()).into_iter().collect(),

@@ -19,11 +19,11 @@ pub struct Sticky {
     /// What was understood.
     pub answers: Vec<AnswerLine>,
     /// Why somebody has to look at it.
-    pub reviews: Vec<Note>,
+    pub reviews: Vec<Remark>,
     /// What people should know.
-    pub warnings: Vec<Note>,
+    pub warnings: Vec<Remark>,
     /// What stands in the way.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Remark>,
     /// How many problems there are, in words: `1 thing`, `3 things`.
     pub problem_count: String,
     /// What an approval must name.
@@ -97,33 +97,17 @@ pub struct AnswerLine {
     pub written: Option<String>,
 }
 
-/// Something that stands in the way.
+/// Something about the request: what stands in its way, or what there is to
+/// know besides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub struct Remark {
     /// The field's heading.
     pub field: Option<String>,
     /// The line of the description.
     pub line: Option<usize>,
-    /// What is wrong.
+    /// What is wrong, or what there is to know.
     pub message: String,
-    /// What would be accepted.
-    pub hint: Option<String>,
-    /// For each field that alone would do, what would pass.
-    pub would_pass: Vec<String>,
-    /// The rule that refuses it.
-    pub rule: Option<String>,
-    /// Where it stands: `sandbox.toml:34`.
-    pub rule_at: Option<String>,
-}
-
-/// Something to know that does not stand in the way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Note {
-    /// The field's heading.
-    pub field: Option<String>,
-    /// What there is to know.
-    pub message: String,
-    /// What would make it go away.
+    /// What would be accepted, or would make it go away.
     pub hint: Option<String>,
     /// For each field that alone would do, what would pass.
     pub would_pass: Vec<String>,

@@ -432,3 +432,19 @@ fn a_file_of_holidays_counts_for_the_version_and_its_mistakes_have_a_place() {
     fs::remove_file(folder_of.path().join("sandbox.toml")).unwrap();
     assert!(folder(folder_of.path()).unwrap_err().to_string().contains("holds no cookbook"));
 }
+
+#[test]
+fn of_a_policy_folder_cookbooks_parts_and_holidays_are_read() {
+    for (path, read, cookbook) in [
+        ("sandbox.toml", true, true),
+        ("parts/people.toml", true, false),
+        ("holidays.ics", true, false),
+        ("sandbox.test.toml", false, false),
+        ("parts/people.test.toml", false, false),
+        ("parts/holidays.ics", false, false),
+        (".hidden.toml", false, false),
+        ("README.md", false, false),
+    ] {
+        assert_eq!((super::is_read(path), super::is_cookbook(path)), (read, cookbook), "{path}");
+    }
+}

@@ -9,12 +9,13 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
-    process::{Child, Command},
+    process::Command,
     time::timeout,
 };
+
+use crate::hooks::ProcessGroup;
 
 /// Where `git` and what it calls are looked for.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -209,7 +210,7 @@ async fn run(command: &mut Command, input: &[u8], most: usize) -> anyhow::Result
         _ => anyhow::Error::new(error).context("git cannot be run"),
     })?;
     // Ended with all that it has started, be it because nobody waits any more.
-    let mut group = Group::of(&child);
+    let mut group = ProcessGroup::of(&child);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let told = async {
         if let Some(mut stdin) = stdin {
@@ -243,25 +244,4 @@ async fn listen(pipe: Option<impl AsyncRead + Unpin>, most: usize) -> Vec<u8> {
         said.extend(chunk.get(..length).unwrap_or_default().iter().take(room));
     }
     said
-}
-
-/// A program and what it has started, as far as that stayed with it.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
-    }
-
-    fn leave_alone(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.0 {
-            let _ = kill_process_group(leader, Signal::KILL);
-        }
-    }
 }

@@ -38,6 +38,7 @@ mod room;
 mod sweep;
 mod told;
 mod trouble;
+mod unread;
 mod view;
 
 use std::{
@@ -171,6 +172,7 @@ pub struct Engine {
     inspection: Mutex<Inspection>,
     told: told::Told,
     not_made: Mutex<brakes::NotMade>,
+    additions: unread::Additions,
 }
 
 /// Whether a turn found something to do.
@@ -208,6 +210,7 @@ impl Engine {
             inspection: Mutex::default(),
             told: told::Told::default(),
             not_made: Mutex::default(),
+            additions: unread::Additions::default(),
         }
     }
 

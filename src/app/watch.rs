@@ -79,6 +79,11 @@ impl Readings for Watch {
             ),
             ("effects_buried", "Things that wait for a person", figures.effects_buried),
             ("audit_entries", "Entries in the audit log", figures.audit_entries),
+            (
+                "leases_unreadable",
+                "Stored leases that cannot be read and are set aside",
+                figures.leases_unreadable.len() as u64,
+            ),
         ];
         readings
             .extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));

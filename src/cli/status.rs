@@ -131,6 +131,8 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
     let store = compose::open_store(config).await?;
     let now = SystemClock.now();
     let chain = |error: PortError| anyhow::anyhow!(error.chain());
+    // What cannot be read is found by reading it.
+    store.live_leases().await.map_err(chain)?;
     let figures = store.figures(now).await.map_err(chain)?;
     let last_sweep = store.moment(HEARTBEAT).await.map_err(chain)?;
     let gap: TimeDelta = config.schedule.sweep.longest_gap(now, 50) * 2;
@@ -149,6 +151,7 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
     };
     let well = runs
         && figures.effects_buried == 0
+        && figures.leases_unreadable.is_empty()
         && forges.values().all(|forge| forge.well)
         && policies.as_ref().is_none_or(Policies::well);
     let freezes = store.freezes().await.map_err(chain)?;
@@ -281,6 +284,13 @@ fn print(status: &Status, calendar: &Calendar) {
         figures.effects_pending,
         figures.oldest_effect_seconds
     ));
+    if !figures.leases_unreadable.is_empty() {
+        let count = figures.leases_unreadable.len();
+        output::line(paint.red(&format!("set aside, a person is needed: {count} leases")));
+        for lease in &figures.leases_unreadable {
+            output::line(format_args!("  {}", printable(lease)));
+        }
+    }
     if figures.effects_buried > 0 {
         output::line(
             paint.red(&format!("given up, a person is needed: {}", figures.effects_buried)),

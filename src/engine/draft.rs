@@ -64,6 +64,11 @@ impl<'a> Draft<'a> {
         self.change.at
     }
 
+    /// A call outside took its time: what follows from it happens now.
+    pub(super) fn time_passed(&mut self) {
+        self.change.at = self.engine.now();
+    }
+
     /// The request, to be changed.
     pub(super) fn request_mut(&mut self) -> &mut Request {
         self.request_touched = true;

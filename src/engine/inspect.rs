@@ -14,7 +14,7 @@ use crate::{
     lease::{Lease, State, lifecycle::Event},
     machine::{Capacity, Machine},
     ports::{
-        PortError,
+        PortError, Verdict,
         provider::Provider,
         store::{CommitError, Versioned},
     },
@@ -90,7 +90,9 @@ impl Engine {
         };
         for lease in leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name)
         {
-            self.compare(provider, lease, &machines).await?;
+            if let Err(error) = self.compare(provider, lease, &machines).await {
+                self.pass_over(lease, error)?;
+            }
         }
         let lives = |id: LeaseId| {
             leases.iter().any(|lease| lease.value.id == id && lease.value.state.has_machine())
@@ -112,6 +114,19 @@ impl Engine {
         let before = || self.inspection().providers.remove(&name)?.capacity;
         let capacity = provider.capacity().await.ok().or_else(before);
         Ok((name, Inspected { error: None, machines, capacity, strays }))
+    }
+
+    /// What cannot be read of one lease does not keep the others waiting.
+    ///
+    /// # Errors
+    ///
+    /// Whatever else failed: the next sweep finds it again.
+    pub(super) fn pass_over(&self, lease: &Lease, error: PortError) -> Result<(), PortError> {
+        if error.verdict != Verdict::GiveUp {
+            return Err(error);
+        }
+        self.log_failure("store", &format!("lease {}", lease.id), &error);
+        Ok(())
     }
 
     async fn compare(

@@ -67,7 +67,7 @@ impl Engine {
             // on the issue now.
             let outcome = match self.read(look).await {
                 Ok(Sight::Issue(desk)) => self.reconcile(look, *desk).await,
-                Ok(Sight::Remains(desk)) => self.reconcile_remains(&desk).await,
+                Ok(Sight::Remains(desk)) => self.reconcile_remains(look, &desk).await,
                 Ok(Sight::Nothing) => Ok(()),
                 Err(error) => Err(error),
             };
@@ -115,7 +115,9 @@ impl Engine {
 
     async fn reconcile(&self, look: &Look, desk: Desk) -> Result<(), CommitError> {
         let cookbooks = self.cookbooks();
-        let Some(mut draft) = self.draft_for(&desk, &cookbooks).await? else { return Ok(()) };
+        let Some(mut draft) = self.draft_for(&desk, &cookbooks).await? else {
+            return self.leave_unread(&desk, &cookbooks).await;
+        };
         let desk = if draft.request.version == 0 {
             match Box::pin(self.take_in(look, &desk, &cookbooks)).await? {
                 Some((taken, desk)) => {
@@ -130,12 +132,12 @@ impl Engine {
             desk
         };
         self.read_notes(&desk, &mut draft, &cookbooks).await?;
-        self.show(&desk, &mut draft, &cookbooks).await
+        self.show(look, &desk, &mut draft, &cookbooks).await
     }
 
     /// What remains of an issue that was moved away is read, and its first
     /// comment kept up to date; its fields are left as they are.
-    async fn reconcile_remains(&self, desk: &Desk) -> Result<(), CommitError> {
+    async fn reconcile_remains(&self, look: &Look, desk: &Desk) -> Result<(), CommitError> {
         let cookbooks = self.cookbooks();
         let Some(request) = self.store().request_on(desk.reference()).await? else {
             return Ok(());
@@ -146,7 +148,7 @@ impl Engine {
         draft.commit().await?;
         self.read_notes(desk, &mut draft, &cookbooks).await?;
         let cookbook = cookbooks.get(&draft.request.value.cookbook);
-        self.show_sticky(desk, &mut draft, cookbook).await?;
+        self.show_sticky(look, desk, &mut draft, cookbook).await?;
         draft.commit().await
     }
 

@@ -118,7 +118,11 @@ impl Engine {
             return Ok(());
         }
         let not_before = now + lease.terms.min_notice.span();
-        self.lease_meets(lease.id, &Event::Postpone { not_before }).await
+        match self.lease_meets(lease.id, &Event::Postpone { not_before }).await {
+            Ok(()) => Ok(()),
+            // Nothing happens to a lease that cannot be read.
+            Err(error) => self.pass_over(lease, error),
+        }
     }
 
     /// Whether the clock is behind what it has shown before.

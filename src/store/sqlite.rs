@@ -39,6 +39,7 @@ use crate::{
         },
     },
     request::Request,
+    store::set_aside::SetAside,
 };
 
 /// A store in an `SQLite` file. [`Sqlite::open`] makes one.
@@ -48,6 +49,8 @@ pub struct Sqlite {
     writer: SqlitePool,
     /// A few, which cannot write.
     readers: SqlitePool,
+    /// Leases that could not be read.
+    aside: SetAside,
 }
 
 impl Sqlite {
@@ -111,7 +114,7 @@ impl Sqlite {
         let mut transaction = self.readers.begin().await?;
         let figures = figures::read(&mut transaction, now).await?;
         transaction.rollback().await?;
-        Ok(figures)
+        Ok(Figures { leases_unreadable: self.aside.sentences(), ..figures })
     }
 }
 
@@ -229,7 +232,7 @@ impl Store for Sqlite {
     }
 
     async fn live_leases(&self) -> Result<Vec<Versioned<Lease>>, PortError> {
-        state::live_leases(&self.readers).await.doing("read the live leases")
+        state::live_leases(&self.readers, &self.aside).await.doing("read the live leases")
     }
 
     async fn due_leases(
@@ -269,6 +272,16 @@ impl Store for Sqlite {
     ) -> Result<(), PortError> {
         let failed = (Later::Failed, error);
         effects::postpone(&self.writer, effect, due, failed).await.doing("postpone a task")
+    }
+
+    async fn doubt_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        error: &str,
+    ) -> Result<(), PortError> {
+        let doubted = (Later::Doubted, error);
+        effects::postpone(&self.writer, effect, due, doubted).await.doing("postpone a task")
     }
 
     async fn hold_effect(

@@ -43,6 +43,9 @@ pub(crate) struct Account {
 pub(crate) struct House {
     pub(crate) people: BTreeMap<u64, Account>,
     pub(crate) issues: BTreeMap<IssueRef, SimulatedIssue>,
+    /// Issues on which something of ours came to be, or was changed, since laws
+    /// last looked at what is said there.
+    pub(crate) said_on: BTreeSet<IssueRef>,
     next_note: u64,
 }
 
@@ -95,7 +98,7 @@ impl House {
             (MALLORY, account("mallory", false, false)),
             (BOT, account("innkeeper", false, false)),
         ]);
-        Self { people, issues: BTreeMap::new(), next_note: 1 }
+        Self { people, issues: BTreeMap::new(), said_on: BTreeSet::new(), next_note: 1 }
     }
 
     pub(crate) fn person(&self, id: u64) -> Person {
@@ -170,6 +173,9 @@ impl House {
         note.id = NoteId(self.next_note);
         self.next_note += 1;
         let id = note.id;
+        if note.author == BOT {
+            self.said_on.insert(at.clone());
+        }
         if let Some(issue) = self.issues.get_mut(at) {
             issue.updated_at = note.created_at;
             issue.notes.push(note);

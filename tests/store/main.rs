@@ -99,6 +99,7 @@ stores_keep! {
     effects::no_more_tasks_begin_than_are_admitted,
     effects::of_many_who_ask_at_once_as_many_are_admitted_as_may_be,
     effects::waiting_is_no_try_and_keeps_what_has_begun,
+    effects::what_may_have_been_done_keeps_its_place,
     effects::figures_tell_what_waits_and_what_failed,
     memory::a_lock_has_one_holder_until_it_runs_out,
     memory::a_lock_is_given_back_by_its_holder_alone,

@@ -106,6 +106,8 @@ pub(super) async fn finish(
 pub(super) enum Later {
     /// It failed, and has to begin anew.
     Failed,
+    /// It failed, and may have taken effect.
+    Doubted,
     /// It waits for something, begun or not.
     Waits,
     /// It has begun and goes on then.
@@ -121,7 +123,7 @@ pub(super) async fn postpone(
 ) -> sqlx::Result<()> {
     let begun = match later {
         Later::Failed => Some(false),
-        Later::Waits => None,
+        Later::Doubted | Later::Waits => None,
         Later::Begun => Some(true),
     };
     sqlx::query(
@@ -135,7 +137,7 @@ pub(super) async fn postpone(
     .bind(from_time(due))
     .bind(why)
     .bind(begun)
-    .bind(!matches!(later, Later::Failed))
+    .bind(matches!(later, Later::Waits | Later::Begun))
     .execute(database)
     .await
     .map(drop)

@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use super::{Sqlite, failure::Doing};
-use crate::ports::PortError;
+use crate::{ports::PortError, store::set_aside::SetAside};
 
 pub(super) static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -44,7 +44,7 @@ impl Sqlite {
             .doing(&doing)?;
         migrate(&writer, &doing).await?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await.doing(&doing)?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, aside: SetAside::default() })
     }
 
     /// Opens the database at `path` for somebody who only reads: nothing is made
@@ -58,7 +58,7 @@ impl Sqlite {
         let options =
             SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE).read_only(true);
         let readers = pool(READERS).connect_with(options).await.doing(&doing)?;
-        Ok(Self { writer: readers.clone(), readers })
+        Ok(Self { writer: readers.clone(), readers, aside: SetAside::default() })
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{NaiveDate, TimeDelta};
 use innkeeper::{calendar::Calendar, identity::Timestamp};
 
-use super::{Item, Play, Telling};
+use super::{Item, Play, Telling, operators::SKEW};
 use crate::{
     dice::Dice,
     forge, hooks,
@@ -67,6 +67,7 @@ impl Play {
         let house = House {
             world: world.clone(),
             rows: Arc::clone(&rows),
+            twin: None,
             entropy: House::entropy(Dice::new(seed, 3)),
             hooks,
             calendar: calendar(),
@@ -78,7 +79,7 @@ impl Play {
         let odd = if is_calm { 0 } else { dice.below(60) };
         let replicas = if is_calm { 1 } else { dice.range(1, 3) };
         let replicas = (0..replicas)
-            .map(|_| Replica::new(TimeDelta::milliseconds(dice.range(-3_000, 3_000)), begin));
+            .map(|_| Replica::new(TimeDelta::milliseconds(dice.range(-SKEW, SKEW)), begin));
         let mut play = Self {
             house,
             world,
@@ -134,6 +135,21 @@ impl Play {
                 let minutes = self.dice.range(60, storm.num_minutes());
                 let policy = *self.dice.pick(&Policy::ALL).unwrap_or(&Policy::Usual);
                 self.policy_at(minutes, policy);
+            }
+        }
+        if self.people.odd > 5 {
+            for number in 0..self.replicas.len() {
+                let hours = self.dice.range(6, 60);
+                self.at(TimeDelta::hours(hours), Item::Drift(number));
+            }
+            let minutes = self.dice.range(60, storm.num_minutes());
+            match self.dice.below(4) {
+                0 => self.at(TimeDelta::minutes(minutes), Item::Freeze),
+                1 => {
+                    self.at(TimeDelta::minutes(minutes), Item::Adopt);
+                    self.at(TimeDelta::minutes(minutes + 700), Item::Adopt);
+                }
+                _ => {}
             }
         }
         self.policy_at(storm.num_minutes() + 5, Policy::Usual);

@@ -210,6 +210,7 @@ impl House {
     pub(crate) fn move_issue(&mut self, now: Timestamp, from: &IssueRef, project: u64) {
         let Some(old) = self.issues.get(from) else { return };
         let (text, author, open) = (old.description.clone(), old.author, old.open);
+        let reopened = old.reopened;
         let (labels, due, notes) = (old.labels.clone(), old.due_date, old.notes.clone());
         let to = self.file(now, project, author, text);
         for note in notes.into_iter().filter(|note| !note.deleted) {
@@ -217,6 +218,7 @@ impl House {
         }
         self.touch(now, &to, |issue| {
             issue.open = open;
+            issue.reopened = reopened;
             issue.labels = labels;
             issue.due_date = due;
         });

@@ -50,6 +50,8 @@ pub(crate) struct Laws {
     /// How often each lease's machine was really made, and destroyed.
     pub(crate) made: BTreeMap<LeaseId, u64>,
     pub(crate) destroyed: BTreeMap<LeaseId, u64>,
+    /// The last claim, which another gets as well if claims are broken.
+    pub(crate) shared: Option<ClaimedEffect>,
     /// Which machine was made for each lease.
     uuids: BTreeMap<LeaseId, Uuid>,
     /// Machines that somebody put in the place of others.
@@ -95,6 +97,7 @@ impl Laws {
             audit: (0, None),
             made: BTreeMap::new(),
             destroyed: BTreeMap::new(),
+            shared: None,
             uuids: BTreeMap::new(),
             impostors: Vec::new(),
             removed: BTreeSet::new(),

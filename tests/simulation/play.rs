@@ -259,7 +259,8 @@ impl Play {
                 for replica in &mut self.replicas {
                     replica.stalled = replica.stalled.min(self.world.lock().now);
                 }
-                self.at(TimeDelta::hours(1), Item::Tidy);
+                // By then everybody has polled.
+                self.at(TimeDelta::hours(4), Item::Tidy);
             }
             Item::Tidy => self.tidy(),
         }

@@ -96,9 +96,21 @@ pub(crate) const ALL: &[(u8, Sabotage, &[&str])] = &[
             "what was done is in the audit log",
         ],
     ),
-    (3, Sabotage::NoFence, &["nobody acts on what another took over", "done once"]),
+    (
+        3,
+        Sabotage::NoFence,
+        &["nobody acts on what another took over", "done once", "everything is said once"],
+    ),
     (2, Sabotage::UuidUnread, &["no machine but the lease's is touched"]),
     (8, Sabotage::FreezeUnheard, &["what is frozen is left alone"]),
-    (8, Sabotage::OutageUnheard, &["an outage is not caught up by ending"]),
-    (3, Sabotage::NoClaims, &["nobody acts on what another took over", "done once"]),
+    (
+        8,
+        Sabotage::OutageUnheard,
+        &["an outage is not caught up by ending", "nothing ends without its notice"],
+    ),
+    (
+        3,
+        Sabotage::NoClaims,
+        &["nobody acts on what another took over", "done once", "everything is said once"],
+    ),
 ];

@@ -96,12 +96,14 @@ macro_rules! pass_on {
                         let mut claimed = both!(self, world, claim_effect(now, until))?;
                         if let Some(effect) = &mut claimed {
                             laws::claimed(world, effect);
-                            if world.is_broken(Sabotage::NoClaims) {
-                                at_once(self.rows.hold_effect(effect, now, "free for all"))?;
-                            }
                             if world.is_broken(Sabotage::NoFence) {
                                 effect.until += TimeDelta::days(1);
                             }
+                        }
+                        if world.is_broken(Sabotage::NoClaims) {
+                            let other = world.laws.shared.take();
+                            world.laws.shared.clone_from(&claimed);
+                            claimed = claimed.or(other);
                         }
                         Ok(claimed)
                     })
@@ -121,6 +123,23 @@ macro_rules! pass_on {
                             laws::buried(world, effect);
                         }
                         both!(self, world, postpone_effect(effect, due, error))
+                    })
+                    .await
+            }
+
+            async fn doubt_effect(
+                &self,
+                effect: &ClaimedEffect,
+                due: Timestamp,
+                error: &str,
+            ) -> Result<(), PortError> {
+                let detail = || format!("{} {error}", effect.key);
+                self.gate
+                    .call(Side::Store, "doubt_effect", detail, |world| {
+                        if world.is_broken(Sabotage::GivenUp) {
+                            laws::buried(world, effect);
+                        }
+                        both!(self, world, doubt_effect(effect, due, error))
                     })
                     .await
             }
@@ -230,7 +249,6 @@ pass_on! {
     usage_mark() -> u64;
     hold_effect(effect: &ClaimedEffect, due: Timestamp, why: &str) -> ();
     pause_effect(effect: &ClaimedEffect, due: Timestamp, progress: &str) -> ();
-    doubt_effect(effect: &ClaimedEffect, due: Timestamp, error: &str) -> ();
     revive_effects(lanes: &[String], now: Timestamp) -> u64;
     used(kind: EffectKind, since: Timestamp) -> Used;
     memo(name: &str) -> Option<String>;

@@ -23,7 +23,9 @@ mod people;
 mod play;
 mod proxy;
 mod service;
+mod strike;
 mod town;
+mod world;
 
 use self::{
     database::Kind,
@@ -35,9 +37,14 @@ fn can_run() -> bool {
     let can = Path::new(libvirtd::PROGRAM).exists();
     if !can {
         assert!(told("CI").is_none(), "there is no {}", libvirtd::PROGRAM);
-        eprintln!("ignored: there is no {}, whose machines outlive the program", libvirtd::PROGRAM);
+        say(&format!("ignored: there is no {}, whose machines outlive it", libvirtd::PROGRAM));
     }
     can
+}
+
+#[expect(clippy::print_stderr, reason = "what a run tells whoever started it")]
+fn say(what: &str) {
+    eprintln!("{what}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "how a person says what to run")]

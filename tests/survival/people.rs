@@ -47,6 +47,8 @@ pub(crate) struct People {
     pub(crate) resent: u64,
     /// How many comments people wrote.
     pub(crate) comments: u64,
+    /// How often a sysadmin took a machine off hold.
+    pub(crate) unheld: u64,
 }
 
 pub(crate) type Shared = Arc<Mutex<People>>;
@@ -61,6 +63,7 @@ impl People {
             filed: Vec::new(),
             resent: 0,
             comments: 0,
+            unheld: 0,
         }
     }
 
@@ -79,11 +82,18 @@ impl People {
         }
     }
 
-    /// Whatever still waits for somebody is done: mended, approved.
+    /// Whatever still waits for somebody is done: mended, approved, and taken off
+    /// hold, where warnings were late for so long that a sysadmin has to decide.
     pub(crate) fn finish(&mut self) {
         for index in 0..self.filed.len() {
             self.mend(index);
             self.approve(index);
+            let is_held =
+                |body: &str| body.contains("innkeeper:sticky") && body.contains("on hold:");
+            if self.issue(index).comments_by(BOT).any(|note| is_held(&note.body)) {
+                self.says(SYSADMINS[0], index, &format!("@{BOT} unhold"));
+                self.unheld += 1;
+            }
         }
     }
 

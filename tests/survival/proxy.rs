@@ -100,7 +100,6 @@ where
         let Ok(length @ 1..) = read else { return };
         let now = *weather.borrow();
         match now {
-            Weather::Clear => {}
             Weather::Cut => return,
             Weather::Silent => {
                 let _ = weather.wait_for(|weather| *weather != Weather::Silent).await;
@@ -111,7 +110,7 @@ where
                 let _ = to.write_all(&buffer[..length / 2]).await;
                 return;
             }
-            Weather::Half => {}
+            Weather::Clear | Weather::Half => {}
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             return;

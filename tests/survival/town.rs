@@ -53,11 +53,11 @@ pub(crate) static COOKBOOKS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| 
             assert!(text.contains(old), "the cookbook does not say {old:?}");
             text = text.replace(old, new);
         }
-        text += &format!(
+        let calendar = format!(
             "\n[calendar]\ntime_zone = \"{zone}\"\nhours = \"00:00-24:00\"\n\
              days = [\"Mon\", \"Tue\", \"Wed\", \"Thu\", \"Fri\", \"Sat\", \"Sun\"]\n"
         );
-        (format!("{name}.toml"), text)
+        (format!("{name}.toml"), text + &calendar)
     });
     files.collect()
 });

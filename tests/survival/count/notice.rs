@@ -65,7 +65,7 @@ pub(super) fn check(
         for at in times {
             if let Err(why) = announced(&said, step, at) {
                 let name = &lease.order.key.name;
-                count.unannounced(format!("{name} was {} at {at}: {why}", step.what));
+                count.unannounced(&format!("{name} was {} at {at}: {why}", step.what));
             }
         }
         for one in said.iter().filter(|one| one.is_warning) {
@@ -73,7 +73,7 @@ pub(super) fn check(
                 said.iter().filter(|other| other.is_warning && other.deadline == one.deadline);
             if alike.count() > step.most {
                 let name = &lease.order.key.name;
-                count.doubled(format!("too many warnings that {name} will be {}", step.what));
+                count.doubled(&format!("too many warnings that {name} will be {}", step.what));
                 break;
             }
         }
@@ -125,4 +125,55 @@ fn moment(text: &str) -> Option<Timestamp> {
     let zone = words.next()?.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
     let hours = if zone == "UTC" { 0 } else { zone.parse().ok()? };
     Some(local.and_utc() - TimeDelta::hours(hours))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-12-{text}:00Z").parse().unwrap()
+    }
+
+    #[test]
+    fn a_surprise_is_told_from_what_was_announced() {
+        let said = |when: &str, deadline: &str| Said {
+            at: at(when),
+            deadline: at(deadline),
+            is_warning: false,
+        };
+        let told = || said("01T12:00", "02T10:00");
+        let warned = || said("02T02:30", "02T10:00");
+        for (case, said, wrong) in [
+            ("told and warned", vec![told(), warned()], None),
+            ("nobody was told", vec![], Some("nobody was told")),
+            ("told afterwards", vec![said("02T10:07", "03T10:00")], Some("nobody was told")),
+            (
+                "extended since",
+                vec![told(), warned(), said("02T03:00", "03T10:00")],
+                Some("it was announced for 2026-12-03 10:00:00 UTC"),
+            ),
+            (
+                "told on the last moment",
+                vec![said("02T04:30", "02T10:00")],
+                Some("told at 2026-12-02 04:30:00 UTC, too late"),
+            ),
+            ("not warned", vec![told()], Some("no warning since 2026-12-02 02:00:00 UTC")),
+        ] {
+            let found = announced(&said, STOP, at("02T10:05"));
+            assert_eq!(found, wrong.map_or(Ok(()), |why| Err(why.to_owned())), "{case}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_in_its_zone() {
+        for (text, expected) in [
+            ("It will be stopped on **Tue 2026-12-01 10:00 UTC (in 6 hours)**", "01T10:00"),
+            ("` will be stopped on Tue 2026-12-01 10:00 +08 (tomorrow).**", "01T02:00"),
+            ("are kept until **Mon 2026-11-30 20:00 -04**", "01T00:00"),
+        ] {
+            assert_eq!(moment(text), Some(at(expected)), "{text}");
+        }
+        assert_eq!(moment("some day"), None);
+    }
 }

@@ -229,12 +229,10 @@ impl Engine {
     /// Only the store's: what fails outside is postponed or answered.
     pub async fn turn(&self) -> Result<Turn, PortError> {
         let number = self.turns.fetch_add(1, Ordering::Relaxed);
-        let effect_first = number % EFFECT_FIRST == EFFECT_FIRST - 1;
-        let worked = if effect_first {
-            self.effect().await? || self.look().await?
-        } else {
-            self.look().await? || self.effect().await?
-        };
+        if number % EFFECT_FIRST == EFFECT_FIRST - 1 && self.effect().await? {
+            return Ok(Turn::Worked);
+        }
+        let worked = self.look().await? || self.effect().await?;
         Ok(if worked { Turn::Worked } else { Turn::Idle })
     }
 

@@ -12,7 +12,7 @@ PACKAGES := pkg-config libvirt-dev gcc libc6-dev make git openssh-client
 export INSTA_UPDATE := no
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lints tests documentation story test-contract test-faults test-real fuzz simulate mutate check-setup
+.PHONY: help demo test format lints tests documentation story test-contract test-faults test-kill test-real fuzz simulate mutate check-setup
 # One cargo at a time: they would only wait for each other.
 .NOTPARALLEL:
 
@@ -41,6 +41,10 @@ story: check-setup ## The whole life of a machine, played in the terminal
 
 test-faults: check-setup ## Every kind of trouble at every call to the forge, a life each (minutes)
 	$(CARGO) test --locked --test scenarios --test scenarios_github matrix:: -- --ignored --nocapture
+
+test-kill: check-setup ## The real program under load, killed KILLS=200 times, and then everything counted (STORE=sqlite, SEED=1)
+	KILLS='$(KILLS)' STORE='$(STORE)' SEED='$(SEED)' \
+	$(CARGO) test --locked --test survival killed -- --ignored --nocapture
 
 simulate: check-setup ## Whole lives under faults of every kind, each from one number (SEEDS=how many, FROM=first, STORY=1)
 	SEEDS='$(or $(SEEDS),1000)' FROM='$(or $(FROM),0)' THREADS='$(or $(THREADS),2)' STORY='$(or $(STORY),0)' \

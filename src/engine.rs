@@ -43,7 +43,10 @@ mod view;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chrono::TimeDelta;
@@ -173,7 +176,13 @@ pub struct Engine {
     told: told::Told,
     not_made: Mutex<brakes::NotMade>,
     additions: unread::Additions,
+    turns: AtomicUsize,
 }
+
+/// People are heard before anything is done for them. But looks that never end,
+/// because many write, or because all open requests are looked at in each of many
+/// starts, must not keep what was decided from being done: warnings, above all.
+const EFFECT_FIRST: usize = 4;
 
 /// Whether a turn found something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,25 +220,43 @@ impl Engine {
             told: told::Told::default(),
             not_made: Mutex::default(),
             additions: unread::Additions::default(),
+            turns: AtomicUsize::new(0),
         }
     }
 
-    /// Does the next thing that is due: a look, else an effect.
+    /// Does the next thing that is due: a look, else an effect; every
+    /// [`EFFECT_FIRST`]th time the other way round.
     ///
     /// # Errors
     ///
     /// Only the store's: what fails outside is postponed or answered.
     pub async fn turn(&self) -> Result<Turn, PortError> {
+        let number = self.turns.fetch_add(1, Ordering::Relaxed);
+        if number % EFFECT_FIRST == EFFECT_FIRST - 1 && self.effect().await? {
+            return Ok(Turn::Worked);
+        }
+        let worked = self.look().await? || self.effect().await?;
+        Ok(if worked { Turn::Worked } else { Turn::Idle })
+    }
+
+    /// Takes a look, if one is due.
+    async fn look(&self) -> Result<bool, PortError> {
         let now = self.now();
-        if let Some(look) = self.store().claim_look(now, now + self.settings.claim).await? {
-            self.take_look(&look).await?;
-            return Ok(Turn::Worked);
+        let look = self.store().claim_look(now, now + self.settings.claim).await?;
+        if let Some(look) = &look {
+            self.take_look(look).await?;
         }
-        if let Some(effect) = self.store().claim_effect(now, now + self.settings.claim).await? {
-            Box::pin(self.perform(&effect)).await?;
-            return Ok(Turn::Worked);
+        Ok(look.is_some())
+    }
+
+    /// Performs an effect, if one is due.
+    async fn effect(&self) -> Result<bool, PortError> {
+        let now = self.now();
+        let effect = self.store().claim_effect(now, now + self.settings.claim).await?;
+        if let Some(effect) = &effect {
+            Box::pin(self.perform(effect)).await?;
         }
-        Ok(Turn::Idle)
+        Ok(effect.is_some())
     }
 
     /// Takes turns until nothing is due. Returns how many it took.

@@ -12,6 +12,7 @@ mod forge;
 mod freeze;
 mod hostile;
 mod house;
+#[path = "../common/libvirtd.rs"]
 mod libvirtd;
 mod memory;
 mod pages;

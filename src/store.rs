@@ -2,4 +2,4 @@
 
 pub mod audit_chain;
 mod set_aside;
-pub mod sqlite;
+pub mod sql;

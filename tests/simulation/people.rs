@@ -108,7 +108,10 @@ impl People {
             let author = world.house.issues.get(&at).map_or(0, |issue| issue.author);
             let by = if author == CAROL || self.dice.below(2) == 0 { DAN } else { CAROL };
             let may = world.house.people.get(&by).is_some_and(|a| a.active && a.sysadmin);
-            if self.dice.below(10) < 7 && may {
+            if self.odd > 0 && self.dice.below(8) == 0 {
+                self.says(world, by, &at, "@innkeeper approve 00000000");
+                done.push(at);
+            } else if self.dice.below(10) < 7 && may {
                 world.laws.endorsed.push((digest.clone(), body));
                 self.says(world, by, &at, &format!("@innkeeper approve {digest}"));
                 done.push(at);
@@ -284,7 +287,7 @@ impl People {
         world.who = Who::Person("admin");
         let state = world.laws.leases.get(&lease).map(|lease| lease.value.state);
         let removes = self.dice.below(3) == 0 && state != Some(State::Provisioning);
-        let replaces = self.dice.below(6) == 0 && state == Some(State::Active);
+        let replaces = self.dice.below(3) == 0 && state == Some(State::Active);
         let Some(inside) = world.hosts.get_mut(&host) else { return };
         if replaces {
             inside.replace(&name);

@@ -40,7 +40,7 @@ impl Play {
         let automatic = dice.below(5) == 0;
         let creations_per_day = dice.below(5) + 1;
         let destroys_per_day = dice.below(3) + 1;
-        let outage_after = TimeDelta::minutes(90);
+        let outage_after = TimeDelta::hours(4);
         let hosts: BTreeMap<_, _> =
             HOSTS.iter().map(|name| ((*name).into(), Host::default())).collect();
         let mut laws = Laws::new(calendar());
@@ -89,7 +89,7 @@ impl Play {
             agenda: BTreeMap::new(),
             next: 0,
             workers: usize::try_from(dice.range(1, 2)).unwrap_or(1),
-            every: (dice.range(30, 60), dice.range(20, 50)),
+            every: (dice.range(50, 100), dice.range(50, 120)),
             pace: *dice.pick(&[20, 60, 400, 1_500]).unwrap_or(&20),
             people: People { dice: Dice::new(seed, 4), odd },
             dice,

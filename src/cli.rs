@@ -5,6 +5,7 @@
 
 mod adopt;
 mod audit;
+mod backup;
 mod check;
 mod cookbook;
 mod demo;
@@ -88,6 +89,16 @@ enum Command {
         after_help = "Examples:\n  innkeeper adopt --config innkeeper.toml --provider kvm1    only show what is there\n  innkeeper adopt --config innkeeper.toml --provider kvm1 --project gitlab/tpo/tpa/team --cookbook vm --apply web-01\n  innkeeper adopt --config innkeeper.toml --report           what somebody should look at\n\nNothing on a provider is touched: an issue is filed for each machine, and a sysadmin confirms it there.\n\nExit codes: 0 done, 1 something could not be done, 2 unusable arguments or configuration"
     )]
     Adopt(adopt::Arguments),
+    /// Write everything in the store into one file, while the service runs
+    #[command(
+        after_help = "Examples:\n  innkeeper backup --config innkeeper.toml /var/backups/innkeeper.jsonl\n  innkeeper backup --config innkeeper.toml - | age -r KEY > innkeeper.age\n  innkeeper backup --verify /var/backups/innkeeper.jsonl    is it whole, and what is in it?\n\nIt holds what people wrote: keep it like the store itself. It can be restored into another kind of database.\n\nExit codes: 0 done, or whole; 1 not whole; 2 unusable arguments, configuration or store"
+    )]
+    Backup(backup::BackupArguments),
+    /// Put a backup into an empty store
+    #[command(
+        after_help = "Examples:\n  innkeeper restore --config innkeeper.toml /var/backups/innkeeper.jsonl\n  age -d -i KEY innkeeper.age | innkeeper restore --config innkeeper.toml -\n\nAfterwards the service only listens, until `innkeeper reconcile --go-on`.\n\nExit codes: 0 done; 2 refused, and nothing was changed"
+    )]
+    Restore(backup::RestoreArguments),
     /// Check the audit log, or print it
     Audit(audit::Arguments),
     /// Make a project ready: labels, webhook, issue templates
@@ -127,6 +138,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Thaw(arguments) => freeze::thaw(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Adopt(arguments) => adopt::run(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
     };

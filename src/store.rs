@@ -1,4 +1,5 @@
 //! Stores: adapters of [`ports::store`](crate::ports::store), and what they share.
 
 pub mod audit_chain;
+pub mod backup;
 pub mod sqlite;

@@ -3,7 +3,7 @@
 
 mod forges;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use chrono::TimeDelta;
@@ -20,7 +20,7 @@ use crate::{
     cookbook::Cookbooks,
     engine::{Engine, Group, Ports, Project, Settings, Surroundings},
     hooks::{self, Runner},
-    identity::ProviderName,
+    identity::{ProviderName, Timestamp},
     notice::render::Renderer,
     ports::{
         PortError,
@@ -30,7 +30,10 @@ use crate::{
         provider::Provider,
         store::Store,
     },
-    store::sqlite::Sqlite,
+    store::{
+        backup::{Contents, Progress, Reader},
+        sqlite::Sqlite,
+    },
     web::WebState,
 };
 
@@ -153,6 +156,34 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 /// When it cannot be opened.
 pub async fn store_to_read(config: &Config) -> Result<Arc<dyn Store>, PortError> {
     Ok(Arc::new(Sqlite::open_to_read(&config.store.path).await?))
+}
+
+/// Writes everything in the store as configured into a file.
+///
+/// # Errors
+///
+/// The store's or the file's.
+pub async fn back_up_store(
+    config: &Config,
+    file: impl io::Write,
+    now: Timestamp,
+    progress: Progress<'_>,
+) -> Result<Contents, PortError> {
+    Sqlite::back_up(&config.store.path, file, now, progress).await
+}
+
+/// Puts a backup into the store as configured, which has to be empty.
+///
+/// # Errors
+///
+/// The store's or the backup's; nothing of it is there then.
+pub async fn restore_store(
+    config: &Config,
+    backup: &mut Reader<impl io::BufRead>,
+    now: Timestamp,
+    progress: Progress<'_>,
+) -> Result<Contents, PortError> {
+    Sqlite::restore(&config.store.path, backup, now, progress).await
 }
 
 /// Whether the store as configured is sound. Nothing in it is changed.

@@ -8,6 +8,7 @@
 //! `synchronous = FULL`: what was answered with success survives a power cut.
 
 mod audit;
+mod backup;
 mod column;
 mod effects;
 mod examine;

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
 mod audit;
+mod backup;
 mod builders;
 mod effects;
 mod inbox;

@@ -27,6 +27,17 @@ impl Sqlite {
     /// When the file cannot be made or read, is no database of ours, or was
     /// written by a newer version than this.
     pub async fn open(path: &Path) -> Result<Self, PortError> {
+        Self::open_migrated(path, |writer| async move { MIGRATOR.run(&writer).await }).await
+    }
+
+    /// The same, its schema brought to where `migrate` brings it.
+    pub(super) async fn open_migrated<F>(
+        path: &Path,
+        migrate: impl FnOnce(SqlitePool) -> F,
+    ) -> Result<Self, PortError>
+    where
+        F: Future<Output = Result<(), MigrateError>>,
+    {
         let doing = format!("open the database {}", path.display());
         create(path).map_err(|error| {
             PortError::give_up(&doing, error).advice(
@@ -42,7 +53,7 @@ impl Sqlite {
             .connect_with(options.clone().journal_mode(SqliteJournalMode::Wal))
             .await
             .doing(&doing)?;
-        migrate(&writer, &doing).await?;
+        migrate(writer.clone()).await.or_else(|error| migration_failed(error, &doing))?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await.doing(&doing)?;
         Ok(Self { writer, readers })
     }
@@ -90,13 +101,12 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
-async fn migrate(writer: &SqlitePool, doing: &str) -> Result<(), PortError> {
-    match MIGRATOR.run(writer).await {
-        Ok(()) => Ok(()),
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+fn migration_failed(error: MigrateError, doing: &str) -> Result<(), PortError> {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             Err(error).doing(doing)
         }
-        Err(MigrateError::VersionMissing(version)) => {
+        MigrateError::VersionMissing(version) => {
             let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
             let cause = format!(
                 "it was written by a newer version of Innkeeper: its schema is number {version}, \
@@ -106,7 +116,7 @@ async fn migrate(writer: &SqlitePool, doing: &str) -> Result<(), PortError> {
                 "Install the newer version again, or restore the backup made before the upgrade.",
             ))
         }
-        Err(error) => Err(PortError::give_up(doing, error)),
+        error => Err(PortError::give_up(doing, error)),
     }
 }
 

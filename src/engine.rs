@@ -33,6 +33,7 @@ mod moved;
 mod outage;
 mod places;
 mod poll;
+pub mod recovery;
 mod rights;
 mod room;
 mod sweep;
@@ -217,6 +218,9 @@ impl Engine {
     ///
     /// Only the store's: what fails outside is postponed or answered.
     pub async fn turn(&self) -> Result<Turn, PortError> {
+        if self.only_listens().await? {
+            return Ok(Turn::Idle);
+        }
         let now = self.now();
         if let Some(look) = self.store().claim_look(now, now + self.settings.claim).await? {
             self.take_look(&look).await?;

@@ -20,7 +20,7 @@ use crate::{
     cookbook::Cookbooks,
     engine::{Engine, Group, Ports, Project, Settings, Surroundings},
     hooks::{self, Runner},
-    identity::{ProviderName, Timestamp},
+    identity::{ForgeName, ProviderName, Timestamp},
     notice::render::Renderer,
     ports::{
         PortError,
@@ -32,7 +32,7 @@ use crate::{
     },
     store::{
         backup::{Contents, Progress, Reader},
-        sqlite::Sqlite,
+        sqlite::{Sqlite, forget::Forgotten},
     },
     web::WebState,
 };
@@ -184,6 +184,27 @@ pub async fn restore_store(
     progress: Progress<'_>,
 ) -> Result<Contents, PortError> {
     Sqlite::restore(&config.store.path, backup, now, progress).await
+}
+
+/// Erases what the store as configured has of somebody.
+///
+/// # Errors
+///
+/// When it is not there, or the store's.
+pub async fn forget(
+    config: &Config,
+    forge: &ForgeName,
+    who: &str,
+    now: Timestamp,
+) -> Result<Forgotten, PortError> {
+    let path = &config.store.path;
+    if !path.exists() {
+        return Err(PortError::give_up("open the store", "there is none"));
+    }
+    let store = Sqlite::open(path).await?;
+    let forgotten = store.forget(forge, who, now).await;
+    store.close().await;
+    forgotten
 }
 
 /// Whether the store as configured is sound. Nothing in it is changed.

@@ -14,6 +14,7 @@ mod effects;
 mod examine;
 mod failure;
 mod figures;
+pub mod forget;
 mod inbox;
 mod memory;
 mod open;
@@ -128,6 +129,7 @@ async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx:
         seen,
         looks,
         freezes,
+        memos,
         audit,
         usage_mark,
         at,
@@ -163,6 +165,9 @@ async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx:
     }
     for (deed, freeze) in freezes {
         memory::freeze(&mut *database, *deed, freeze.as_ref()).await?;
+    }
+    for (name, text) in memos {
+        memory::set_memo(&mut *database, name, text).await?;
     }
     inbox::want(database, looks, *at).await?;
     audit::append(database, audit, *at).await?;

@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod builders;
 mod effects;
+mod forget;
 mod inbox;
 mod interleaving;
 mod memory;
@@ -104,6 +105,7 @@ stores_keep! {
     memory::a_lock_has_one_holder_until_it_runs_out,
     memory::a_lock_is_given_back_by_its_holder_alone,
     memory::a_moment_is_remembered,
+    memory::a_text_is_remembered_alone_or_with_a_change,
     memory::what_is_frozen_stays_so_until_it_is_thawed,
     audit::the_log_is_a_chain_read_in_pieces,
     audit::concurrent_commits_do_not_fork_the_chain,

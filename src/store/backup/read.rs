@@ -101,7 +101,7 @@ impl<R: BufRead> Reader<R> {
             Err(_) if !line.ends_with(b"\n") => {
                 return Err(BackupError::CutOff { line: self.line });
             }
-            Err(error) => return Err(self.damaged(error)),
+            Err(error) => return Err(self.damaged(&error.to_string())),
         };
         self.digest.update(&line);
         let row = self.row(values)?;
@@ -128,7 +128,7 @@ impl<R: BufRead> Reader<R> {
             Err(_) if !line.ends_with(b"\n") => {
                 return Err(BackupError::CutOff { line: self.line });
             }
-            Err(error) => return Err(self.damaged(error)),
+            Err(error) => return Err(self.damaged(&error.to_string())),
         };
         if trailer.rows != self.rows {
             return Err(self.damaged("it counts other rows than there are"));
@@ -144,8 +144,8 @@ impl<R: BufRead> Reader<R> {
         Ok(())
     }
 
-    fn damaged(&self, what: impl ToString) -> BackupError {
-        BackupError::Damaged { line: self.line, what: what.to_string() }
+    fn damaged(&self, what: &str) -> BackupError {
+        BackupError::Damaged { line: self.line, what: what.to_owned() }
     }
 }
 

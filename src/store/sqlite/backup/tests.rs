@@ -3,10 +3,7 @@ use std::borrow::Cow;
 use sqlx::migrate::{Migration, MigrationType};
 
 use super::*;
-use crate::{
-    identity::Digest,
-    ports::store::{Change, Store as _},
-};
+use crate::ports::store::{Change, Store as _};
 
 /// A schema with one migration more than ours.
 fn later() -> Migrator {
@@ -19,7 +16,6 @@ fn later() -> Migrator {
             "ALTER TABLE moments ADD COLUMN colour TEXT NOT NULL DEFAULT 'grey';
              UPDATE moments SET colour = 'green';",
         ),
-        Cow::Owned(Digest::of("later").to_string().into_bytes()),
         false,
     ));
     Migrator::with_migrations(migrations)

@@ -2,4 +2,4 @@
 
 pub mod audit_chain;
 pub mod backup;
-pub mod sqlite;
+pub mod sql;

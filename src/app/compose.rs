@@ -2,14 +2,18 @@
 //! every concrete adapter.
 
 mod forges;
+mod stored;
 
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
-pub use self::forges::{one_forge, one_setup};
+pub use self::{
+    forges::{one_forge, one_setup},
+    stored::{back_up_store, forget, restore_store},
+};
 use super::{
     App, policies,
     system::{SystemClock, SystemEntropy},
@@ -20,7 +24,7 @@ use crate::{
     cookbook::Cookbooks,
     engine::{Engine, Group, Ports, Project, Settings, Surroundings},
     hooks::{self, Runner},
-    identity::{ForgeName, ProviderName, Timestamp},
+    identity::ProviderName,
     notice::render::Renderer,
     ports::{
         PortError,
@@ -30,10 +34,7 @@ use crate::{
         provider::Provider,
         store::Store,
     },
-    store::{
-        backup::{Contents, Progress, Reader},
-        sqlite::{Sqlite, forget::Forgotten},
-    },
+    store::sql::{Place, SqlStore},
     web::WebState,
 };
 
@@ -75,12 +76,8 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
 pub async fn onlooker(config: &Config) -> anyhow::Result<Engine> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = async {
-        let path = config.store.path.display();
-        ensure!(
-            config.store.path.exists(),
-            "there is no store at {path}; it is made when the service first starts"
-        );
-        store_to_read(config).await.map_err(|error| anyhow::anyhow!("{}", error.chain()))
+        ensure_store(config).await?;
+        store_to_read(config).await.map_err(|error| explained(&error))
     };
     engine(config, &clock, store).await
 }
@@ -141,12 +138,39 @@ pub fn objections(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Vec<
 ///
 /// When it cannot be opened.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let path = &config.store.path;
-    let store = Sqlite::open(path).await.map_err(|error| {
-        let advice = error.advice.clone().map(|advice| format!(" ({advice})")).unwrap_or_default();
-        anyhow::anyhow!("{}{advice}", error.chain())
-    })?;
+    let store = SqlStore::open(store_place(config)).await.map_err(|error| explained(&error))?;
     Ok(Arc::new(store))
+}
+
+/// The store as configured, which has to be there.
+///
+/// # Errors
+///
+/// When it is not, or cannot be opened.
+pub async fn present_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    ensure_store(config).await?;
+    open_store(config).await
+}
+
+/// Refuses when there is no store.
+///
+/// # Errors
+///
+/// When there is none, or a server cannot be asked.
+pub async fn ensure_store(config: &Config) -> anyhow::Result<()> {
+    let place = store_place(config);
+    let is_there = SqlStore::is_at(&place).await.map_err(|error| explained(&error))?;
+    ensure!(is_there, "there is no store at {place}; it is made when the service first starts");
+    Ok(())
+}
+
+fn explained(error: &PortError) -> anyhow::Error {
+    let advice = error.advice.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
+    anyhow::anyhow!("{}{advice}", error.chain())
+}
+
+fn store_place(config: &Config) -> Place {
+    Place::File(config.store.path.clone())
 }
 
 /// The store as configured, for somebody who only reads. It has to be there.
@@ -155,61 +179,12 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 ///
 /// When it cannot be opened.
 pub async fn store_to_read(config: &Config) -> Result<Arc<dyn Store>, PortError> {
-    Ok(Arc::new(Sqlite::open_to_read(&config.store.path).await?))
-}
-
-/// Writes everything in the store as configured into a file.
-///
-/// # Errors
-///
-/// The store's or the file's.
-pub async fn back_up_store(
-    config: &Config,
-    file: impl io::Write,
-    now: Timestamp,
-    progress: Progress<'_>,
-) -> Result<Contents, PortError> {
-    Sqlite::back_up(&config.store.path, file, now, progress).await
-}
-
-/// Puts a backup into the store as configured, which has to be empty.
-///
-/// # Errors
-///
-/// The store's or the backup's; nothing of it is there then.
-pub async fn restore_store(
-    config: &Config,
-    backup: &mut Reader<impl io::BufRead>,
-    now: Timestamp,
-    progress: Progress<'_>,
-) -> Result<Contents, PortError> {
-    Sqlite::restore(&config.store.path, backup, now, progress).await
-}
-
-/// Erases what the store as configured has of somebody.
-///
-/// # Errors
-///
-/// When it is not there, or the store's.
-pub async fn forget(
-    config: &Config,
-    forge: &ForgeName,
-    who: &str,
-    now: Timestamp,
-) -> Result<Forgotten, PortError> {
-    let path = &config.store.path;
-    if !path.exists() {
-        return Err(PortError::give_up("open the store", "there is none"));
-    }
-    let store = Sqlite::open(path).await?;
-    let forgotten = store.forget(forge, who, now).await;
-    store.close().await;
-    forgotten
+    Ok(Arc::new(SqlStore::open_to_read(&config.store.path).await?))
 }
 
 /// Whether the store as configured is sound. Nothing in it is changed.
 pub async fn examine_store(config: &Config) -> Vec<Finding> {
-    Sqlite::examine(&config.store.path).await
+    SqlStore::examine(&config.store.path).await
 }
 
 /// One provider as configured.

@@ -16,7 +16,7 @@ use crate::{
     identity::ForgeName,
     personal::Needed,
     ports::clock::Clock as _,
-    store::sqlite::forget::{Erased, Forgotten},
+    store::sql::forget::{Erased, Forgotten},
 };
 
 #[derive(Debug, Args)]
@@ -39,9 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = Config::load(&arguments.config, &config::environment())?;
     let forge = forge(&config, arguments.forge.as_deref())?;
     let now = SystemClock.now();
-    let forgotten = runtime()?
-        .block_on(compose::forget(&config, &forge, &arguments.user, now))
-        .map_err(|error| anyhow::anyhow!(error.chain()))?;
+    let forgotten = runtime()?.block_on(compose::forget(&config, &forge, &arguments.user, now))?;
     let refused = matches!(forgotten, Forgotten::Needed(_) | Forgotten::Ambiguous(_));
     if arguments.json {
         output::line(json!(forgotten));

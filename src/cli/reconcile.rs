@@ -79,8 +79,7 @@ fn go_on(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     ensure!(arguments.yes || confirmed()?, "nothing was changed: the service still only listens");
     let now = SystemClock.now();
     let gone_on = runtime()?.block_on(async {
-        ensure!(config.store.path.exists(), "there is no store at {}", config.store.path.display());
-        let store = compose::open_store(config).await?;
+        let store = compose::present_store(config).await?;
         recovery::go_on(store.as_ref(), now).await.map_err(|error| in_full(&error))
     })?;
     if arguments.json {

@@ -2,7 +2,7 @@
 
 use innkeeper::{
     ports::store::{Actor, AuditNote, Change, Store as _},
-    store::sqlite::Sqlite,
+    store::sql::SqlStore,
 };
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
@@ -25,7 +25,7 @@ fn change(action: &str) -> Change {
 async fn house() -> House {
     let house = House::new("http://127.0.0.1:9");
     let path = house.path("innkeeper.db");
-    let (one, other) = (Sqlite::open(&path).await.unwrap(), Sqlite::open(&path).await.unwrap());
+    let (one, other) = (SqlStore::open(&path).await.unwrap(), SqlStore::open(&path).await.unwrap());
     for store in [&one, &other, &other, &one, &other, &one] {
         store.commit(&change("tested")).await.unwrap();
     }

@@ -11,7 +11,7 @@ use innkeeper::{
     machine::Power,
     ports::clock::Clock as _,
     rehearsal::IssueKey,
-    store::{backup::Reader, sqlite::Sqlite},
+    store::{backup::Reader, sql::SqlStore},
 };
 
 use crate::{
@@ -25,7 +25,8 @@ async fn back_up(world: &World) -> Vec<u8> {
     world.asleep(TimeDelta::minutes(1));
     let mut backup = Vec::new();
     let (path, now) = (world.folder().join("practice.db"), world.clock.now());
-    Sqlite::back_up(&path, &mut backup, now, &mut |_| {}).await.unwrap();
+    let store = SqlStore::open_to_read(&path).await.unwrap();
+    store.back_up(&mut backup, now, &mut |_| {}).await.unwrap();
     backup
 }
 
@@ -33,8 +34,8 @@ async fn back_up(world: &World) -> Vec<u8> {
 async fn restore(world: &mut World, backup: &[u8]) {
     let path = world.folder().join("restored.db");
     let mut backup = Reader::open(backup).unwrap();
-    Sqlite::restore(&path, &mut backup, world.clock.now(), &mut |_| {}).await.unwrap();
-    world.practice.store = Arc::new(Sqlite::open(&path).await.unwrap());
+    SqlStore::restore(&path, &mut backup, world.clock.now(), &mut |_| {}).await.unwrap();
+    world.practice.store = Arc::new(SqlStore::open(&path).await.unwrap());
     world.crash_and_restart();
 }
 

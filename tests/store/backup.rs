@@ -12,7 +12,7 @@ use innkeeper::{
     store::{
         audit_chain,
         backup::{Contents, Reader, check},
-        sqlite::Sqlite,
+        sql::{Place, SqlStore},
     },
 };
 
@@ -20,8 +20,8 @@ use crate::builders::{
     at, change, delivery, effect, freeze, issue, lease, lease_due, note, order, request,
 };
 
-async fn full(path: &Path) -> Sqlite {
-    let store = Sqlite::open(path).await.unwrap();
+async fn full(path: &Path) -> SqlStore {
+    let store = SqlStore::open(path).await.unwrap();
     let bytes = innkeeper::ports::store::Delivery {
         body: vec![0, 255, 10, 34],
         ..delivery("one", Some(issue(1)))
@@ -44,23 +44,27 @@ async fn full(path: &Path) -> Sqlite {
     store
 }
 
-async fn back_up(path: &Path) -> (Vec<u8>, Contents) {
+async fn back_up(place: impl Into<Place>) -> (Vec<u8>, Contents) {
     let mut file = Vec::new();
-    let contents = Sqlite::back_up(path, &mut file, at(100), &mut |_| {}).await.unwrap();
+    let store = SqlStore::open_to_read(place).await.unwrap();
+    let contents = store.back_up(&mut file, at(100), &mut |_| {}).await.unwrap();
     (file, contents)
 }
 
-async fn restore(path: &Path, backup: &[u8]) -> Result<Contents, String> {
+async fn restore(place: impl Into<Place>, backup: &[u8]) -> Result<Contents, String> {
     let mut reader = Reader::open(backup).unwrap();
-    let restored = Sqlite::restore(path, &mut reader, at(200), &mut |_| {}).await;
+    let restored = SqlStore::restore(place, &mut reader, at(200), &mut |_| {}).await;
     restored.map_err(|error| format!("{} ({:?})", error.chain(), error.advice))
 }
 
 /// The rows of a backup, but for what a restoration adds and leaves out.
 fn rows(backup: &[u8]) -> Vec<&str> {
     let text = std::str::from_utf8(backup).unwrap();
-    let own = ["[\"locks\"", "\"restored\"", "{\"", "\"restored\\\""];
-    text.lines().filter(|line| !own.iter().any(|own| line.contains(own))).collect()
+    let own = ["[\"locks\"", "\"restored\"", "\"restored\\\""];
+    let is_own = |line: &&str| line.starts_with('{') || own.iter().any(|own| line.contains(own));
+    let mut rows: Vec<&str> = text.lines().filter(|line| !is_own(line)).collect();
+    rows.sort_unstable();
+    rows
 }
 
 #[tokio::test]
@@ -77,7 +81,7 @@ async fn what_was_backed_up_is_restored_with_the_mark_that_it_was() {
     let (again, _) = back_up(&new).await;
     assert_eq!(rows(&again), rows(&backup));
 
-    let restored = Sqlite::open(&new).await.unwrap();
+    let restored = SqlStore::open(&new).await.unwrap();
     let mark = Restoration::read(&restored).await.unwrap().unwrap();
     assert!(mark.stands());
     assert_eq!((mark.taken_at, mark.restored_at), (at(100), at(200)));
@@ -105,11 +109,43 @@ async fn nothing_is_restored_over_something_or_from_half_a_backup() {
     let cut = &backup[..backup.len() - 200];
     let refused = restore(&new, cut).await.unwrap_err();
     assert!(refused.contains("cut off"), "{refused}");
-    let empty = Sqlite::open(&new).await.unwrap();
+    let empty = SqlStore::open(&new).await.unwrap();
     assert_eq!(empty.live_leases().await.unwrap(), []);
     assert_eq!(Restoration::read(&empty).await.unwrap(), None);
     empty.close().await;
     // What it left behind is empty, so the next try may have it.
     restore(&new, &backup).await.unwrap();
     assert!(restore(&new, &backup).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_a_file_is_restored_on_a_server_and_back() {
+    let Some(database) = crate::postgres::database().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+    full(&old).await.close().await;
+    let (backup, contents) = back_up(&old).await;
+    assert_eq!(restore(database.place(), &backup).await.unwrap(), contents);
+    assert!(restore(database.place(), &backup).await.unwrap_err().contains("something in it"));
+
+    let server = database.open().await;
+    assert!(Restoration::read(&server).await.unwrap().unwrap().stands());
+    assert_eq!(audit_chain::verify(&server.audit_log(1, 10).await.unwrap()), Ok(()));
+    // What it numbers by itself does not meet what was restored.
+    order(&server, vec![effect("b", "three")]).await;
+    server.deliver(&delivery("three", Some(issue(3)))).await.unwrap();
+    let claimed = server.claim_effect(at(9), at(99)).await.unwrap().unwrap();
+    let next = server.claim_effect(at(9), at(99)).await.unwrap().unwrap();
+    assert_eq!((claimed.id, next.id), (1, 3));
+    let moment = server.moment("heartbeat").await.unwrap();
+    server.close().await;
+
+    let (again, _) = back_up(database.place()).await;
+    restore(&new, &again).await.unwrap();
+    let file = SqlStore::open(&new).await.unwrap();
+    assert_eq!(file.moment("heartbeat").await.unwrap(), moment);
+    assert_eq!(file.lease(lease(2).id).await.unwrap().unwrap().value, lease_due(2, at(9)));
+    let (last, _) = back_up(&new).await;
+    let (last, again) = (rows(&last), rows(&again));
+    assert_eq!(last, again);
 }

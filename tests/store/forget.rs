@@ -12,8 +12,8 @@ use innkeeper::{
     request::{Answer, Request, Salt, lifecycle, value::Value},
     store::{
         audit_chain,
-        sqlite::{
-            Sqlite,
+        sql::{
+            SqlStore,
             forget::{Erased, Forgotten},
         },
     },
@@ -52,7 +52,7 @@ fn of_bob() -> (Request, Lease) {
     (request, lease)
 }
 
-async fn store_all(store: &Sqlite, things: [(Request, Lease); 2]) {
+async fn store_all(store: &SqlStore, things: [(Request, Lease); 2]) {
     for (request, lease) in things {
         let said = Reply::Done { what: "`alice` agrees to own it.".to_owned() };
         let effects = vec![NewEffect::reply(&request, "said", said)];
@@ -79,7 +79,8 @@ async fn store_all(store: &Sqlite, things: [(Request, Lease); 2]) {
 
 async fn everything(path: &Path) -> String {
     let mut file = Vec::new();
-    Sqlite::back_up(path, &mut file, at(9), &mut |_| {}).await.unwrap();
+    let store = SqlStore::open_to_read(path).await.unwrap();
+    store.back_up(&mut file, at(9), &mut |_| {}).await.unwrap();
     String::from_utf8(file).unwrap()
 }
 
@@ -87,7 +88,7 @@ async fn everything(path: &Path) -> String {
 async fn whoever_is_forgotten_is_nowhere_in_the_store_and_others_stay() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let store = Sqlite::open(&path).await.unwrap();
+    let store = SqlStore::open(&path).await.unwrap();
     store_all(&store, [over(), of_bob()]).await;
     assert!(everything(&path).await.to_lowercase().contains("alice"));
 
@@ -118,7 +119,7 @@ async fn whoever_is_forgotten_is_nowhere_in_the_store_and_others_stay() {
 async fn whoever_has_a_machine_or_an_open_request_is_not_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let store = Sqlite::open(&path).await.unwrap();
+    let store = SqlStore::open(&path).await.unwrap();
     let (theirs, mut stands_in) = (over(), of_bob());
     stands_in.1.state = State::Destroyed;
     store_all(&store, [theirs, stands_in]).await;

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
@@ -42,9 +42,8 @@ struct Shown {
 
 pub(super) fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let config = Config::load(&arguments.config, &config::environment())?;
-    ensure!(config.store.path.exists(), "there is no store at {}", config.store.path.display());
     let shown = runtime()?.block_on(async {
-        let store = compose::open_store(&config).await?;
+        let store = compose::present_store(&config).await?;
         read(store.as_ref(), arguments.number).await
     })?;
     if arguments.json {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt as _;
 use serde::Serialize;
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use super::{
-    Sqlite, audit,
+    SqlStore, audit,
     column::{from_issue, from_value, to_count, to_value},
     failure::Doing,
     state,
@@ -69,7 +69,7 @@ struct About {
     lanes: BTreeSet<String>,
 }
 
-impl Sqlite {
+impl SqlStore {
     /// Forgets an account, given by its number or a name it had. In one
     /// transaction with the entry in the audit log.
     ///
@@ -92,6 +92,7 @@ impl Sqlite {
         now: Timestamp,
     ) -> sqlx::Result<Forgotten> {
         let mut transaction = self.begin().await?;
+        self.dialect.take_time(&mut transaction).await?;
         let known = known(&mut transaction, forge).await?;
         let called = |names: &BTreeSet<String>| {
             names.iter().any(|name| name.eq_ignore_ascii_case(who.trim_start_matches('@')))
@@ -129,7 +130,7 @@ impl Sqlite {
 
 /// Every account of a forge that is named in a request or lease, with its names.
 async fn known(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     forge: &ForgeName,
 ) -> sqlx::Result<BTreeMap<UserId, BTreeSet<String>>> {
     let mut known: BTreeMap<UserId, BTreeSet<String>> = BTreeMap::new();
@@ -153,7 +154,7 @@ async fn known(
     Ok(known)
 }
 
-async fn about(database: &mut SqliteConnection, subject: &Subject) -> sqlx::Result<About> {
+async fn about(database: &mut AnyConnection, subject: &Subject) -> sqlx::Result<About> {
     let mut about = About::default();
     let mut rows = requests(database);
     while let Some(request) = rows.try_next().await? {
@@ -198,7 +199,7 @@ async fn about(database: &mut SqliteConnection, subject: &Subject) -> sqlx::Resu
 }
 
 async fn erase(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     subject: &Subject,
     about: &About,
 ) -> sqlx::Result<Erased> {
@@ -238,7 +239,7 @@ async fn erase(
 }
 
 async fn erase_comments(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     subject: &Subject,
     about: &About,
     erased: &mut Erased,
@@ -280,7 +281,7 @@ async fn erase_comments(
 }
 
 async fn erase_bodies(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     subject: &Subject,
     about: &About,
 ) -> sqlx::Result<u64> {
@@ -314,7 +315,7 @@ async fn erase_bodies(
 type Rows<'a, T> = futures::stream::BoxStream<'a, sqlx::Result<Versioned<T>>>;
 
 /// All requests.
-fn requests(database: &mut SqliteConnection) -> Rows<'_, Request> {
+fn requests(database: &mut AnyConnection) -> Rows<'_, Request> {
     let rows = sqlx::query_as::<_, (String, i64, String)>(
         "SELECT id, version, document FROM requests ORDER BY id",
     );
@@ -326,7 +327,7 @@ fn requests(database: &mut SqliteConnection) -> Rows<'_, Request> {
 }
 
 /// All leases, ended ones included.
-fn leases(database: &mut SqliteConnection) -> Rows<'_, Lease> {
+fn leases(database: &mut AnyConnection) -> Rows<'_, Lease> {
     let rows = sqlx::query_as::<_, (String, i64, String)>(
         "SELECT id, version, document FROM leases ORDER BY id",
     );

@@ -33,6 +33,7 @@ mod moved;
 mod outage;
 mod places;
 mod poll;
+pub mod recovery;
 mod rights;
 mod room;
 mod sweep;
@@ -231,6 +232,9 @@ impl Engine {
     ///
     /// Only the store's: what fails outside is postponed or answered.
     pub async fn turn(&self) -> Result<Turn, PortError> {
+        if self.only_listens().await? {
+            return Ok(Turn::Idle);
+        }
         let number = self.turns.fetch_add(1, Ordering::Relaxed);
         if number % EFFECT_FIRST == EFFECT_FIRST - 1 && self.effect().await? {
             return Ok(Turn::Worked);

@@ -2,6 +2,7 @@
 //! every concrete adapter.
 
 mod forges;
+mod stored;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -9,7 +10,10 @@ use anyhow::{Context as _, bail, ensure};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
-pub use self::forges::{one_forge, one_setup};
+pub use self::{
+    forges::{one_forge, one_setup},
+    stored::{back_up_store, forget, restore_store},
+};
 use super::{
     App, policies,
     system::{SystemClock, SystemEntropy},

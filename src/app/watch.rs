@@ -10,6 +10,7 @@ use crate::{
     brake::Deed,
     engine::{Engine, credential},
     identity::Timestamp,
+    ports::restoration::Restoration,
     web::{
         health::{Check, Readiness},
         metrics::{Reading, Readings, Value},
@@ -31,7 +32,7 @@ impl Readiness for Watch {
         let store = self.engine.store().figures(now).await;
         let cookbooks = self.engine.cookbooks().cookbooks.len();
         let swept = self.engine.inspection().at;
-        vec![
+        let mut checks = vec![
             Check {
                 name: "store",
                 ok: store.is_ok(),
@@ -43,7 +44,9 @@ impl Readiness for Watch {
                 ok: swept.is_some_and(|at| now - at <= self.sweep_within),
                 detail: swept.map_or_else(|| "none yet".to_owned(), |at| format!("last at {at}")),
             },
-        ]
+        ];
+        checks.extend(self.restored().await);
+        checks
     }
 }
 
@@ -87,6 +90,11 @@ impl Readings for Watch {
         ];
         readings
             .extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));
+        if let Ok(restoration) = self.engine.restoration().await {
+            let listens = restoration.is_some_and(|restoration| restoration.stands());
+            let help = "Whether the store was restored and nothing is done until somebody says so";
+            readings.push(gauge("only_listening", help, Vec::new(), f64::from(u8::from(listens))));
+        }
         readings.extend(self.policies().await);
         readings.extend(self.brakes().await);
         for forge in self.engine.forges() {
@@ -135,6 +143,19 @@ impl Readings for Watch {
 }
 
 impl Watch {
+    /// That the store was restored. Webhooks are taken in, so whoever sends them
+    /// here is to go on with that: it is no fault.
+    async fn restored(&self) -> Option<Check> {
+        let check = |ok, detail| Some(Check { name: "restored", ok, detail });
+        match self.engine.restoration().await {
+            Ok(restoration) => {
+                let since = restoration.filter(Restoration::stands)?.taken_at;
+                check(true, format!("as of {since}: only listening until told to go on"))
+            }
+            Err(error) => check(false, error.to_string()),
+        }
+    }
+
     /// What is judged by, and how its last reload ended.
     async fn policies(&self) -> Vec<Reading> {
         let Ok(Some(known)) = Remembered::read(self.engine.store()).await else {

@@ -25,6 +25,7 @@ use crate::{
     ports::{
         PortError,
         clock::Clock as _,
+        restoration::Restoration,
         store::{EffectKind, Figures, Store},
     },
 };
@@ -48,6 +49,8 @@ struct Status {
     last_sweep: Option<Timestamp>,
     /// The policies in force; none if the service never ran.
     policies: Option<Policies>,
+    /// The last restoration of the store, while nothing is done because of it.
+    restored: Option<Restoration>,
     /// What operators have frozen, by what.
     frozen: BTreeMap<Deed, Freeze>,
     /// The embargoes of the configuration that are in force.
@@ -142,7 +145,10 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         }
         None => None,
     };
+    let restored = Restoration::read(store.as_ref()).await.map_err(chain)?;
+    let restored = restored.filter(Restoration::stands);
     let well = runs
+        && restored.is_none()
         && figures.effects_buried == 0
         && figures.leases_unreadable.is_empty()
         && forges.values().all(|forge| forge.well)
@@ -159,7 +165,17 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         })
     });
     let embargoes = embargoes.collect();
-    Ok(Status { well, last_sweep, policies, frozen, embargoes, day_limits, forges, figures })
+    Ok(Status {
+        well,
+        last_sweep,
+        policies,
+        restored,
+        frozen,
+        embargoes,
+        day_limits,
+        forges,
+        figures,
+    })
 }
 
 async fn day_limits(
@@ -228,6 +244,14 @@ fn print(status: &Status, calendar: &Calendar) {
     output::line(format_args!("{word}, last sweep {swept}"));
     if let Some(policies) = &status.policies {
         print_policies(policies, paint);
+    }
+    if let Some(restored) = &status.restored {
+        output::line(paint.red(&format!(
+            "restored at {} as of {}: it only listens; look at `innkeeper reconcile`, then \
+             `innkeeper reconcile --go-on`",
+            calendar.absolute(restored.restored_at),
+            calendar.absolute(restored.taken_at)
+        )));
     }
     for (deed, freeze) in &status.frozen {
         let since = calendar.absolute(freeze.since);

@@ -49,6 +49,13 @@ impl Engine {
 
     async fn sweep_locked(&self) -> Result<SweepReport, PortError> {
         let leases = self.store().live_leases().await?;
+        if self.only_listens().await? {
+            self.log_listening();
+            self.observe(&leases).await?;
+            self.store().forget_bodies(self.now() - BODIES).await?;
+            return Ok(SweepReport::default());
+        }
+        self.log_end("the store was restored");
         // First of all: an outage moves deadlines before anything is due.
         self.heartbeat(&leases).await?;
         if self.clock_moved_back().await? {
@@ -62,6 +69,9 @@ impl Engine {
         let due = self.store().due_leases(self.now(), most_due(&leases)).await?;
         // Of a machine on the operator's list nothing is announced either.
         for lease in due.iter().filter(|lease| !self.is_listed(&lease.value)) {
+            if self.is_lease_behind(&lease.value).await? {
+                continue;
+            }
             let event = self.tick(&freezes, &lease.value);
             if let Err(error) = self.lease_meets(lease.value.id, &event).await {
                 tracing::error!(lease = %lease.value.id, error = %error.chain(), "a lease could not be swept");

@@ -11,12 +11,14 @@
 //! `synchronous_commit = on`.
 
 mod audit;
+mod backup;
 mod column;
 mod dialect;
 mod effects;
 mod examine;
 mod failure;
 mod figures;
+pub mod forget;
 mod inbox;
 mod listen;
 mod memory;
@@ -166,6 +168,7 @@ async fn store_change(database: &mut AnyConnection, change: &Change) -> sqlx::Re
         seen,
         looks,
         freezes,
+        memos,
         audit,
         usage_mark,
         at,
@@ -201,6 +204,9 @@ async fn store_change(database: &mut AnyConnection, change: &Change) -> sqlx::Re
     }
     for (deed, freeze) in freezes {
         memory::freeze(&mut *database, *deed, freeze.as_ref()).await?;
+    }
+    for (name, text) in memos {
+        memory::set_memo(&mut *database, name, text).await?;
     }
     inbox::want(database, looks, *at).await?;
     audit::append(database, audit, *at).await?;

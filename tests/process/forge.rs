@@ -31,6 +31,11 @@ impl Scripted {
         Self(asked)
     }
 
+    /// Whether this was asked.
+    pub(crate) fn has_been_asked(&self, request: &str) -> bool {
+        self.0.borrow().iter().any(|one| one == request)
+    }
+
     /// Waits until this was asked.
     pub(crate) async fn was_asked(&self, request: &str) {
         let mut asked = self.0.clone();

@@ -6,6 +6,7 @@
 
 mod adopt;
 mod audit;
+mod chain;
 mod check;
 mod doctor;
 mod forge;
@@ -20,6 +21,7 @@ mod payloads;
 mod payloads_github;
 mod policy;
 mod real_forms;
+mod recovery;
 mod refusals;
 mod reload;
 mod restart;

@@ -23,6 +23,7 @@ mod poll;
 pub(crate) mod provider_contract;
 mod provider_faults;
 mod quotas;
+mod recovery;
 mod room;
 mod time;
 pub(crate) mod world;

@@ -45,14 +45,14 @@ fn with(more: &[Setting]) -> Vec<Setting> {
 }
 
 /// Opens the store on this server, and brings it up to date.
-pub(super) async fn open(server: &Server) -> Result<SqlStore, PortError> {
+pub(super) async fn open(server: &Server, schema: Option<i64>) -> Result<SqlStore, PortError> {
     let doing = format!("open the database {server}");
     // What is wrong is found with a connection of its own: a pool would try again.
     let mut first = connect(server, SETTINGS).await.doing(&doing)?;
     usable(&mut first, &doing).await?;
     first.close().await.doing(&doing)?;
     let one = pool(1).connect_lazy_with(options(server, &with(MIGRATING)).doing(&doing)?);
-    migrate(&one, Dialect::Postgres, &doing).await?;
+    migrate(&one, Dialect::Postgres, schema, &doing).await?;
     one.close().await;
     let writer = pool(WRITERS).connect_lazy_with(options(server, SETTINGS).doing(&doing)?);
     let readers = readers(server, &doing)?;

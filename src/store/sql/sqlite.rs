@@ -23,7 +23,7 @@ const SETTINGS: &str = "PRAGMA synchronous = FULL";
 
 /// Opens the file, in a folder that exists. A new one is readable by its owner
 /// alone; an old one is brought up to date.
-pub(super) async fn open(path: &Path) -> Result<SqlStore, PortError> {
+pub(super) async fn open(path: &Path, schema: Option<i64>) -> Result<SqlStore, PortError> {
     let doing = format!("open the database {}", path.display());
     create(path).map_err(|error| {
         PortError::give_up(&doing, error)
@@ -34,7 +34,7 @@ pub(super) async fn open(path: &Path) -> Result<SqlStore, PortError> {
     let mut first = AnyConnection::connect_with(&options).await.doing(&doing)?;
     sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut first).await.doing(&doing)?;
     let writer = pool(1).connect_with(options).await.doing(&doing)?;
-    migrate(&writer, Dialect::Sqlite, &doing).await?;
+    migrate(&writer, Dialect::Sqlite, schema, &doing).await?;
     let readers = read(path, &doing).await?.readers;
     first.close().await.doing(&doing)?;
     Ok(SqlStore { dialect: Dialect::Sqlite, writer, readers, aside: SetAside::default() })

@@ -13,8 +13,10 @@ mod freeze;
 mod hostile;
 mod house;
 mod libvirtd;
+mod many;
 mod memory;
 mod pages;
+mod parting;
 mod payloads;
 mod payloads_github;
 mod policy;
@@ -22,9 +24,11 @@ mod real_forms;
 mod refusals;
 mod reload;
 mod restart;
+mod secrets;
 mod serve;
 mod setup;
 mod setup_github;
+mod siege;
 #[path = "../store/builders.rs"]
 #[expect(dead_code, reason = "made for the store's tests; few are needed here")]
 mod state;

@@ -65,7 +65,7 @@ test-contract: check-setup ## What is asked of forges, against their own API des
 test-real: check-setup ## Machines for real, on libvirt and Ganeti of its own; as root or with sudo (ONLY=libvirt, ganeti, life)
 	CARGO='$(CARGO)' ONLY='$(ONLY)' GUEST='$(GUEST)' tests/real/run.sh
 
-fuzz: check-setup ## Foreign text made by a machine, SECONDS=60 each (TARGET=cookbook, cases, expression, request, comment, webhook, config)
+fuzz: check-setup ## Foreign text made by a machine, SECONDS=60 each (TARGET=cookbook, cases, expression, request, comment, webhook, config, delivery, gitlab, github, ganeti, libvirt)
 	CARGO='$(CARGO)' SECONDS_EACH='$(or $(SECONDS),60)' $(if $(TARGET),TARGETS='$(TARGET)') fuzz/run.sh
 
 check-setup: ## Install what Debian packages are missing (asks sudo unless root)

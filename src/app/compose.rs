@@ -16,6 +16,7 @@ pub use self::{
 };
 use super::{
     App, policies,
+    supervision::Panics,
     system::{SystemClock, SystemEntropy},
     watch::Watch,
 };
@@ -51,7 +52,12 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
         tracing::warn!(place = embargo.place, "this embargo is past and can be removed");
     }
     let gap = config.schedule.sweep.longest_gap(clock.now(), 50);
-    let watch = Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: gap * 2 });
+    let panics = Arc::new(Panics::new(Arc::clone(&clock)));
+    let watch = Arc::new(Watch {
+        engine: Arc::clone(&engine),
+        panics: Arc::clone(&panics),
+        sweep_within: gap * 2,
+    });
     Ok(App {
         web: WebState {
             hooks: forges::webhooks(config)?,
@@ -60,8 +66,11 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
             clock,
             readiness: watch.clone(),
             readings: watch,
+            panics: panics.clone(),
         },
         engine,
+        panics,
+        wind_down: config.server.stop,
         sweep: config.schedule.sweep.clone(),
         poll: config.schedule.poll.clone(),
     })

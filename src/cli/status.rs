@@ -16,11 +16,11 @@ use super::{
     runtime::runtime,
 };
 use crate::{
-    app::{compose, policies::Remembered, system::SystemClock},
+    app::{compose, policies::Remembered, supervision::Panic, system::SystemClock},
     brake::{Deed, Freeze},
     calendar::Calendar,
     config::{self, Config},
-    engine::{DAY, HEARTBEAT, Orphaned, credential, forge_moment},
+    engine::{Breakers, DAY, HEARTBEAT, Orphaned, breakers, clock_doubt, credential, forge_moment},
     identity::{CookbookName, ForgeName, Timestamp},
     ports::{
         PortError,
@@ -29,6 +29,9 @@ use crate::{
         store::{EffectKind, Figures, Store},
     },
 };
+
+/// For how long after a panic somebody should look.
+const PANIC_IS_NEWS: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -55,6 +58,12 @@ struct Status {
     frozen: BTreeMap<Deed, Freeze>,
     /// The embargoes of the configuration that are in force.
     embargoes: Vec<InForce>,
+    /// What holds leases back, and how many, as the last sweep found it.
+    breakers: Breakers,
+    /// What panicked within the last day, if anything did: a mistake of ours.
+    panicked: Option<Panic>,
+    /// Since when the clock is doubted, if it is.
+    clock_doubted: Option<Timestamp>,
     /// The limits of the day.
     day_limits: BTreeMap<Deed, DayLimit>,
     /// The forges of the configuration.
@@ -147,8 +156,15 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
     };
     let restored = Restoration::read(store.as_ref()).await.map_err(chain)?;
     let restored = restored.filter(Restoration::stands);
+    let panicked = Panic::latest(store.as_ref()).await.map_err(chain)?;
+    let panicked = panicked.filter(|panic| now - panic.at < DAY);
+    let clock_doubted = clock_doubt(store.as_ref(), now, false).await.map_err(chain)?;
+    let clock_doubted = clock_doubted.map(|doubt| doubt.since);
+    let breakers = breakers(store.as_ref()).await.map_err(chain)?;
     let well = runs
         && restored.is_none()
+        && clock_doubted.is_none()
+        && panicked.as_ref().is_none_or(|panic| now - panic.at > PANIC_IS_NEWS)
         && figures.effects_buried == 0
         && figures.leases_unreadable.is_empty()
         && forges.values().all(|forge| forge.well)
@@ -172,6 +188,9 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         restored,
         frozen,
         embargoes,
+        breakers,
+        panicked,
+        clock_doubted,
         day_limits,
         forges,
         figures,
@@ -267,6 +286,23 @@ fn print(status: &Status, calendar: &Calendar) {
         let until = calendar.absolute(embargo.until);
         let reason = printable(&embargo.reason);
         let line = format!("embargo: {}, until {until}: {reason}", what.join(", "));
+        output::line(paint.yellow(&line));
+    }
+    if let Some(panic) = &status.panicked {
+        let (task, at) = (printable(&panic.task), calendar.absolute(panic.at));
+        let reference = printable(&panic.reference);
+        let line = format!("a mistake of ours: {task} panicked at {at}, in the log as {reference}");
+        output::line(paint.red(&line));
+    }
+    if let Some(since) = status.clock_doubted {
+        let since = calendar.absolute(since);
+        let line = format!("the clock is doubted since {since}: see `innkeeper thaw --clock`");
+        output::line(paint.red(&line));
+    }
+    for (breaker, holding) in &status.breakers {
+        let since = calendar.absolute(holding.since);
+        let line =
+            format!("held back by {}: {} leases, since {since}", breaker.word(), holding.held);
         output::line(paint.yellow(&line));
     }
     for (name, forge) in &status.forges {

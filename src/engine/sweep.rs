@@ -14,6 +14,9 @@ use crate::{
 /// hold them. The rest is most overdue in the next one.
 const BATCH: usize = 1_000;
 
+/// The lock that a sweep holds.
+pub(super) const LOCK_NAME: &str = "sweep";
+
 /// How long a sweep may hold the lock. A process that died in a sweep keeps
 /// the others from sweeping for as long.
 const LOCK: TimeDelta = TimeDelta::minutes(5);
@@ -39,11 +42,11 @@ impl Engine {
     /// The store's. A lease that fails does not keep the others waiting.
     pub async fn sweep(&self) -> Result<SweepReport, PortError> {
         let now = self.now();
-        if !self.store().lock("sweep", &self.settings.holder, now, now + LOCK).await? {
+        if !self.store().lock(LOCK_NAME, &self.settings.holder, now, now + LOCK).await? {
             return Ok(SweepReport { skipped: true, due: 0 });
         }
         let report = self.sweep_locked().await;
-        self.store().unlock("sweep", &self.settings.holder).await?;
+        self.store().unlock(LOCK_NAME, &self.settings.holder).await?;
         report
     }
 
@@ -56,9 +59,14 @@ impl Engine {
             return Ok(SweepReport::default());
         }
         self.log_end("the store was restored");
-        // First of all: an outage moves deadlines before anything is due.
-        self.heartbeat(&leases).await?;
-        if self.clock_moved_back().await? {
+        let doubt = self.watch_clock().await?;
+        if doubt.is_none() {
+            // First of all: an outage moves deadlines before anything is due.
+            self.heartbeat(&leases).await?;
+        }
+        let went_back = self.clock_moved_back().await?;
+        self.count_breakers(&leases, (doubt, went_back)).await?;
+        if doubt.is_some() || went_back {
             return Ok(SweepReport::default());
         }
         self.wait_for_forges(&leases).await?;

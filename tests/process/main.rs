@@ -15,8 +15,10 @@ mod hostile;
 mod house;
 #[path = "../common/libvirtd.rs"]
 mod libvirtd;
+mod many;
 mod memory;
 mod pages;
+mod parting;
 mod payloads;
 mod payloads_github;
 mod policy;
@@ -25,9 +27,11 @@ mod recovery;
 mod refusals;
 mod reload;
 mod restart;
+mod secrets;
 mod serve;
 mod setup;
 mod setup_github;
+mod siege;
 #[path = "../store/builders.rs"]
 #[expect(dead_code, reason = "made for the store's tests; few are needed here")]
 mod state;

@@ -3,6 +3,7 @@
 mod adopt;
 mod approval;
 mod brakes;
+mod breakers;
 mod changes;
 mod commands;
 mod crash;
@@ -16,6 +17,7 @@ mod issue_life;
 mod life;
 mod log;
 mod matrix;
+mod panics;
 mod places;
 mod policies;
 mod poll;

@@ -5,7 +5,7 @@
 //! Nothing here is a shortcut: Innkeeper speaks HTTP with the rehearsal and
 //! gets its webhooks over HTTP.
 
-use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use chrono::{NaiveDate, TimeDelta};
@@ -18,6 +18,7 @@ use url::Url;
 
 use super::{system::SystemEntropy, watch::Watch};
 use crate::{
+    app::supervision::Panics,
     calendar::Calendar,
     cookbook::{Cookbooks, Principal, issue_template},
     engine::{self, Engine, Labels, Ports, Settings},
@@ -39,7 +40,7 @@ use crate::{
     rehearsal::{
         Dialect, Group, Hook, Level, Membership, Options, Project, Rehearsal, User, World,
     },
-    store::sqlite::Sqlite,
+    store::sql::{Place, SqlStore},
     web::{self, WebState},
 };
 
@@ -101,8 +102,8 @@ pub struct Setup {
     pub hook_runner: Arc<dyn HookRunner>,
     /// The policies.
     pub cookbooks: Cookbooks,
-    /// Where the store's file is.
-    pub folder: std::path::PathBuf,
+    /// Where the store is.
+    pub store: Place,
     /// Where people reach the rehearsal.
     pub listener: TcpListener,
     /// The rehearsal's options; their dialect says which forge it is.
@@ -121,6 +122,8 @@ pub struct Practice {
     pub store: Arc<dyn Store>,
     /// The HTTP side's state.
     pub web: WebState,
+    /// What panicked.
+    pub panics: Arc<Panics>,
     /// Where the HTTP side listens.
     pub web_address: std::net::SocketAddr,
     blueprint: Blueprint,
@@ -145,7 +148,7 @@ impl Practice {
     ///
     /// When something cannot be started; each error says what.
     pub async fn start(setup: Setup) -> anyhow::Result<Self> {
-        let Setup { clock, providers, hook_runner, cookbooks, folder, listener, options, adjust } =
+        let Setup { clock, providers, hook_runner, cookbooks, store, listener, options, adjust } =
             setup;
         let web_listener = TcpListener::bind("127.0.0.1:0").await.context("could not listen")?;
         let web_address = web_listener.local_addr()?;
@@ -155,7 +158,7 @@ impl Practice {
         let world = world(dialect, &cookbooks, &hook);
         let rehearsal = Rehearsal::start(listener, world, Arc::clone(&clock), options)?;
 
-        let store = open_store(&folder).await?;
+        let store = open_store(store).await?;
         let forge_url = rehearsal.base_url().to_owned();
         let blueprint = Blueprint {
             dialect,
@@ -167,8 +170,12 @@ impl Practice {
             adjust,
         };
         let engine = blueprint.engine(&store, "practice")?;
-        let watch =
-            Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: TimeDelta::hours(3) });
+        let panics = Arc::new(Panics::new(Arc::clone(&clock)));
+        let watch = Arc::new(Watch {
+            engine: Arc::clone(&engine),
+            panics: Arc::clone(&panics),
+            sweep_within: TimeDelta::hours(3),
+        });
         let web = WebState {
             hooks: BTreeMap::from([(ForgeName::from(forge), webhooks(dialect)?)]),
             intake: engine.clone(),
@@ -176,13 +183,15 @@ impl Practice {
             clock,
             readiness: watch.clone(),
             readings: watch,
+            panics: panics.clone(),
         };
         let (stop, stopped) = oneshot::channel();
-        let router = web::router(web.clone(), web::Limits::default());
-        tokio::spawn(web::serve(web_listener, router, async {
-            let _ = stopped.await;
-        }));
-        Ok(Self { rehearsal, engine, store, web, web_address, blueprint, stop: Some(stop) })
+        let served = web.clone();
+        tokio::spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            web::serve(&web_listener, served, web::Limits::default(), stopped).await;
+        });
+        Ok(Self { rehearsal, engine, store, web, panics, web_address, blueprint, stop: Some(stop) })
     }
 
     /// Another engine over the same store, forge and providers: a replica, or
@@ -252,9 +261,8 @@ where
     Ok(())
 }
 
-async fn open_store(folder: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    let path = folder.join("practice.db");
-    let store = Sqlite::open(&path).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
+async fn open_store(place: Place) -> anyhow::Result<Arc<dyn Store>> {
+    let store = SqlStore::open(place).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
     Ok(Arc::new(store))
 }
 

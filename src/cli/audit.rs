@@ -1,6 +1,8 @@
 //! `innkeeper audit`: whether the audit log is whole, and its entries for
 //! other programs.
 
+mod show;
+
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write as _},
@@ -9,7 +11,7 @@ use std::{
     str::FromStr,
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::{output, runtime::runtime};
@@ -42,6 +44,11 @@ enum Command {
         after_help = "Examples:\n  innkeeper audit export --config innkeeper.toml > audit.jsonl\n  innkeeper audit export --config innkeeper.toml --from 1205 >> audit.jsonl    what came since"
     )]
     Export(Export),
+    /// Print one entry, and what its digest is of
+    #[command(
+        after_help = "Examples:\n  innkeeper audit show --config innkeeper.toml 1204\n\nThe log holds digests sealed with a secret of their request, so that nothing in it can be matched with a person who was forgotten. As long as the request has its secret, this opens them."
+    )]
+    Show(show::Show),
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +96,7 @@ impl FromStr for Expected {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Verify(arguments) => verify(arguments),
+        Command::Show(arguments) => show::show(arguments),
         Command::Export(arguments) => {
             runtime()?.block_on(export(arguments))?;
             Ok(ExitCode::SUCCESS)
@@ -193,10 +201,7 @@ async fn stored(
     mut take: impl FnMut(&[AuditEntry]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let config = Config::load(config, &config::environment())?;
-    if !config.store.path.exists() {
-        bail!("there is no store at {}", config.store.path.display());
-    }
-    let store = compose::open_store(&config).await?;
+    let store = compose::present_store(&config).await?;
     let mut next = from;
     loop {
         let entries = piece(store.as_ref(), next).await?;

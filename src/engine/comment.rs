@@ -174,7 +174,7 @@ impl Engine {
         let issue = &draft.request.value.issue;
         let forge = self.forge(&issue.forge)?;
         self.keep_hidden(&draft.request.value).await?;
-        if effect.attempts > 1 {
+        if effect.attempts > 1 || self.may_be_said(effect).await? {
             let discussion = forge.discussion(issue).await?;
             let own = self.own_account(&issue.forge).await?.id;
             let posted = ours(&discussion, own, marker).next();

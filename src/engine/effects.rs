@@ -39,11 +39,10 @@ const FORBIDDEN_AGAIN: TimeDelta = TimeDelta::minutes(30);
 
 impl Engine {
     pub(super) async fn perform(&self, effect: &ClaimedEffect) -> Result<(), PortError> {
-        let outcome = match &effect.task {
-            Task::Reply(request, reply) => self.answer(effect, *request, reply).await,
-            Task::TeamNote(request, note) => self.tell_team(effect, *request, note).await,
-            Task::Lease(lease, Effect::Tell(news)) => self.tell(effect, *lease, news).await,
-            Task::Lease(lease, step) => self.act(effect, *lease, step).await,
+        let outcome = match self.is_overtaken_by_restoring(effect).await {
+            Ok(true) => Ok(()),
+            Ok(false) => self.perform_now(effect).await,
+            Err(error) => Err(error),
         };
         match outcome {
             Ok(()) => {
@@ -57,6 +56,15 @@ impl Engine {
                 self.store().doubt_effect(effect, self.now(), "the lease moved").await
             }
             Err(CommitError::Port(error)) => self.failed(effect, &error).await,
+        }
+    }
+
+    async fn perform_now(&self, effect: &ClaimedEffect) -> Result<(), CommitError> {
+        match &effect.task {
+            Task::Reply(request, reply) => self.answer(effect, *request, reply).await,
+            Task::TeamNote(request, note) => self.tell_team(effect, *request, note).await,
+            Task::Lease(lease, Effect::Tell(news)) => self.tell(effect, *lease, news).await,
+            Task::Lease(lease, step) => self.act(effect, *lease, step).await,
         }
     }
 

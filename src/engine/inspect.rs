@@ -56,13 +56,27 @@ impl Inspection {
 }
 
 impl Engine {
-    /// Looks at every provider. One that is away does not keep the others waiting for long.
+    /// Looks at every provider, and notes what is not as the leases say. One that
+    /// is away does not keep the others waiting for long.
     pub(super) async fn inspect(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
+        self.inspect_all(leases, true).await
+    }
+
+    /// Looks at every provider, and changes no lease.
+    pub(super) async fn observe(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
+        self.inspect_all(leases, false).await
+    }
+
+    async fn inspect_all(
+        &self,
+        leases: &[Versioned<Lease>],
+        compare: bool,
+    ) -> Result<(), PortError> {
         let all = self
             .ports
             .providers
             .values()
-            .map(|provider| self.inspect_one(provider.as_ref(), leases));
+            .map(|provider| self.inspect_one(provider.as_ref(), leases, compare));
         let found = futures::future::try_join_all(all).await?;
         let inspection =
             Inspection { at: Some(self.now()), providers: found.into_iter().collect() };
@@ -74,6 +88,7 @@ impl Engine {
         &self,
         provider: &dyn Provider,
         leases: &[Versioned<Lease>],
+        compare: bool,
     ) -> Result<(ProviderName, Inspected), PortError> {
         let name = provider.name().clone();
         let thing = format!("inspect {name}");
@@ -88,8 +103,8 @@ impl Engine {
                 return Ok((name, Inspected { error: Some(error.chain()), ..known }));
             }
         };
-        for lease in leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name)
-        {
+        let here = leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name);
+        for lease in here.filter(|_| compare) {
             if let Err(error) = self.compare(provider, lease, &machines).await {
                 self.pass_over(lease, error)?;
             }
@@ -160,6 +175,10 @@ impl Engine {
             }
             None => return Ok(()),
         };
+        // Somebody may have said what explains it, and was not heard yet.
+        if self.is_lease_behind(lease).await? {
+            return Ok(());
+        }
         self.lease_meets(lease.id, &event).await
     }
 

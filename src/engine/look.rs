@@ -74,7 +74,11 @@ impl Engine {
             match outcome {
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::Port(error)) => return Err(error),
-                Ok(()) => return Ok(()),
+                Ok(()) => match self.caught_up(&look.issue).await {
+                    Err(CommitError::Conflict) => {}
+                    Err(CommitError::Port(error)) => return Err(error),
+                    Ok(()) => return Ok(()),
+                },
             }
         }
         Err(PortError::retry(format!("settle {}", look.issue), CommitError::Conflict))
@@ -128,6 +132,7 @@ impl Engine {
             }
         } else {
             Self::is_back(&mut draft);
+            self.forget_what_was_shown(&desk, &mut draft).await?;
             self.judge_anew(&desk, &mut draft, &cookbooks).await?;
             desk
         };
@@ -253,7 +258,11 @@ impl Engine {
 
     /// The cookbook an issue is to be read by, of those offered in its project:
     /// the template's marker says it, else a label.
-    fn recognise<'a>(&self, issue: &Issue, cookbooks: &'a Cookbooks) -> Option<&'a Cookbook> {
+    pub(super) fn recognise<'a>(
+        &self,
+        issue: &Issue,
+        cookbooks: &'a Cookbooks,
+    ) -> Option<&'a Cookbook> {
         let IssueRef { forge, project, .. } = &issue.reference;
         let project = self.served(forge, *project)?;
         let is_offered = |cookbook: &&Cookbook| project.offers(cookbook);
@@ -302,6 +311,8 @@ impl Engine {
             reopened_by_us: false,
             due_date_shown: None,
             shown: Shown::default(),
+            salt: None,
+            caught_up: None,
         }
     }
 
@@ -353,6 +364,11 @@ impl Engine {
         }
         for (index, command) in commands.into_iter().enumerate() {
             let key = format!("note:{}:{index}", note.id);
+            if let Ok(command) = &command
+                && self.is_of_lost_days(draft, note.created_at, &key, command).await?
+            {
+                continue;
+            }
             // Each command sees what the one before it did, in the draft; all of
             // them are stored with the comment, so that none is obeyed twice.
             self.obey(desk, draft, cookbooks, note, &key, command).await?;

@@ -31,6 +31,10 @@ impl Engine {
     ///
     /// The store's.
     pub async fn poll(&self) -> Result<usize, PortError> {
+        // Where it left off stays known: the first poll finds what was missed.
+        if self.only_listens().await? {
+            return Ok(0);
+        }
         let leases = self.store().live_leases().await?;
         let mut found = 0;
         let mut answered = std::collections::BTreeSet::new();

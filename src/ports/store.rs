@@ -321,6 +321,8 @@ pub struct Change {
     pub looks: Vec<IssueRef>,
     /// What operators freeze, in place of what was frozen, and thaw.
     pub freezes: Vec<(Deed, Option<Freeze>)>,
+    /// Texts to remember by name.
+    pub memos: Vec<(String, String)>,
     /// What is written into the audit log.
     pub audit: Vec<AuditNote>,
     /// Stored only if [`Store::usage_mark`] is still this: it was decided by
@@ -453,7 +455,8 @@ pub struct AuditNote {
     pub request: Option<RequestId>,
     /// The lease it concerns.
     pub lease: Option<LeaseId>,
-    /// The digest it was about.
+    /// The digest it was about, sealed with its request's
+    /// [`Salt`](crate::request::Salt). Entries of the first versions have it bare.
     pub digest: Option<Digest>,
     /// The policy version in force.
     pub policy_version: Option<Digest>,

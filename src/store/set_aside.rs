@@ -70,14 +70,14 @@ mod tests {
         identity::Timestamp,
         lease::samples,
         ports::store::{Change, Store, Versioned},
-        store::sqlite::Sqlite,
+        store::sql::SqlStore,
     };
 
     #[tokio::test]
     async fn a_lease_nobody_can_read_does_not_keep_the_others_from_being_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        let store = Sqlite::open(&path).await.unwrap();
+        let store = SqlStore::open(&path).await.unwrap();
         let (one, mut other) = (samples::lease(), samples::lease());
         other.id = crate::identity::LeaseId(uuid::Uuid::from_u128(77));
         other.order.key.name = "other".into();
@@ -90,7 +90,7 @@ mod tests {
         sqlx::query(spoil).bind(other.id.to_string()).execute(&by_hand).await.unwrap();
         by_hand.close().await;
 
-        let store = Sqlite::open(&path).await.unwrap();
+        let store = SqlStore::open(&path).await.unwrap();
         let live = store.live_leases().await.unwrap();
         assert_eq!(live.iter().map(|lease| lease.value.id).collect::<Vec<_>>(), [one.id]);
         let due = store.due_leases(Timestamp::MAX_UTC, 10).await.unwrap();

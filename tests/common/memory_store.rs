@@ -262,7 +262,7 @@ impl Rows {
     /// Stores a change; `false` and nothing if it was overtaken.
     fn store(&mut self, change: &Change) -> bool {
         let Change { request, leases, effects, lanes, finishes, seen, looks, .. } = change;
-        let Change { freezes, audit, usage_mark, at, .. } = change;
+        let Change { freezes, memos, audit, usage_mark, at, .. } = change;
         if usage_mark.is_some_and(|mark| mark != self.usage_mark)
             || finishes.as_ref().is_some_and(|effect| self.running(effect).is_none())
             || request.as_ref().is_some_and(|request| !self.takes_request(request))
@@ -320,6 +320,7 @@ impl Rows {
                 None => self.freezes.0.remove(deed),
             };
         }
+        self.memos.extend(memos.iter().cloned());
         self.want(looks, *at);
         self.append(audit, *at);
         true

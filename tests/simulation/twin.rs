@@ -5,7 +5,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use innkeeper::{
     ports::{PortError, store::Store},
-    store::sqlite::Sqlite,
+    store::sql::SqlStore,
 };
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -25,7 +25,7 @@ impl Twin {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let folder = tempfile::tempdir()?;
             let file = folder.path().join("store.db");
-            let store: Arc<dyn Store> = Arc::new(runtime.block_on(Sqlite::open(&file))?);
+            let store: Arc<dyn Store> = Arc::new(runtime.block_on(SqlStore::open(file.as_path()))?);
             Ok(Self { store, runtime, _folder: folder })
         };
         Arc::new(made().unwrap_or_else(|error| panic!("a store to play on: {error}")))

@@ -18,11 +18,15 @@ mod pages;
 mod payloads;
 mod payloads_github;
 mod policy;
+mod postgres;
 mod real_forms;
 mod refusals;
 mod reload;
 mod restart;
 mod serve;
+#[path = "../common/postgres.rs"]
+#[expect(dead_code, reason = "made for several tests; some of it is not needed here")]
+mod server;
 mod setup;
 mod setup_github;
 #[path = "../store/builders.rs"]

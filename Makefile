@@ -52,8 +52,8 @@ test-postgres: check-setup check-setup-tests ## All stories with the store on Po
 	DATABASE=postgres $(CARGO) test --locked --no-fail-fast --test scenarios --test scenarios_github
 	$(CARGO) test --locked --test store -- --ignored --nocapture figures
 
-simulate: check-setup ## Whole lives under faults of every kind, each from one number (SEEDS=how many, FROM=first, STORY=1)
-	SEEDS='$(or $(SEEDS),1000)' FROM='$(or $(FROM),0)' THREADS='$(or $(THREADS),2)' STORY='$(or $(STORY),0)' \
+simulate: check-setup ## Whole lives under faults of every kind, each from one number (SEEDS=how many, FROM=first, STORY=1, SQLITE=1)
+	SEEDS='$(or $(SEEDS),1000)' FROM='$(or $(FROM),0)' THREADS='$(or $(THREADS),2)' STORY='$(or $(STORY),0)' SQLITE='$(or $(SQLITE),0)' \
 	$(CARGO) test --locked --profile simulate --test simulation simulate -- --ignored --nocapture
 
 mutate: check-setup ## Breaks each law on purpose, and tells after how many lives that was noticed

@@ -72,6 +72,8 @@ pub(crate) struct Laws {
     heartbeat: Option<Timestamp>,
     /// When the last outage ended.
     outage: Option<Timestamp>,
+    /// When clocks jumped, and how far.
+    pub(crate) jumps: Vec<(Timestamp, chrono::TimeDelta)>,
     /// When the clocks last jumped.
     pub(crate) stepped: Option<Timestamp>,
     /// When the clocks last jumped ahead.
@@ -110,6 +112,7 @@ impl Laws {
             frozen: BTreeMap::new(),
             heartbeat: None,
             outage: None,
+            jumps: Vec::new(),
             stepped: None,
             jumped: None,
             endorsed: Vec::new(),

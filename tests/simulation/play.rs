@@ -313,6 +313,8 @@ impl Play {
         let mut world = self.world.lock();
         world.count("clock jumps");
         world.laws.stepped = Some(world.now);
+        let at = world.now;
+        world.laws.jumps.push((at, by));
         if by > TimeDelta::zero() {
             world.laws.jumped = Some(world.now);
         }

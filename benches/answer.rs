@@ -18,7 +18,7 @@ use innkeeper::{
     policy::{self, Facts, Groups, People, Room, Usage},
     ports::store::{Delivery, Store as _},
     request::form,
-    store::sqlite::Sqlite,
+    store::sql::SqlStore,
 };
 
 fn filled(cookbook: &Cookbook) -> String {
@@ -76,7 +76,7 @@ fn deciding(criterion: &mut Criterion) {
 fn storing(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let store = runtime.block_on(Sqlite::open(&folder.path().join("bench.db"))).unwrap();
+    let store = runtime.block_on(SqlStore::open(&folder.path().join("bench.db"))).unwrap();
     let mut number = 0_u64;
     criterion.bench_function("store a delivery durably", |b| {
         b.iter(|| {

@@ -1,4 +1,4 @@
 //! Stores: adapters of [`ports::store`](crate::ports::store), and what they share.
 
 pub mod audit_chain;
-pub mod sqlite;
+pub mod sql;

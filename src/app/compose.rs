@@ -30,7 +30,7 @@ use crate::{
         provider::Provider,
         store::Store,
     },
-    store::sqlite::Sqlite,
+    store::sql::SqlStore,
     web::WebState,
 };
 
@@ -139,7 +139,7 @@ pub fn objections(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Vec<
 /// When it cannot be opened.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let path = &config.store.path;
-    let store = Sqlite::open(path).await.map_err(|error| {
+    let store = SqlStore::open(path).await.map_err(|error| {
         let advice = error.advice.clone().map(|advice| format!(" ({advice})")).unwrap_or_default();
         anyhow::anyhow!("{}{advice}", error.chain())
     })?;
@@ -152,12 +152,12 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 ///
 /// When it cannot be opened.
 pub async fn store_to_read(config: &Config) -> Result<Arc<dyn Store>, PortError> {
-    Ok(Arc::new(Sqlite::open_to_read(&config.store.path).await?))
+    Ok(Arc::new(SqlStore::open_to_read(&config.store.path).await?))
 }
 
 /// Whether the store as configured is sound. Nothing in it is changed.
 pub async fn examine_store(config: &Config) -> Vec<Finding> {
-    Sqlite::examine(&config.store.path).await
+    SqlStore::examine(&config.store.path).await
 }
 
 /// One provider as configured.

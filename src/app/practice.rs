@@ -39,7 +39,7 @@ use crate::{
     rehearsal::{
         Dialect, Group, Hook, Level, Membership, Options, Project, Rehearsal, User, World,
     },
-    store::sqlite::Sqlite,
+    store::sql::SqlStore,
     web::{self, WebState},
 };
 
@@ -254,7 +254,7 @@ where
 
 async fn open_store(folder: &Path) -> anyhow::Result<Arc<dyn Store>> {
     let path = folder.join("practice.db");
-    let store = Sqlite::open(&path).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
+    let store = SqlStore::open(&path).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
     Ok(Arc::new(store))
 }
 

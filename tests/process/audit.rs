@@ -2,14 +2,14 @@
 
 use innkeeper::{
     ports::store::{Actor, AuditNote, Change, Store as _},
-    store::sqlite::Sqlite,
+    store::sql::SqlStore,
 };
 
 use crate::house::House;
 
 async fn house_with(entries: usize) -> House {
     let house = House::new("http://127.0.0.1:9");
-    let store = Sqlite::open(&house.path("innkeeper.db")).await.unwrap();
+    let store = SqlStore::open(&house.path("innkeeper.db")).await.unwrap();
     let note = AuditNote {
         actor: Actor::Clock,
         action: "tested".to_owned(),

@@ -4,7 +4,7 @@ use innkeeper::{
     lease::State,
     machine::Power,
     ports::store::{Change, Store as _, Versioned},
-    store::sqlite::Sqlite,
+    store::sql::SqlStore,
 };
 
 use crate::{
@@ -22,7 +22,7 @@ async fn memory_with_a_thousand_leases() {
     for leases in [0, LEASES] {
         let (_forge, url) = listener().await;
         let house = House::new(&url);
-        let store = Sqlite::open(&house.path("innkeeper.db")).await.unwrap();
+        let store = SqlStore::open(&house.path("innkeeper.db")).await.unwrap();
         for number in 1..=leases {
             let mut lease = lease(number);
             let mut request = request(number);

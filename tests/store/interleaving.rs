@@ -49,10 +49,10 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Runs many short lives of a store.
-pub(crate) fn check<S: Store, G>(empty: impl AsyncFn() -> (S, G)) {
+/// Runs this many short lives of a store.
+pub(crate) fn check<S: Store, G>(cases: u32, empty: impl AsyncFn() -> (S, G)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() };
+    let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
     proptest!(config, |(operations in prop::collection::vec(operation(), 1..80))| {
         runtime.block_on(async {
             let (store, _guard) = empty().await;

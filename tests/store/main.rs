@@ -1,7 +1,6 @@
 //! What every store promises, one function a promise, each given an empty
-//! store; and `SQLite` held to all of it, and the store in memory that
-//! simulations play on. Another store is held to the same by one more line in
-//! the macro below.
+//! store; and `SQLite` and `PostgreSQL` held to all of it, and the store in memory
+//! that simulations play on.
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
@@ -13,21 +12,26 @@ mod interleaving;
 mod memory;
 #[path = "../common/memory_store.rs"]
 mod memory_store;
+mod migrations;
+#[path = "../common/postgres.rs"]
+mod postgres;
+mod replicas;
 mod restart;
+mod server;
 mod state;
 mod usage;
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use innkeeper::store::sqlite::Sqlite;
+use innkeeper::store::sql::SqlStore;
 use tempfile::TempDir;
 
 use self::memory_store::MemoryStore;
 
 /// An empty store in a folder of its own.
-async fn empty() -> (Sqlite, TempDir) {
+async fn empty() -> (SqlStore, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+    let store = SqlStore::open(&folder.path().join("store.db")).await.unwrap();
     (store, folder)
 }
 
@@ -40,6 +44,17 @@ macro_rules! stores_keep {
                 $noun::$promise(&store).await;
             }
         )*
+
+        /// The same promises, kept by a server.
+        mod on_postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    let Some(database) = super::postgres::database().await else { return };
+                    super::$noun::$promise(&database.open().await).await;
+                }
+            )*
+        }
 
         /// The same promises, kept in memory.
         mod in_memory {
@@ -104,14 +119,24 @@ stores_keep! {
     memory::a_lock_is_given_back_by_its_holder_alone,
     memory::a_moment_is_remembered,
     memory::what_is_frozen_stays_so_until_it_is_thawed,
+    memory::a_text_is_remembered_and_characters_no_database_takes_are_replaced,
     audit::the_log_is_a_chain_read_in_pieces,
     audit::concurrent_commits_do_not_fork_the_chain,
 }
 
 #[test]
 fn whatever_happens_in_whatever_order_a_task_is_finished_at_most_once() {
-    interleaving::check(empty);
-    interleaving::check(async || (MemoryStore::default(), ()));
+    interleaving::check(40, empty);
+    interleaving::check(40, async || (MemoryStore::default(), ()));
+}
+
+#[test]
+fn whatever_happens_in_whatever_order_a_task_is_finished_at_most_once_on_postgres() {
+    let Some(cluster) = postgres::shared() else { return };
+    interleaving::check(15, async || {
+        let database = cluster.database().await;
+        (database.open().await, database)
+    });
 }
 
 #[tokio::test]
@@ -139,15 +164,24 @@ async fn a_restart_loses_nothing() {
     let (store, folder) = empty().await;
     restart::fill(&store).await;
     store.close().await;
-    let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+    let store = SqlStore::open(&folder.path().join("store.db")).await.unwrap();
     restart::find(&store).await;
+}
+
+#[tokio::test]
+async fn a_restart_loses_nothing_on_postgres() {
+    let Some(database) = postgres::database().await else { return };
+    let store = database.open().await;
+    restart::fill(&store).await;
+    store.close().await;
+    restart::find(&database.open().await).await;
 }
 
 #[tokio::test]
 async fn a_store_that_was_never_closed_loses_nothing() {
     let (store, folder) = empty().await;
     restart::fill(&store).await;
-    let other = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+    let other = SqlStore::open(&folder.path().join("store.db")).await.unwrap();
     drop(store);
     restart::find(&other).await;
 }
@@ -166,12 +200,12 @@ async fn the_file_is_for_its_owner_alone() {
 #[tokio::test]
 async fn a_folder_that_is_not_there_and_a_file_that_is_no_database_are_refused_with_advice() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = Sqlite::open(&folder.path().join("no/store.db")).await.unwrap_err();
+    let missing = SqlStore::open(&folder.path().join("no/store.db")).await.unwrap_err();
     assert!(missing.advice.unwrap().contains("folder"));
 
     let path = folder.path().join("letter.txt");
     std::fs::write(&path, "Dear innkeeper, ".repeat(100)).unwrap();
-    let foreign = Sqlite::open(&path).await.unwrap_err();
+    let foreign = SqlStore::open(&path).await.unwrap_err();
     assert_eq!(foreign.verdict, innkeeper::ports::Verdict::GiveUp);
     assert!(foreign.to_string().contains("letter.txt"));
     assert!(foreign.advice.unwrap().contains("no SQLite database"));

@@ -2,10 +2,11 @@
 
 use innkeeper::{
     brake::{Deed, Freezes},
-    ports::store::{Change, Store},
+    lease::Lease,
+    ports::store::{Change, Delivered, Delivery, Store},
 };
 
-use crate::builders::{at, change, freeze, note};
+use crate::builders::{at, change, delivery, effect, freeze, issue, lease, note, order, settle};
 
 pub(crate) async fn a_lock_has_one_holder_until_it_runs_out(store: &dyn Store) {
     let lock =
@@ -52,4 +53,32 @@ pub(crate) async fn what_is_frozen_stays_so_until_it_is_thawed(store: &dyn Store
     set(vec![(Deed::Create, None), (Deed::Stop, None)]).await;
     assert_eq!(store.freezes().await.unwrap().0, [(Deed::Destroy, again)].into());
     assert_eq!(store.audit_log(1, 10).await.unwrap().len(), 3, "in the same transaction");
+}
+
+pub(crate) async fn a_text_is_remembered_and_characters_no_database_takes_are_replaced(
+    store: &dyn Store,
+) {
+    assert_eq!(store.memo("reload").await.unwrap(), None);
+    let odd = "a \0 b \u{1} \u{10ffff} 'c' \\u0000 --";
+    let told = |text: &str| text.replace('\u{fffd}', "\0");
+    store.set_memo("reload", "well").await.unwrap();
+    store.set_memo("reload", odd).await.unwrap();
+    assert_eq!(told(&store.memo("reload").await.unwrap().unwrap()), odd);
+
+    // What a provider says may hold anything. Documents come back as they were.
+    let value = Lease { trouble: Some(odd.to_owned()), ..lease(1) };
+    settle(store, value.clone()).await;
+    assert_eq!(store.lease(value.id).await.unwrap().unwrap().value, value);
+    order(store, vec![effect("lane", "start")]).await;
+    let claim = store.claim_effect(at(0), at(60)).await.unwrap().unwrap();
+    store.bury_effect(&claim, at(1), odd).await.unwrap();
+    let buried = store.figures(at(1)).await.unwrap().buried;
+    assert_eq!(told(&buried[0]), format!("start: {odd}"));
+    store.want_looks(&[issue(1)], at(0)).await.unwrap();
+    let look = store.claim_look(at(0), at(60)).await.unwrap().unwrap();
+    store.postpone_look(&look, at(9), odd).await.unwrap();
+    let sent =
+        Delivery { event: odd.to_owned(), ignored: Some(odd.to_owned()), ..delivery(odd, None) };
+    assert_eq!(store.deliver(&sent).await.unwrap(), Delivered::New);
+    assert_eq!(store.deliver(&sent).await.unwrap(), Delivered::Duplicate);
 }

@@ -1,9 +1,9 @@
 //! What is remembered by name: locks, moments, short texts, and what operators
 //! have frozen.
 
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{AnyConnection, AnyExecutor};
 
-use super::column::{from_time, to_time};
+use super::column::{from_text, from_time, to_time};
 use crate::{
     brake::{Deed, Freeze, Freezes},
     identity::Timestamp,
@@ -11,7 +11,7 @@ use crate::{
 
 /// Takes or prolongs a lock; `false` if another holder has it.
 pub(super) async fn lock(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     name: &str,
     holder: &str,
     now: Timestamp,
@@ -34,7 +34,7 @@ pub(super) async fn lock(
 
 /// Gives a lock back.
 pub(super) async fn unlock(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     name: &str,
     holder: &str,
 ) -> sqlx::Result<()> {
@@ -48,7 +48,7 @@ pub(super) async fn unlock(
 
 /// A remembered moment.
 pub(super) async fn moment(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     name: &str,
 ) -> sqlx::Result<Option<Timestamp>> {
     sqlx::query_scalar("SELECT at FROM moments WHERE name = $1")
@@ -60,7 +60,7 @@ pub(super) async fn moment(
 
 /// Remembers a moment.
 pub(super) async fn set_moment(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     name: &str,
     at: Timestamp,
 ) -> sqlx::Result<()> {
@@ -77,7 +77,7 @@ pub(super) async fn set_moment(
 
 /// A remembered text.
 pub(super) async fn memo(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     name: &str,
 ) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar("SELECT text FROM memos WHERE name = $1")
@@ -88,7 +88,7 @@ pub(super) async fn memo(
 
 /// Remembers a text.
 pub(super) async fn set_memo(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     name: &str,
     text: &str,
 ) -> sqlx::Result<()> {
@@ -97,7 +97,7 @@ pub(super) async fn set_memo(
          ON CONFLICT (name) DO UPDATE SET text = excluded.text",
     )
     .bind(name)
-    .bind(text)
+    .bind(from_text(text))
     .execute(database)
     .await
     .map(drop)
@@ -105,7 +105,7 @@ pub(super) async fn set_memo(
 
 /// Freezes something, in place of what was frozen, or thaws it.
 pub(super) async fn freeze(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     deed: Deed,
     freeze: Option<&Freeze>,
 ) -> sqlx::Result<()> {
@@ -116,7 +116,7 @@ pub(super) async fn freeze(
                  reason = excluded.reason, since = excluded.since, until = excluded.until",
         )
         .bind(deed.word())
-        .bind(reason)
+        .bind(from_text(reason))
         .bind(from_time(*since))
         .bind(until.map(from_time)),
         None => sqlx::query("DELETE FROM freezes WHERE deed = $1").bind(deed.word()),
@@ -125,7 +125,7 @@ pub(super) async fn freeze(
 }
 
 /// All freezes.
-pub(super) async fn freezes(database: impl SqliteExecutor<'_>) -> sqlx::Result<Freezes> {
+pub(super) async fn freezes(database: impl AnyExecutor<'_>) -> sqlx::Result<Freezes> {
     let rows: Vec<(String, String, i64, Option<i64>)> =
         sqlx::query_as("SELECT deed, reason, since, until FROM freezes")
             .fetch_all(database)

@@ -1,6 +1,6 @@
 //! The audit log.
 
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{AnyConnection, AnyExecutor};
 
 use super::column::{from_limit, from_time, from_value, to_count, to_time, to_value};
 use crate::{
@@ -23,7 +23,7 @@ fn to_entry((number, at, note, hash): Row) -> sqlx::Result<AuditEntry> {
 /// Appends to the chain. Only inside a transaction that nobody else can have
 /// at the same time, or the chain would fork.
 pub(super) async fn append(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     notes: &[AuditNote],
     now: Timestamp,
 ) -> sqlx::Result<()> {
@@ -52,7 +52,7 @@ pub(super) async fn append(
 
 /// Entries in order.
 pub(super) async fn read(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     from: u64,
     limit: usize,
 ) -> sqlx::Result<Vec<AuditEntry>> {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use super::column::{from_time, to_count};
 use crate::{identity::Timestamp, ports::store::Figures};
 
 /// All figures, of one moment: `database` is in a transaction.
-pub(super) async fn read(database: &mut SqliteConnection, now: Timestamp) -> sqlx::Result<Figures> {
+pub(super) async fn read(database: &mut AnyConnection, now: Timestamp) -> sqlx::Result<Figures> {
     let requests = sqlx::query_as("SELECT state, COUNT(*) FROM requests GROUP BY state")
         .fetch_all(&mut *database)
         .await?;
@@ -53,7 +53,7 @@ pub(super) async fn read(database: &mut SqliteConnection, now: Timestamp) -> sql
     })
 }
 
-async fn count(database: &mut SqliteConnection, statement: &'static str) -> sqlx::Result<u64> {
+async fn count(database: &mut AnyConnection, statement: &'static str) -> sqlx::Result<u64> {
     sqlx::query_scalar(statement).fetch_one(database).await.map(to_count)
 }
 

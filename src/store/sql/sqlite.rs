@@ -1,65 +1,59 @@
-//! Opening the file, and bringing its schema up to date.
+//! Opening an `SQLite` file.
 
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
-
-use sqlx::{
-    Connection as _, SqlitePool,
-    migrate::{MigrateError, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+use std::{
+    fmt::Write as _,
+    fs::OpenOptions,
+    os::unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
+    path::Path,
 };
 
-use super::{Sqlite, failure::Doing};
+use sqlx::{
+    AnyConnection, Connection as _,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
+
+use super::{SqlStore, dialect::Dialect, failure::Doing, open::migrate};
 use crate::ports::PortError;
-
-pub(super) static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
-
-/// How long to wait for another process, e.g. a backup, before giving up.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 const READERS: u32 = 4;
 
-impl Sqlite {
-    /// Opens the database at `path`, in a folder that exists. A new one is
-    /// readable by its owner alone; an old one is brought up to date.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be made or read, is no database of ours, or was
-    /// written by a newer version than this.
-    pub async fn open(path: &Path) -> Result<Self, PortError> {
-        let doing = format!("open the database {}", path.display());
-        create(path).map_err(|error| {
-            PortError::give_up(&doing, error).advice(
-                "Check that its folder exists and belongs to the account Innkeeper runs as.",
-            )
-        })?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .busy_timeout(PATIENCE)
-            .foreign_keys(true)
-            .synchronous(SqliteSynchronous::Full);
-        let writer = pool(1)
-            .connect_with(options.clone().journal_mode(SqliteJournalMode::Wal))
-            .await
-            .doing(&doing)?;
-        migrate(&writer, &doing).await?;
-        let readers = pool(READERS).connect_with(options.read_only(true)).await.doing(&doing)?;
-        Ok(Self { writer, readers })
-    }
+/// What holds for every connection, besides what the driver sets: it waits five
+/// seconds for another process, e.g. a backup, and foreign keys are looked at.
+const SETTINGS: &str = "PRAGMA synchronous = FULL";
 
-    /// Opens the database at `path` for somebody who only reads: nothing is made
-    /// or brought up to date, and every change fails.
-    ///
-    /// # Errors
-    ///
-    /// When it is not there or cannot be read.
-    pub async fn open_to_read(path: &Path) -> Result<Self, PortError> {
-        let doing = format!("read the database {}", path.display());
-        let options =
-            SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE).read_only(true);
-        let readers = pool(READERS).connect_with(options).await.doing(&doing)?;
-        Ok(Self { writer: readers.clone(), readers })
-    }
+/// Opens the file, in a folder that exists. A new one is readable by its owner
+/// alone; an old one is brought up to date.
+pub(super) async fn open(path: &Path) -> Result<SqlStore, PortError> {
+    let doing = format!("open the database {}", path.display());
+    create(path).map_err(|error| {
+        PortError::give_up(&doing, error)
+            .advice("Check that its folder exists and belongs to the account Innkeeper runs as.")
+    })?;
+    // What is wrong is found with a connection of its own: a pool would try again.
+    let options = options(path, Access::Write).doing(&doing)?;
+    let mut first = AnyConnection::connect_with(&options).await.doing(&doing)?;
+    sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut first).await.doing(&doing)?;
+    let writer = pool(1).connect_with(options).await.doing(&doing)?;
+    migrate(&writer, Dialect::Sqlite, &doing).await?;
+    let readers = read(path, &doing).await?.readers;
+    first.close().await.doing(&doing)?;
+    Ok(SqlStore { dialect: Dialect::Sqlite, writer, readers })
+}
+
+/// Opens the file for somebody who only reads.
+pub(super) async fn open_to_read(path: &Path) -> Result<SqlStore, PortError> {
+    read(path, &format!("read the database {}", path.display())).await
+}
+
+async fn read(path: &Path, doing: &str) -> Result<SqlStore, PortError> {
+    let options = options(path, Access::Read).doing(doing)?;
+    let readers = pool(READERS).connect_with(options).await.doing(doing)?;
+    Ok(SqlStore { dialect: Dialect::Sqlite, writer: readers.clone(), readers })
+}
+
+/// Looks into the file with one connection that cannot write.
+pub(super) async fn look(path: &Path) -> sqlx::Result<AnyConnection> {
+    AnyConnection::connect_with(&options(path, Access::Read)?).await
 }
 
 /// `SQLite` would make the file readable by all; its companions inherit from it.
@@ -72,12 +66,37 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
 }
 
+#[derive(Clone, Copy)]
+enum Access {
+    Read,
+    Write,
+}
+
+/// The driver wants an address. Every byte is escaped that could mean something
+/// in one, slashes and points included: `..` would be taken out of it.
+fn options(path: &Path, access: Access) -> sqlx::Result<AnyConnectOptions> {
+    sqlx::any::install_default_drivers();
+    let mut address = "sqlite:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        // Writing to a string does not fail.
+        let _ = write!(address, "%{byte:02X}");
+    }
+    address.push_str(match access {
+        Access::Read => "?mode=ro",
+        Access::Write => "?mode=rw",
+    });
+    address.parse()
+}
+
 /// On a full disk `SQLite` ends a transaction by itself, and the driver, which
 /// does not notice, would refuse every later one on this connection. So a
 /// connection that thinks it is in a transaction when it is given back is
 /// replaced. The ping waits until what was ordered before it has been done.
-fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
+fn pool(connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .after_connect(|connection, _| {
+            Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) })
+        })
         .after_release(|connection, _| {
             Box::pin(async move {
                 connection.ping().await?;
@@ -90,34 +109,14 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
-async fn migrate(writer: &SqlitePool, doing: &str) -> Result<(), PortError> {
-    match MIGRATOR.run(writer).await {
-        Ok(()) => Ok(()),
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-            Err(error).doing(doing)
-        }
-        Err(MigrateError::VersionMissing(version)) => {
-            let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
-            let cause = format!(
-                "it was written by a newer version of Innkeeper: its schema is number {version}, \
-                 this version knows those up to {known}"
-            );
-            Err(PortError::give_up(doing, cause).advice(
-                "Install the newer version again, or restore the backup made before the upgrade.",
-            ))
-        }
-        Err(error) => Err(PortError::give_up(doing, error)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use sqlx::Row as _;
 
-    use super::super::{Sqlite, effects, inbox, state};
+    use super::super::{SqlStore, effects, inbox, state};
 
     /// How `SQLite` finds the rows: the lines of its plan that read a table.
-    async fn plan(store: &Sqlite, statement: &'static str) -> Vec<String> {
+    async fn plan(store: &SqlStore, statement: &'static str) -> Vec<String> {
         let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let rows = sqlx::query(explained).fetch_all(&store.writer).await.unwrap();
         let mut lines: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
@@ -128,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_done_costs_nothing_when_looking_for_what_is_due() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+        let store = SqlStore::open(&folder.path().join("store.db")).await.unwrap();
         let by_id = "USING INTEGER PRIMARY KEY";
         for (statement, indexes) in [
             (
@@ -153,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn every_table_is_strict_and_the_file_is_sound() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+        let store = SqlStore::open(&folder.path().join("store.db")).await.unwrap();
         let loose: Vec<String> = sqlx::query_scalar(
             "SELECT name FROM pragma_table_list
              WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'
@@ -171,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn what_must_survive_is_set_on_the_connections() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+        let store = SqlStore::open(&folder.path().join("store.db")).await.unwrap();
         let journal: String =
             sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.writer).await.unwrap();
         assert_eq!(journal, "wal");
@@ -185,7 +184,7 @@ mod tests {
     #[tokio::test]
     async fn leases_and_audit_entries_cannot_be_deleted_by_any_statement() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&folder.path().join("store.db")).await.unwrap();
+        let store = SqlStore::open(&folder.path().join("store.db")).await.unwrap();
         for statement in [
             "INSERT INTO leases (id, version, state, provider, machine, document)
              VALUES ('a', 1, 'active', 'p', 'm', '{}')",
@@ -205,7 +204,7 @@ mod tests {
     async fn a_file_of_a_newer_version_is_refused_with_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        let store = Sqlite::open(&path).await.unwrap();
+        let store = SqlStore::open(&path).await.unwrap();
         sqlx::query(
             "INSERT INTO _sqlx_migrations
                  (version, description, success, checksum, execution_time)
@@ -215,7 +214,7 @@ mod tests {
         .await
         .unwrap();
         store.close().await;
-        let error = Sqlite::open(&path).await.unwrap_err();
+        let error = SqlStore::open(&path).await.unwrap_err();
         assert!(error.chain().contains("newer version of Innkeeper"), "{}", error.chain());
         assert!(error.advice.is_some());
     }

@@ -1,31 +1,44 @@
-//! `SQLite`: one file, for one Innkeeper.
+//! A store in SQL: in an `SQLite` file, for one Innkeeper, or on a `PostgreSQL`
+//! server, for as many replicas as one likes. Both get the same statements;
+//! where they differ is in [`dialect`].
 //!
-//! All writing goes through one connection, and a transaction that reads
-//! before it writes begins as a writer. Otherwise two of them could both read,
-//! and the second be refused without any waiting. Nothing but SQL happens
-//! inside a transaction, so nobody waits long.
+//! One transaction writes at a time, over all replicas, and begins as a writer:
+//! what it reads cannot change before it is done. So whatever is true of the
+//! store on one database is true on the other. Nothing but SQL happens inside
+//! a transaction, so nobody waits long.
 //!
-//! `synchronous = FULL`: what was answered with success survives a power cut.
+//! What was answered with success survives a power cut: `synchronous = FULL`,
+//! `synchronous_commit = on`.
 
 mod audit;
 mod column;
+mod dialect;
 mod effects;
 mod examine;
 mod failure;
 mod figures;
 mod inbox;
+mod listen;
 mod memory;
 mod open;
+mod place;
+mod postgres;
+mod sqlite;
 mod state;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt, future::Future};
 
 use async_trait::async_trait;
-use sqlx::{SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
 use self::{
+    dialect::Dialect,
     effects::Later,
     failure::{Doing, is_taken},
+};
+pub use self::{
+    listen::listen,
+    place::{Place, Server},
 };
 use crate::{
     brake::Freezes,
@@ -41,25 +54,57 @@ use crate::{
     request::Request,
 };
 
-/// A store in an `SQLite` file. [`Sqlite::open`] makes one.
-#[derive(Clone, Debug)]
-pub struct Sqlite {
-    /// One connection.
-    writer: SqlitePool,
+/// A store in SQL. [`SqlStore::open`] makes one.
+#[derive(Clone)]
+pub struct SqlStore {
+    dialect: Dialect,
+    /// One connection to a file; a few to a server.
+    writer: AnyPool,
     /// A few, which cannot write.
-    readers: SqlitePool,
+    readers: AnyPool,
 }
 
-impl Sqlite {
-    /// Ends all connections. Without it nothing is lost, but the file's log is
+impl fmt::Debug for SqlStore {
+    /// Connections know passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlStore").field("dialect", &self.dialect).finish_non_exhaustive()
+    }
+}
+
+impl SqlStore {
+    /// Ends all connections. Without it nothing is lost, but a file's log is
     /// left beside it for the next start.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
 
-    async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Sqlite>> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+    /// Asks the database for something that takes a while at most.
+    async fn ask<T>(
+        &self,
+        doing: &str,
+        work: impl Future<Output = sqlx::Result<T>>,
+    ) -> Result<T, PortError> {
+        self.dialect.in_time(work).await.doing(doing)
+    }
+
+    /// Changes something, in a transaction of its own.
+    async fn write<T>(
+        &self,
+        doing: &str,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> sqlx::Result<T>,
+    ) -> Result<T, PortError> {
+        self.ask(doing, async {
+            let mut transaction = self.begin().await?;
+            let done = work(&mut transaction).await?;
+            transaction.commit().await?;
+            Ok(done)
+        })
+        .await
+    }
+
+    async fn begin(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        self.dialect.begin(&self.writer).await
     }
 
     async fn try_deliver(&self, delivery: &Delivery) -> sqlx::Result<Delivered> {
@@ -68,15 +113,10 @@ impl Sqlite {
         if let (Delivered::New, Some(issue)) = (delivered, &delivery.issue) {
             let issues = std::slice::from_ref(issue);
             inbox::want(&mut transaction, issues, delivery.received_at).await?;
+            self.dialect.tell(&mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(delivered)
-    }
-
-    async fn try_want_looks(&self, issues: &[IssueRef], now: Timestamp) -> sqlx::Result<()> {
-        let mut transaction = self.begin().await?;
-        inbox::want(&mut transaction, issues, now).await?;
-        transaction.commit().await
     }
 
     async fn try_commit(&self, change: &Change) -> sqlx::Result<bool> {
@@ -86,6 +126,9 @@ impl Sqlite {
             other => other?,
         };
         if stored {
+            if !change.effects.is_empty() || !change.looks.is_empty() {
+                self.dialect.tell(&mut transaction).await?;
+            }
             transaction.commit().await?;
         } else {
             transaction.rollback().await?;
@@ -93,22 +136,15 @@ impl Sqlite {
         Ok(stored)
     }
 
-    async fn try_revive(&self, lanes: &[String], now: Timestamp) -> sqlx::Result<u64> {
-        let mut transaction = self.begin().await?;
-        let revived = effects::revive(&mut transaction, lanes, now).await?;
-        transaction.commit().await?;
-        Ok(revived)
-    }
-
     async fn try_used(&self, kind: EffectKind, since: Timestamp) -> sqlx::Result<Used> {
-        let mut transaction = self.readers.begin().await?;
+        let mut transaction = self.dialect.begin_to_read(&self.readers).await?;
         let used = effects::used(&mut transaction, kind, since).await?;
         transaction.rollback().await?;
         Ok(used)
     }
 
     async fn try_figures(&self, now: Timestamp) -> sqlx::Result<Figures> {
-        let mut transaction = self.readers.begin().await?;
+        let mut transaction = self.dialect.begin_to_read(&self.readers).await?;
         let figures = figures::read(&mut transaction, now).await?;
         transaction.rollback().await?;
         Ok(figures)
@@ -117,7 +153,7 @@ impl Sqlite {
 
 /// Stores everything in a change; `false` as soon as something of it was
 /// overtaken, and then the transaction must not be committed.
-async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx::Result<bool> {
+async fn store_change(database: &mut AnyConnection, change: &Change) -> sqlx::Result<bool> {
     let Change {
         request,
         leases,
@@ -169,17 +205,24 @@ async fn store_change(database: &mut SqliteConnection, change: &Change) -> sqlx:
 }
 
 #[async_trait]
-impl Store for Sqlite {
+impl Store for SqlStore {
     async fn deliver(&self, delivery: &Delivery) -> Result<Delivered, PortError> {
-        self.try_deliver(delivery).await.doing("store a delivery")
+        self.ask("store a delivery", self.try_deliver(delivery)).await
     }
 
     async fn forget_bodies(&self, before: Timestamp) -> Result<u64, PortError> {
-        inbox::forget_bodies(&self.writer, before).await.doing("forget bodies of deliveries")
+        self.write("forget bodies of deliveries", async |database| {
+            inbox::forget_bodies(database, before).await
+        })
+        .await
     }
 
     async fn want_looks(&self, issues: &[IssueRef], now: Timestamp) -> Result<(), PortError> {
-        self.try_want_looks(issues, now).await.doing("note issues to look at")
+        self.write("note issues to look at", async |database| {
+            inbox::want(database, issues, now).await?;
+            if issues.is_empty() { Ok(()) } else { self.dialect.tell(database).await }
+        })
+        .await
     }
 
     async fn claim_look(
@@ -187,11 +230,17 @@ impl Store for Sqlite {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Look>, PortError> {
-        inbox::claim(&self.writer, now, until).await.doing("take an issue to look at")
+        self.write("take an issue to look at", async |database| {
+            inbox::claim(database, now, until).await
+        })
+        .await
     }
 
     async fn finish_look(&self, look: &Look) -> Result<(), PortError> {
-        inbox::finish(&self.writer, look).await.doing("note that an issue was looked at")
+        self.write("note that an issue was looked at", async |database| {
+            inbox::finish(database, look).await
+        })
+        .await
     }
 
     async fn postpone_look(
@@ -200,15 +249,18 @@ impl Store for Sqlite {
         due: Timestamp,
         error: &str,
     ) -> Result<(), PortError> {
-        inbox::postpone(&self.writer, look, due, error).await.doing("postpone looking at an issue")
+        self.write("postpone looking at an issue", async |database| {
+            inbox::postpone(database, look, due, error).await
+        })
+        .await
     }
 
     async fn request_on(&self, issue: &IssueRef) -> Result<Option<Versioned<Request>>, PortError> {
-        state::request_on(&self.readers, issue).await.doing("read the request of an issue")
+        self.ask("read the request of an issue", state::request_on(&self.readers, issue)).await
     }
 
     async fn request(&self, id: RequestId) -> Result<Option<Versioned<Request>>, PortError> {
-        state::request(&self.readers, id).await.doing("read a request")
+        self.ask("read a request", state::request(&self.readers, id)).await
     }
 
     async fn requests_by(
@@ -216,20 +268,20 @@ impl Store for Sqlite {
         forge: &ForgeName,
         author: UserId,
     ) -> Result<Vec<Versioned<Request>>, PortError> {
-        let requests = state::requests_by(&self.readers, forge, author).await;
-        requests.doing("read the requests of an account")
+        let requests = state::requests_by(&self.readers, forge, author);
+        self.ask("read the requests of an account", requests).await
     }
 
     async fn open_requests(&self) -> Result<Vec<Versioned<Request>>, PortError> {
-        state::open_requests(&self.readers).await.doing("read the open requests")
+        self.ask("read the open requests", state::open_requests(&self.readers)).await
     }
 
     async fn lease(&self, id: LeaseId) -> Result<Option<Versioned<Lease>>, PortError> {
-        state::lease(&self.readers, id).await.doing("read a lease")
+        self.ask("read a lease", state::lease(&self.readers, id)).await
     }
 
     async fn live_leases(&self) -> Result<Vec<Versioned<Lease>>, PortError> {
-        state::live_leases(&self.readers).await.doing("read the live leases")
+        self.ask("read the live leases", state::live_leases(&self.readers)).await
     }
 
     async fn due_leases(
@@ -237,20 +289,21 @@ impl Store for Sqlite {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Versioned<Lease>>, PortError> {
-        state::due_leases(&self.readers, now, limit).await.doing("read the leases that are due")
+        self.ask("read the leases that are due", state::due_leases(&self.readers, now, limit)).await
     }
 
     async fn seen_notes(&self, issue: &IssueRef) -> Result<BTreeSet<NoteId>, PortError> {
-        state::seen_notes(&self.readers, issue).await.doing("read which comments were dealt with")
+        self.ask("read which comments were dealt with", state::seen_notes(&self.readers, issue))
+            .await
     }
 
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
-        let stored = self.try_commit(change).await.doing("store a change")?;
+        let stored = self.ask("store a change", self.try_commit(change)).await?;
         if stored { Ok(()) } else { Err(CommitError::Conflict) }
     }
 
     async fn usage_mark(&self) -> Result<u64, PortError> {
-        state::usage_mark(&self.readers).await.doing("read the mark of usage")
+        self.ask("read the mark of usage", state::usage_mark(&self.readers)).await
     }
 
     async fn claim_effect(
@@ -258,7 +311,7 @@ impl Store for Sqlite {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<ClaimedEffect>, PortError> {
-        effects::claim(&self.writer, now, until).await.doing("take a task")
+        self.write("take a task", async |database| effects::claim(database, now, until).await).await
     }
 
     async fn postpone_effect(
@@ -268,7 +321,10 @@ impl Store for Sqlite {
         error: &str,
     ) -> Result<(), PortError> {
         let failed = (Later::Failed, error);
-        effects::postpone(&self.writer, effect, due, failed).await.doing("postpone a task")
+        self.write("postpone a task", async |database| {
+            effects::postpone(database, effect, due, failed).await
+        })
+        .await
     }
 
     async fn hold_effect(
@@ -278,7 +334,10 @@ impl Store for Sqlite {
         why: &str,
     ) -> Result<(), PortError> {
         let waits = (Later::Waits, why);
-        effects::postpone(&self.writer, effect, due, waits).await.doing("let a task wait")
+        self.write("let a task wait", async |database| {
+            effects::postpone(database, effect, due, waits).await
+        })
+        .await
     }
 
     async fn pause_effect(
@@ -288,7 +347,10 @@ impl Store for Sqlite {
         progress: &str,
     ) -> Result<(), PortError> {
         let begun = (Later::Begun, progress);
-        effects::postpone(&self.writer, effect, due, begun).await.doing("pause a task")
+        self.write("pause a task", async |database| {
+            effects::postpone(database, effect, due, begun).await
+        })
+        .await
     }
 
     async fn bury_effect(
@@ -297,11 +359,21 @@ impl Store for Sqlite {
         now: Timestamp,
         error: &str,
     ) -> Result<(), PortError> {
-        effects::bury(&self.writer, effect, now, error).await.doing("leave a task to a person")
+        self.write("leave a task to a person", async |database| {
+            effects::bury(database, effect, now, error).await
+        })
+        .await
     }
 
     async fn revive_effects(&self, lanes: &[String], now: Timestamp) -> Result<u64, PortError> {
-        self.try_revive(lanes, now).await.doing("revive tasks")
+        self.write("revive tasks", async |database| {
+            let revived = effects::revive(database, lanes, now).await?;
+            if revived > 0 {
+                self.dialect.tell(database).await?;
+            }
+            Ok(revived)
+        })
+        .await
     }
 
     async fn admit(
@@ -311,16 +383,18 @@ impl Store for Sqlite {
         since: Timestamp,
         most: u64,
     ) -> Result<bool, PortError> {
-        let admitted = effects::admit(&self.writer, kind, effect, since, most).await;
-        admitted.doing("let a task begin")
+        self.write("let a task begin", async |database| {
+            effects::admit(database, kind, effect, since, most).await
+        })
+        .await
     }
 
     async fn used(&self, kind: EffectKind, since: Timestamp) -> Result<Used, PortError> {
-        self.try_used(kind, since).await.doing("count what was done of a limit")
+        self.ask("count what was done of a limit", self.try_used(kind, since)).await
     }
 
     async fn freezes(&self) -> Result<Freezes, PortError> {
-        memory::freezes(&self.readers).await.doing("read what is frozen")
+        self.ask("read what is frozen", memory::freezes(&self.readers)).await
     }
 
     async fn lock(
@@ -330,34 +404,44 @@ impl Store for Sqlite {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, PortError> {
-        memory::lock(&self.writer, name, holder, now, until).await.doing("take a lock")
+        self.write("take a lock", async |database| {
+            memory::lock(database, name, holder, now, until).await
+        })
+        .await
     }
 
     async fn unlock(&self, name: &str, holder: &str) -> Result<(), PortError> {
-        memory::unlock(&self.writer, name, holder).await.doing("give a lock back")
+        self.write("give a lock back", async |database| {
+            memory::unlock(database, name, holder).await
+        })
+        .await
     }
 
     async fn moment(&self, name: &str) -> Result<Option<Timestamp>, PortError> {
-        memory::moment(&self.readers, name).await.doing("recall a moment")
+        self.ask("recall a moment", memory::moment(&self.readers, name)).await
     }
 
     async fn set_moment(&self, name: &str, at: Timestamp) -> Result<(), PortError> {
-        memory::set_moment(&self.writer, name, at).await.doing("remember a moment")
+        self.write("remember a moment", async |database| {
+            memory::set_moment(database, name, at).await
+        })
+        .await
     }
 
     async fn memo(&self, name: &str) -> Result<Option<String>, PortError> {
-        memory::memo(&self.readers, name).await.doing("recall a text")
+        self.ask("recall a text", memory::memo(&self.readers, name)).await
     }
 
     async fn set_memo(&self, name: &str, text: &str) -> Result<(), PortError> {
-        memory::set_memo(&self.writer, name, text).await.doing("remember a text")
+        self.write("remember a text", async |database| memory::set_memo(database, name, text).await)
+            .await
     }
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, PortError> {
-        self.try_figures(now).await.doing("count what is stored")
+        self.ask("count what is stored", self.try_figures(now)).await
     }
 
     async fn audit_log(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, PortError> {
-        audit::read(&self.readers, from, limit).await.doing("read the audit log")
+        self.ask("read the audit log", audit::read(&self.readers, from, limit)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::SqliteExecutor;
+use sqlx::AnyExecutor;
 
 use super::column::{from_issue, from_limit, from_time, from_value, to_count, to_value};
 use crate::{
@@ -26,7 +26,7 @@ fn to_lease((id, version, document): Row) -> sqlx::Result<Versioned<Lease>> {
 }
 
 pub(super) async fn request_on(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     issue: &IssueRef,
 ) -> sqlx::Result<Option<Versioned<Request>>> {
     let (forge, project, number) = from_issue(issue);
@@ -44,7 +44,7 @@ pub(super) async fn request_on(
 }
 
 pub(super) async fn request(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     id: RequestId,
 ) -> sqlx::Result<Option<Versioned<Request>>> {
     sqlx::query_as("SELECT id, version, document FROM requests WHERE id = $1")
@@ -55,15 +55,14 @@ pub(super) async fn request(
         .transpose()
 }
 
-/// Asked rarely, of a table that stays small: no column repeats the author.
 pub(super) async fn requests_by(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     forge: &ForgeName,
     author: UserId,
 ) -> sqlx::Result<Vec<Versioned<Request>>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, version, document FROM requests
-         WHERE forge = $1 AND json_extract(document, '$.author.id') = $2
+         WHERE forge = $1 AND author = $2
          ORDER BY id",
     )
     .bind(forge.as_str())
@@ -74,7 +73,7 @@ pub(super) async fn requests_by(
 }
 
 pub(super) async fn open_requests(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
 ) -> sqlx::Result<Vec<Versioned<Request>>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, version, document FROM requests
@@ -87,7 +86,7 @@ pub(super) async fn open_requests(
 }
 
 pub(super) async fn lease(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     id: LeaseId,
 ) -> sqlx::Result<Option<Versioned<Lease>>> {
     sqlx::query_as("SELECT id, version, document FROM leases WHERE id = $1")
@@ -99,7 +98,7 @@ pub(super) async fn lease(
 }
 
 pub(super) async fn live_leases(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
 ) -> sqlx::Result<Vec<Versioned<Lease>>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, version, document FROM leases WHERE state <> 'ended' ORDER BY id",
@@ -116,7 +115,7 @@ ORDER BY check_at, id
 LIMIT $2";
 
 pub(super) async fn due_leases(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     now: Timestamp,
     limit: usize,
 ) -> sqlx::Result<Vec<Versioned<Lease>>> {
@@ -129,7 +128,7 @@ pub(super) async fn due_leases(
 }
 
 pub(super) async fn seen_notes(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     issue: &IssueRef,
 ) -> sqlx::Result<BTreeSet<NoteId>> {
     let (forge, project, number) = from_issue(issue);
@@ -146,7 +145,7 @@ pub(super) async fn seen_notes(
 
 /// Notes that a comment was dealt with.
 pub(super) async fn see_note(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     issue: &IssueRef,
     note: NoteId,
 ) -> sqlx::Result<()> {
@@ -165,28 +164,30 @@ pub(super) async fn see_note(
 }
 
 /// The mark that grows whenever usage changes: triggers see to that.
-pub(super) async fn usage_mark(database: impl SqliteExecutor<'_>) -> sqlx::Result<u64> {
+pub(super) async fn usage_mark(database: impl AnyExecutor<'_>) -> sqlx::Result<u64> {
     sqlx::query_scalar("SELECT mark FROM usage").fetch_one(database).await.map(to_count)
 }
 
 /// Stores a request over the version it was read at; `false` if that is not
 /// the present one.
 pub(super) async fn save_request(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     request: &Versioned<Request>,
 ) -> sqlx::Result<bool> {
     let Versioned { version, value } = request;
     let (forge, project, number) = from_issue(&value.issue);
     let query = if *version == 0 {
         sqlx::query(
-            "INSERT INTO requests (id, version, state, forge, project, number, document, counted)
-             VALUES ($1, $2 + 1, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO requests
+                 (id, version, state, forge, project, number, document, counted, author)
+             VALUES ($1, $2 + 1, $3, $4, $5, $6, $7, $8, $9)",
         )
     } else {
         sqlx::query(
             "UPDATE requests SET
                  version = version + 1, state = $3,
-                 forge = $4, project = $5, number = $6, document = $7, counted = $8
+                 forge = $4, project = $5, number = $6, document = $7, counted = $8,
+                 author = $9
              WHERE id = $1 AND version = $2",
         )
     };
@@ -199,6 +200,7 @@ pub(super) async fn save_request(
         .bind(number)
         .bind(from_value(value)?)
         .bind(crate::usage::counted_request(value))
+        .bind(value.author.id.0.cast_signed())
         .execute(database)
         .await
         .map(|done| done.rows_affected() == 1)
@@ -207,7 +209,7 @@ pub(super) async fn save_request(
 /// Stores a lease over the version it was read at; `false` if that is not the
 /// present one, or if it would give a lease whose machine is gone a machine.
 pub(super) async fn save_lease(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     lease: &Versioned<Lease>,
 ) -> sqlx::Result<bool> {
     let Versioned { version, value } = lease;

@@ -45,7 +45,13 @@ pub(super) fn to_issue(forge: String, project: i64, number: i64) -> IssueRef {
     }
 }
 
-/// A value as a document.
+/// A text that is only read by people. `PostgreSQL` has no character 0, and what
+/// something outside said may hold one.
+pub(super) fn from_text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// A value as a document. JSON escapes what no column takes.
 pub(super) fn from_value(value: &impl Serialize) -> sqlx::Result<String> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }

@@ -1,8 +1,10 @@
 //! Tasks to be done outside: the outbox.
 
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{AnyConnection, AnyExecutor};
 
-use super::column::{from_time, from_value, to_count, to_small_count, to_time, to_value};
+use super::column::{
+    from_text, from_time, from_value, to_count, to_small_count, to_time, to_value,
+};
 use crate::{
     effect::NewEffect,
     identity::Timestamp,
@@ -11,7 +13,7 @@ use crate::{
 
 /// Stores a task unless its key was ever seen.
 pub(super) async fn order(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     effect: &NewEffect,
     now: Timestamp,
 ) -> sqlx::Result<()> {
@@ -53,7 +55,7 @@ RETURNING id, attempts, waits, lane, key, task, ordered_at";
 
 /// Takes the next task that is due and first in its lane.
 pub(super) async fn claim(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     now: Timestamp,
     until: Timestamp,
 ) -> sqlx::Result<Option<ClaimedEffect>> {
@@ -84,7 +86,7 @@ pub(super) async fn claim(
 
 /// The task is done; `false` if the claim was lost.
 pub(super) async fn finish(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     effect: &ClaimedEffect,
     now: Timestamp,
 ) -> sqlx::Result<bool> {
@@ -114,15 +116,15 @@ pub(super) enum Later {
 
 /// The task is due again later.
 pub(super) async fn postpone(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     effect: &ClaimedEffect,
     due: Timestamp,
     (later, why): (Later, &str),
 ) -> sqlx::Result<()> {
     let begun = match later {
-        Later::Failed => Some(false),
+        Later::Failed => Some(0_i64),
         Later::Waits => None,
-        Later::Begun => Some(true),
+        Later::Begun => Some(1),
     };
     sqlx::query(
         "UPDATE effects SET
@@ -133,9 +135,9 @@ pub(super) async fn postpone(
     .bind(effect.id.cast_signed())
     .bind(i64::from(effect.attempts))
     .bind(from_time(due))
-    .bind(why)
+    .bind(from_text(why))
     .bind(begun)
-    .bind(!matches!(later, Later::Failed))
+    .bind(i64::from(!matches!(later, Later::Failed)))
     .execute(database)
     .await
     .map(drop)
@@ -143,7 +145,7 @@ pub(super) async fn postpone(
 
 /// The task waits for a person.
 pub(super) async fn bury(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     effect: &ClaimedEffect,
     now: Timestamp,
     error: &str,
@@ -155,7 +157,7 @@ pub(super) async fn bury(
     .bind(effect.id.cast_signed())
     .bind(i64::from(effect.attempts))
     .bind(from_time(now))
-    .bind(error)
+    .bind(from_text(error))
     .execute(database)
     .await
     .map(drop)
@@ -163,7 +165,7 @@ pub(super) async fn bury(
 
 /// What is not done of a lane goes on in another one.
 pub(super) async fn change_lane(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     from: &str,
     to: &str,
 ) -> sqlx::Result<()> {
@@ -179,7 +181,7 @@ pub(super) async fn change_lane(
 
 /// Makes due what waits in these lanes. A running task keeps running.
 pub(super) async fn revive(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     lanes: &[String],
     now: Timestamp,
 ) -> sqlx::Result<u64> {
@@ -213,7 +215,7 @@ pub(super) const ADMIT: &str = "UPDATE effects SET begun = 1
 
 /// Whether the task may begin; if so, it has.
 pub(super) async fn admit(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     kind: EffectKind,
     effect: &ClaimedEffect,
     since: Timestamp,
@@ -233,7 +235,7 @@ pub(super) async fn admit(
 /// How much of the limit of this kind is used. Called in a transaction, so that
 /// both counts are of one moment.
 pub(super) async fn used(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     kind: EffectKind,
     since: Timestamp,
 ) -> sqlx::Result<Used> {

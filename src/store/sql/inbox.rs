@@ -1,8 +1,10 @@
 //! What came in: deliveries, and the issues that want a look.
 
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{AnyConnection, AnyExecutor};
 
-use super::column::{from_issue, from_time, to_count, to_issue, to_small_count, to_time};
+use super::column::{
+    from_issue, from_text, from_time, to_count, to_issue, to_small_count, to_time,
+};
 use crate::{
     identity::{IssueRef, Timestamp},
     ports::store::{Delivered, Delivery, Look},
@@ -10,7 +12,7 @@ use crate::{
 
 /// Stores a delivery unless its key was seen before.
 pub(super) async fn store(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     delivery: &Delivery,
 ) -> sqlx::Result<Delivered> {
     let inserted = sqlx::query(
@@ -20,11 +22,11 @@ pub(super) async fn store(
          ON CONFLICT (forge, key) DO NOTHING",
     )
     .bind(delivery.forge.as_str())
-    .bind(&delivery.key)
+    .bind(from_text(&delivery.key))
     .bind(delivery.project.0.cast_signed())
     .bind(delivery.issue.as_ref().map(|issue| issue.number.0.cast_signed()))
-    .bind(&delivery.event)
-    .bind(&delivery.ignored)
+    .bind(from_text(&delivery.event))
+    .bind(delivery.ignored.as_deref().map(from_text))
     .bind(&delivery.body)
     .bind(from_time(delivery.received_at))
     .execute(database)
@@ -34,7 +36,7 @@ pub(super) async fn store(
 
 /// Forgets the bodies of deliveries that came before a moment.
 pub(super) async fn forget_bodies(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     before: Timestamp,
 ) -> sqlx::Result<u64> {
     sqlx::query("UPDATE deliveries SET body = NULL WHERE body IS NOT NULL AND received_at < $1")
@@ -46,7 +48,7 @@ pub(super) async fn forget_bodies(
 
 /// Notes that these issues want a look, now.
 pub(super) async fn want(
-    database: &mut SqliteConnection,
+    database: &mut AnyConnection,
     issues: &[IssueRef],
     now: Timestamp,
 ) -> sqlx::Result<()> {
@@ -83,7 +85,7 @@ RETURNING forge, project, number, wanted, claim, failures, since";
 
 /// Takes the issue that waits longest of those that are due.
 pub(super) async fn claim(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     now: Timestamp,
     until: Timestamp,
 ) -> sqlx::Result<Option<Look>> {
@@ -106,7 +108,7 @@ pub(super) async fn claim(
 }
 
 /// The look is done, as far as it was wanted when it was claimed.
-pub(super) async fn finish(database: impl SqliteExecutor<'_>, look: &Look) -> sqlx::Result<()> {
+pub(super) async fn finish(database: impl AnyExecutor<'_>, look: &Look) -> sqlx::Result<()> {
     let (forge, project, number) = from_issue(&look.issue);
     sqlx::query(
         "UPDATE looks SET
@@ -126,7 +128,7 @@ pub(super) async fn finish(database: impl SqliteExecutor<'_>, look: &Look) -> sq
 
 /// The look failed. One that was wanted again meanwhile stays due.
 pub(super) async fn postpone(
-    database: impl SqliteExecutor<'_>,
+    database: impl AnyExecutor<'_>,
     look: &Look,
     due: Timestamp,
     error: &str,
@@ -144,7 +146,7 @@ pub(super) async fn postpone(
     .bind(number)
     .bind(look.claim.cast_signed())
     .bind(look.wanted.cast_signed())
-    .bind(error)
+    .bind(from_text(error))
     .bind(from_time(due))
     .execute(database)
     .await

@@ -42,8 +42,8 @@ story: check-setup ## The whole life of a machine, played in the terminal
 test-faults: check-setup ## Every kind of trouble at every call to the forge, a life each (minutes)
 	$(CARGO) test --locked --test scenarios --test scenarios_github matrix:: -- --ignored --nocapture
 
-test-kill: check-setup ## The real program under load, killed KILLS=200 times, and then everything counted (STORE=sqlite, SEED=1)
-	KILLS='$(KILLS)' STORE='$(STORE)' SEED='$(SEED)' \
+test-kill: check-setup ## The real program under load, killed KILLS=200 times, and then everything counted (STORE=sqlite or postgres, SEED=1, REPLICAS=3)
+	KILLS='$(KILLS)' STORE='$(STORE)' SEED='$(SEED)' REPLICAS='$(REPLICAS)' RATE='$(RATE)' \
 	$(CARGO) test --locked --test survival killed -- --ignored --nocapture
 
 simulate: check-setup ## Whole lives under faults of every kind, each from one number (SEEDS=how many, FROM=first, STORY=1)

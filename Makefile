@@ -7,12 +7,14 @@ CARGO ?= cargo
 
 # What building and testing needs from Debian: libvirt's headers, and a linker.
 PACKAGES := pkg-config libvirt-dev gcc libc6-dev make git openssh-client
+# What the tests need besides: a PostgreSQL server of their own.
+TEST_PACKAGES := postgresql
 
 # Snapshots are compared, never rewritten.
 export INSTA_UPDATE := no
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lints tests documentation story test-contract test-faults test-kill test-real fuzz simulate mutate check-setup
+.PHONY: help demo test format lints tests documentation story test-contract test-faults test-kill test-postgres test-real fuzz simulate mutate check-setup check-setup-tests
 # One cargo at a time: they would only wait for each other.
 .NOTPARALLEL:
 
@@ -30,7 +32,7 @@ format: check-setup ## The code looks as rustfmt would have it
 lints: check-setup ## Neither the compiler nor clippy has anything to say
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
-tests: check-setup ## The tests
+tests: check-setup check-setup-tests ## The tests
 	$(CARGO) test --locked --no-fail-fast
 
 documentation: check-setup ## The documentation builds, and its links lead somewhere
@@ -42,9 +44,13 @@ story: check-setup ## The whole life of a machine, played in the terminal
 test-faults: check-setup ## Every kind of trouble at every call to the forge, a life each (minutes)
 	$(CARGO) test --locked --test scenarios --test scenarios_github matrix:: -- --ignored --nocapture
 
-test-kill: check-setup ## The real program under load, killed KILLS=200 times, and then everything counted (STORE=sqlite or postgres, SEED=1, REPLICAS=3)
+test-kill: check-setup check-setup-tests ## The real program under load, killed KILLS=200 times, and then everything counted (STORE=sqlite or postgres, SEED=1, REPLICAS=3)
 	KILLS='$(KILLS)' STORE='$(STORE)' SEED='$(SEED)' REPLICAS='$(REPLICAS)' RATE='$(RATE)' \
 	$(CARGO) test --locked --test survival killed -- --ignored --nocapture
+
+test-postgres: check-setup check-setup-tests ## All stories with the store on PostgreSQL, and how fast it is (minutes)
+	DATABASE=postgres $(CARGO) test --locked --no-fail-fast --test scenarios --test scenarios_github
+	$(CARGO) test --locked --test store -- --ignored --nocapture figures
 
 simulate: check-setup ## Whole lives under faults of every kind, each from one number (SEEDS=how many, FROM=first, STORY=1)
 	SEEDS='$(or $(SEEDS),1000)' FROM='$(or $(FROM),0)' THREADS='$(or $(THREADS),2)' STORY='$(or $(STORY),0)' \
@@ -73,3 +79,16 @@ check-setup: ## Install what Debian packages are missing (asks sudo unless root)
 	echo 'Installing $(PACKAGES)'; set -ex; \
 	$$as_root apt-get update; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(PACKAGES)
+
+# The server alone: no cluster is made, and none is started.
+check-setup-tests:
+	@if command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo 'PostgreSQL is not installed: its tests are left out.' >&2; exit 0; fi; \
+	as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; command -v sudo >/dev/null || { \
+	  echo 'PostgreSQL is not installed: its tests are left out. As root: apt-get install $(TEST_PACKAGES)' >&2; exit 0; }; fi; \
+	$$as_root apt-get update; \
+	install='env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends'; \
+	$$as_root $$install postgresql-common && \
+	$$as_root sed -i 's/^#\?create_main_cluster .*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
+	$$as_root $$install $(TEST_PACKAGES)

@@ -81,6 +81,7 @@ pub struct Config {
     pub hooks: Vec<Hook>,
     /// What is allowed but probably not meant, as sentences for the log.
     pub warnings: Vec<String>,
+    store_holds_written_secret: bool,
     effective: String,
 }
 
@@ -101,6 +102,7 @@ impl Config {
         let mut config = Self::parse(&name, &text, folder, environment)?;
         let written_in_it = config.forges.values().any(|forge| forge.holds_written_secret)
             || config.providers.values().any(|provider| provider.holds_written_secret)
+            || config.store_holds_written_secret
             || config.hooks.iter().any(|hook| hook.holds_written_secret);
         if written_in_it && secret::everybody_may_read(path) {
             config.warnings.push(format!(

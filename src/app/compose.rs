@@ -30,7 +30,7 @@ use crate::{
         provider::Provider,
         store::Store,
     },
-    store::sql::SqlStore,
+    store::sql::{self, Place, Server, SqlStore},
     web::WebState,
 };
 
@@ -72,12 +72,8 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
 pub async fn onlooker(config: &Config) -> anyhow::Result<Engine> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = async {
-        let path = config.store.path.display();
-        ensure!(
-            config.store.path.exists(),
-            "there is no store at {path}; it is made when the service first starts"
-        );
-        store_to_read(config).await.map_err(|error| anyhow::anyhow!("{}", error.chain()))
+        ensure_store(config).await?;
+        store_to_read(config).await.map_err(|error| explained(&error))
     };
     engine(config, &clock, store).await
 }
@@ -138,12 +134,52 @@ pub fn objections(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Vec<
 ///
 /// When it cannot be opened.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let path = &config.store.path;
-    let store = SqlStore::open(path).await.map_err(|error| {
-        let advice = error.advice.clone().map(|advice| format!(" ({advice})")).unwrap_or_default();
-        anyhow::anyhow!("{}{advice}", error.chain())
-    })?;
+    let store = SqlStore::open(store_place(config)).await.map_err(|error| explained(&error))?;
     Ok(Arc::new(store))
+}
+
+/// The store as configured, which has to be there.
+///
+/// # Errors
+///
+/// When it is not, or cannot be opened.
+pub async fn present_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    ensure_store(config).await?;
+    open_store(config).await
+}
+
+/// Refuses when there is no store.
+///
+/// # Errors
+///
+/// When there is none, or a server cannot be asked.
+pub async fn ensure_store(config: &Config) -> anyhow::Result<()> {
+    let place = store_place(config);
+    let is_there = SqlStore::is_at(&place).await.map_err(|error| explained(&error))?;
+    ensure!(is_there, "there is no store at {place}; it is made when the service first starts");
+    Ok(())
+}
+
+fn explained(error: &PortError) -> anyhow::Error {
+    let advice = error.advice.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
+    anyhow::anyhow!("{}{advice}", error.chain())
+}
+
+fn store_place(config: &Config) -> Place {
+    match &config.store {
+        config::Store::File(path) => Place::File(path.clone()),
+        config::Store::Server { url, password } => {
+            Place::Server(Server::new(url.clone(), password.clone()))
+        }
+    }
+}
+
+/// Wakes the workers when another replica has made work, where there can be one.
+/// Goes on until it is dropped.
+pub async fn hear_replicas(config: &Config, wake: &Notify) {
+    if let Place::Server(server) = store_place(config) {
+        match sql::listen(&server, || wake.notify_one()).await {}
+    }
 }
 
 /// The store as configured, for somebody who only reads. It has to be there.
@@ -152,12 +188,12 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 ///
 /// When it cannot be opened.
 pub async fn store_to_read(config: &Config) -> Result<Arc<dyn Store>, PortError> {
-    Ok(Arc::new(SqlStore::open_to_read(&config.store.path).await?))
+    Ok(Arc::new(SqlStore::open_to_read(store_place(config)).await?))
 }
 
 /// Whether the store as configured is sound. Nothing in it is changed.
 pub async fn examine_store(config: &Config) -> Vec<Finding> {
-    SqlStore::examine(&config.store.path).await
+    SqlStore::examine(store_place(config)).await
 }
 
 /// One provider as configured.

@@ -5,7 +5,7 @@
 //! Nothing here is a shortcut: Innkeeper speaks HTTP with the rehearsal and
 //! gets its webhooks over HTTP.
 
-use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use chrono::{NaiveDate, TimeDelta};
@@ -39,7 +39,7 @@ use crate::{
     rehearsal::{
         Dialect, Group, Hook, Level, Membership, Options, Project, Rehearsal, User, World,
     },
-    store::sql::SqlStore,
+    store::sql::{Place, SqlStore},
     web::{self, WebState},
 };
 
@@ -101,8 +101,8 @@ pub struct Setup {
     pub hook_runner: Arc<dyn HookRunner>,
     /// The policies.
     pub cookbooks: Cookbooks,
-    /// Where the store's file is.
-    pub folder: std::path::PathBuf,
+    /// Where the store is.
+    pub store: Place,
     /// Where people reach the rehearsal.
     pub listener: TcpListener,
     /// The rehearsal's options; their dialect says which forge it is.
@@ -145,7 +145,7 @@ impl Practice {
     ///
     /// When something cannot be started; each error says what.
     pub async fn start(setup: Setup) -> anyhow::Result<Self> {
-        let Setup { clock, providers, hook_runner, cookbooks, folder, listener, options, adjust } =
+        let Setup { clock, providers, hook_runner, cookbooks, store, listener, options, adjust } =
             setup;
         let web_listener = TcpListener::bind("127.0.0.1:0").await.context("could not listen")?;
         let web_address = web_listener.local_addr()?;
@@ -155,7 +155,7 @@ impl Practice {
         let world = world(dialect, &cookbooks, &hook);
         let rehearsal = Rehearsal::start(listener, world, Arc::clone(&clock), options)?;
 
-        let store = open_store(&folder).await?;
+        let store = open_store(store).await?;
         let forge_url = rehearsal.base_url().to_owned();
         let blueprint = Blueprint {
             dialect,
@@ -252,9 +252,8 @@ where
     Ok(())
 }
 
-async fn open_store(folder: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    let path = folder.join("practice.db");
-    let store = SqlStore::open(&path).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
+async fn open_store(place: Place) -> anyhow::Result<Arc<dyn Store>> {
+    let store = SqlStore::open(place).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
     Ok(Arc::new(store))
 }
 

@@ -68,11 +68,6 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = Config::load(&arguments.config, &config::environment())?;
     ensure!(
-        config.store.path.exists(),
-        "there is no store at {}; it is made when the service first starts",
-        config.store.path.display()
-    );
-    ensure!(
         !arguments.apply || arguments.all || !arguments.names.is_empty(),
         "say which machines: by name, or `--all`"
     );
@@ -82,6 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let project = project.transpose()?;
     let runtime = runtime()?;
     let done = runtime.block_on(async {
+        compose::ensure_store(&config).await?;
         let engine = compose::service(&config).await?.engine;
         let cookbook = arguments.cookbook.as_deref().map(|name| known_cookbook(&engine, name));
         let cookbook = cookbook.transpose()?;

@@ -9,7 +9,7 @@ use std::{
     str::FromStr,
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::{output, runtime::runtime};
@@ -193,10 +193,7 @@ async fn stored(
     mut take: impl FnMut(&[AuditEntry]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let config = Config::load(config, &config::environment())?;
-    if !config.store.path.exists() {
-        bail!("there is no store at {}", config.store.path.display());
-    }
-    let store = compose::open_store(&config).await?;
+    let store = compose::present_store(&config).await?;
     let mut next = from;
     loop {
         let entries = piece(store.as_ref(), next).await?;

@@ -111,13 +111,7 @@ pub(super) fn thaw(arguments: &ThawArguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let path = &config.store.path;
-    ensure!(
-        path.exists(),
-        "there is no store at {}; it is made when the service first starts",
-        path.display()
-    );
-    compose::open_store(config).await
+    compose::present_store(config).await
 }
 
 fn deeds(only: &[What]) -> Vec<Deed> {

@@ -53,6 +53,7 @@ async fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<ExitCode
         "serving"
     );
     let (engine, wake) = (Arc::clone(&app.engine), Arc::clone(&app.web.wake));
+    let (heard, woken) = (config.clone(), Arc::clone(&wake));
     let file = arguments.config.clone();
     let reloader = Reloader::new(engine, wake, file, config::environment(), config);
     reloader.started().await?;
@@ -62,7 +63,9 @@ async fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<ExitCode
             reloader.reload().await;
         }
     });
+    let hearing = tokio::spawn(async move { compose::hear_replicas(&heard, &woken).await });
     let served = app.run(listener, interrupted).await;
+    hearing.abort();
     reloading.abort();
     served?;
     tracing::info!("stopped");

@@ -7,7 +7,6 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::ensure;
 use chrono::TimeDelta;
 use clap::Args;
 use serde::Serialize;
@@ -112,12 +111,6 @@ struct Forge {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = Config::load(&arguments.config, &config::environment())?;
-    let path = &config.store.path;
-    ensure!(
-        path.exists(),
-        "there is no store at {}; it is made when the service first starts",
-        path.display()
-    );
     let status = runtime()?.block_on(read(&config))?;
     if arguments.json {
         output::line(serde_json::to_string_pretty(&status)?);
@@ -128,7 +121,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn read(config: &Config) -> anyhow::Result<Status> {
-    let store = compose::open_store(config).await?;
+    let store = compose::present_store(config).await?;
     let now = SystemClock.now();
     let chain = |error: PortError| anyhow::anyhow!(error.chain());
     let figures = store.figures(now).await.map_err(chain)?;

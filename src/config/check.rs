@@ -27,6 +27,7 @@ mod forge;
 mod hook;
 mod policies;
 mod provider;
+mod store;
 
 /// The configuration the document describes.
 pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Vec<Diagnostic>> {
@@ -48,14 +49,19 @@ pub(super) fn check(document: &Document<'_>, folder: &Path) -> Result<Config, Ve
     checker.log_filter(&keys.log.filter);
     let forges = checker.forges(&keys.forge);
     let policies = checker.policies(&mut keys);
+    let store = checker.store(&mut keys.store);
     let providers = checker.providers(&keys.provider, &keys.limits);
     let hooks = checker.hooks(&keys.hook, &keys.limits);
+    let store_holds_written_secret = keys.store.password.is_some();
     let effective = toml::to_string(&keys).unwrap_or_else(|error| format!("# {error}\n"));
-    match (calendar, schedule, policies) {
-        (Some(calendar), Some(schedule), Some(policies)) if checker.found.is_empty() => {
+    match (calendar, schedule, policies, store) {
+        (Some(calendar), Some(schedule), Some(policies), Some(store))
+            if checker.found.is_empty() =>
+        {
             Ok(Config {
                 server: keys.server,
-                store: keys.store,
+                store,
+                store_holds_written_secret,
                 policies,
                 templates: keys.templates,
                 calendar,
@@ -102,7 +108,8 @@ impl Checker<'_> {
 
     fn resolve_paths(&mut self, keys: &mut Keys) {
         for (path, value) in [
-            (["store", "path"], Some(&mut keys.store.path)),
+            (["store", "path"], keys.store.path.as_mut()),
+            (["store", "password_file"], keys.store.password_file.as_mut()),
             (["policies", "folder"], keys.policies.folder.as_mut()),
             (["templates", "folder"], keys.templates.folder.as_mut()),
             (["calendar", "holidays_file"], keys.calendar.holidays_file.as_mut()),

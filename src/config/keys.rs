@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::value::Datetime;
 
 pub(super) use self::ganeti::GanetiKeys;
-use super::{
-    Limits, Log, People, ReadyWhen, Server, Store, Templates, secret::Secret, sections::seconds,
-};
+use super::{Limits, Log, People, ReadyWhen, Server, Templates, secret::Secret, sections::seconds};
 use crate::{calendar::Hours, engine::Labels};
 
 /// The whole configuration.
@@ -22,7 +20,7 @@ use crate::{calendar::Hours, engine::Labels};
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Keys {
     pub(super) server: Server,
-    pub(super) store: Store,
+    pub(super) store: StoreKeys,
     pub(super) policies: PolicyKeys,
     pub(super) templates: Templates,
     pub(super) calendar: CalendarKeys,
@@ -35,6 +33,16 @@ pub(super) struct Keys {
     pub(super) forge: BTreeMap<String, ForgeKeys>,
     pub(super) provider: BTreeMap<String, ProviderKeys>,
     pub(super) hook: Vec<HookKeys>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct StoreKeys {
+    /// `None` only where `url` is given.
+    pub(super) path: Option<PathBuf>,
+    pub(super) url: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) password_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,6 +64,7 @@ pub(super) struct GitKeys {
     pub(super) tag: Option<String>,
     pub(super) signers_file: Option<PathBuf>,
     pub(super) tag_object: Option<String>,
+    pub(super) cache: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -284,6 +293,13 @@ impl Default for PolicyKeys {
     }
 }
 
+impl Default for StoreKeys {
+    fn default() -> Self {
+        let path = Some("innkeeper.db".into());
+        Self { path, url: None, password: None, password_file: None }
+    }
+}
+
 impl Default for GitKeys {
     fn default() -> Self {
         Self {
@@ -293,6 +309,7 @@ impl Default for GitKeys {
             tag: None,
             signers_file: None,
             tag_object: None,
+            cache: None,
         }
     }
 }

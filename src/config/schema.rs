@@ -15,6 +15,7 @@ const NAMED: [&str; 2] = ["forge", "provider"];
 /// Keys that the example mentions within its prose, and what they are.
 const MENTIONED: &[(&str, &str)] = &[
     ("calendar.holidays_file", "An iCalendar file with days off, as whole days."),
+    ("store.password", "Less well than `password_file`."),
     ("policies.git.commit", "The full name of the one commit to read, instead of a tag."),
     ("forge.*.token", "The bot's access token; less well than `token_file`."),
     ("forge.*.app.private_key", "The App's key (PEM); less well than `private_key_file`."),

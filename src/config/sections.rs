@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use url::Url;
 
 use crate::{cookbook::Principal, quantity::Delay, schedule::Schedule};
 
@@ -16,11 +18,17 @@ pub struct Server {
 }
 
 /// Where state is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Store {
-    /// The `SQLite` file.
-    pub path: PathBuf,
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// In an `SQLite` file.
+    File(PathBuf),
+    /// On a `PostgreSQL` server.
+    Server {
+        /// The database; without a password.
+        url: Url,
+        /// For the account in it.
+        password: Option<SecretString>,
+    },
 }
 
 /// Where the cookbooks are, and what holds for all of them.
@@ -143,12 +151,6 @@ pub enum LogFormat {
 impl Default for Server {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8470)) }
-    }
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self { path: "innkeeper.db".into() }
     }
 }
 

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     Config, Credentials, EXAMPLE, Forge, ForgeKind, GitPin, HookAction, LogFormat, PolicySource,
-    ProviderKind, RapiCertificate, keys::Keys,
+    ProviderKind, RapiCertificate, Store, keys::Keys,
 };
 use crate::{
     brake::Deed,
@@ -260,10 +260,34 @@ fn a_token_must_not_travel_unencrypted_unnoticed() {
 fn relative_paths_are_relative_to_the_file() {
     let config =
         parse("[store]\npath = \"/var/lib/x.db\"\n[templates]\nfolder = \"t\"", &[]).unwrap();
-    assert_eq!(config.store.path, Path::new("/var/lib/x.db"));
+    assert!(matches!(config.store, Store::File(path) if path == Path::new("/var/lib/x.db")));
     let folder = PolicySource::Folder("/etc/innkeeper/policies".into());
     assert_eq!(config.policies.source, folder);
     assert_eq!(config.templates.folder.as_deref(), Some(Path::new("/etc/innkeeper/t")));
+}
+
+#[test]
+fn a_store_on_a_server_is_reached_safely_and_its_password_shown_nowhere() {
+    let text = |url: &str| format!("[store]\nurl = \"{url}\"\npassword = \"to-be-hidden\"");
+    let config = parse(&text("postgres://innkeeper@db.example.org/innkeeper"), &[]).unwrap();
+    let Store::Server { url, password } = &config.store else { panic!("a server") };
+    assert_eq!(url.as_str(), "postgres://innkeeper@db.example.org/innkeeper?sslmode=verify-full");
+    assert_eq!(password.as_ref().unwrap().expose_secret(), "to-be-hidden");
+    assert_eq!(config.warnings, [""; 0]);
+    assert!(!format!("{config:?}").contains("to-be-hidden"));
+    assert!(!config.redacted().contains("to-be-hidden"));
+    assert!(!config.redacted().contains("innkeeper.db"), "{}", config.redacted());
+
+    let socket = "postgres:///innkeeper?host=/run/postgresql";
+    let config = parse(&text(socket), &[]).unwrap();
+    assert!(matches!(&config.store, Store::Server { url, .. } if url.as_str() == socket));
+    let config = parse(&text("postgres://db/innkeeper?sslmode=require"), &[]).unwrap();
+    assert!(config.warnings[0].contains("verify-full"), "{:?}", config.warnings);
+
+    let git = "repository = \"/srv/p.git\"\ncommit = \"0123456789abcdef0123456789abcdef01234567\"";
+    let text = format!("{}\n[policies.git]\n{git}\ncache = \"c\"", text(socket));
+    let PolicySource::Git(git) = parse(&text, &[]).unwrap().policies.source else { panic!("git") };
+    assert_eq!(git.cache, Path::new("/etc/innkeeper/c"));
 }
 
 #[test]

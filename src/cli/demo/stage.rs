@@ -71,7 +71,7 @@ impl Stage {
             providers: vec![provider],
             hook_runner: Arc::new(NoHooks),
             cookbooks: cookbooks.clone(),
-            folder: folder.to_owned(),
+            store: folder.join("practice.db").into(),
             listener,
             options,
             adjust: |_| {},

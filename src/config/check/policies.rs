@@ -1,6 +1,6 @@
 //! Where cookbooks come from: a folder, or one pinned revision of a repository.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Checker;
 use crate::config::{
@@ -21,10 +21,10 @@ impl Checker<'_> {
                         "keep one of them",
                     );
                 }
-                let cache = keys.store.path.with_extension("policies");
-                let git = self.git(git, cache);
+                let git = self.git(git, keys.store.path.as_deref());
                 if let (Some(git), Some(written)) = (&git, keys.policies.git.as_mut()) {
                     written.repository = Some(git.repository.clone());
+                    written.cache = Some(git.cache.clone());
                     if let GitPin::Tag { signers_file, .. } = &git.pin {
                         written.signers_file = Some(signers_file.clone());
                     }
@@ -39,11 +39,30 @@ impl Checker<'_> {
         })
     }
 
-    fn git(&mut self, keys: GitKeys, cache: PathBuf) -> Option<GitPolicies> {
+    fn git(&mut self, keys: GitKeys, store: Option<&Path>) -> Option<GitPolicies> {
         let repository = self.repository(keys.repository.as_deref());
         let path = self.path_in_repository(&keys.path);
+        let cache = self.cache(keys.cache.as_deref(), store);
         let pin = self.pin(keys);
-        Some(GitPolicies { repository: repository?, path: path?, pin: pin?, cache })
+        Some(GitPolicies { repository: repository?, path: path?, pin: pin?, cache: cache? })
+    }
+
+    /// Beside the store, if that is a file.
+    fn cache(&mut self, written: Option<&Path>, store: Option<&Path>) -> Option<PathBuf> {
+        let mut cache = match (written, store) {
+            (Some(written), _) => written.to_owned(),
+            (None, Some(store)) => store.with_extension("policies"),
+            (None, None) => {
+                self.wrong(
+                    &["policies", "git"],
+                    "[policies.git] lacks `cache`, which a store on a server needs",
+                    "e.g. `cache = \"/var/lib/innkeeper/policies\"`",
+                );
+                return None;
+            }
+        };
+        self.resolve(&mut cache);
+        Some(cache)
     }
 
     fn repository(&mut self, written: Option<&str>) -> Option<String> {

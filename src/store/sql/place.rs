@@ -36,11 +36,11 @@ impl Server {
     /// The address for the driver, with everything in it. Not to be shown.
     pub(super) fn secret_url(&self, settings: &[(&str, &str)]) -> Url {
         let mut url = self.url.clone();
-        if let Some(password) = &self.password {
-            // Fails only for addresses without a host, which need no password.
-            let _ = url.set_password(Some(password.expose_secret()));
-        }
         url.query_pairs_mut().extend_pairs(settings);
+        if let Some(password) = &self.password {
+            // Not before the host: an address of a socket has none.
+            url.query_pairs_mut().append_pair("password", password.expose_secret());
+        }
         url
     }
 }
@@ -67,5 +67,29 @@ impl fmt::Display for Place {
 impl<P: AsRef<Path>> From<P> for Place {
     fn from(path: P) -> Self {
         Self::File(path.as_ref().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::{Place, Server};
+
+    #[test]
+    fn a_password_is_for_the_driver_alone() {
+        for (url, shown) in [
+            ("postgres://a@db:5433/b?sslmode=verify-full", "postgres://a@db:5433/b"),
+            ("postgres:///b?host=/run/postgresql", "postgres:///b"),
+        ] {
+            let password = "p&ss w\u{f6}rd?#%/@:to-be-hidden";
+            let server = Server::new(url.parse().unwrap(), Some(SecretString::from(password)));
+            let address = server.secret_url(&[("application_name", "innkeeper")]);
+            let told: Vec<_> = address.query_pairs().map(|(_, value)| value).collect();
+            assert_eq!(told.last().unwrap(), password);
+            let place = Place::Server(server);
+            assert_eq!(place.to_string(), shown);
+            assert!(!format!("{place:?}").contains("hidden"), "{place:?}");
+        }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) enum Database {
     },
     Postgres {
         database: postgres::Database,
-        server: Cluster,
+        server: Box<Cluster>,
     },
 }
 
@@ -59,7 +59,7 @@ impl Database {
                 Some(Self::Sqlite { folder, small })
             }
             Kind::Postgres => {
-                let server = Cluster::start()?;
+                let server = Box::new(Cluster::start()?);
                 // Without the schema, so that the migrations are interrupted too.
                 let database = server.create("template1").await;
                 Some(Self::Postgres { database, server })

@@ -43,7 +43,7 @@ impl World {
         while self.blows.kills < plan.kills {
             if !half_way && self.blows.kills >= plan.kills / 2 {
                 half_way = true;
-                self.full_disk().await;
+                self.at_least_once(&mut dice).await;
             }
             let index = dice.index(self.replicas.len());
             let mut ballast = None;
@@ -51,12 +51,9 @@ impl World {
                 ballast = self.database.fill();
                 self.blows.disk_filled += u64::from(ballast.is_some());
             }
-            let stumbled = dice.below(12) == 0 && self.database.stumble(&mut dice).await;
-            self.blows.server_ended += u64::from(stumbled);
+            let stumbled = dice.below(12) == 0 && self.stumble(&mut dice).await;
+            self.replicas[index].is_excused |= ballast.is_some();
             let trouble = ballast.is_some() || stumbled;
-            for replica in &mut self.replicas {
-                replica.is_excused |= trouble;
-            }
             let starting = dice.below(5) == 0;
             if !starting && !trouble {
                 self.serving(index).await;
@@ -118,6 +115,24 @@ impl World {
             self.serving(index).await;
         }
         self.blows.rolled += 1;
+    }
+
+    /// What chance might leave out of a short run.
+    async fn at_least_once(&mut self, dice: &mut Dice) {
+        self.full_disk().await;
+        if self.replicas.len() > 1 {
+            self.roll(dice).await;
+        }
+        self.stumble(dice).await;
+    }
+
+    async fn stumble(&mut self, dice: &mut Dice) -> bool {
+        let stumbled = self.database.stumble(dice).await;
+        self.blows.server_ended += u64::from(stumbled);
+        for replica in &mut self.replicas {
+            replica.is_excused |= stumbled;
+        }
+        stumbled
     }
 
     /// There is no room for the store: it says so, and goes on when there is.

@@ -472,6 +472,9 @@ impl World {
             }
             for note in issue.comments_by("innkeeper") {
                 assert_harmless(&note.body);
+                for secret in ["practice-token", "practice-webhook-secret"] {
+                    assert!(!note.body.contains(secret), "a secret is told: {}", note.body);
+                }
             }
         }
         let figures = self.practice.store.figures(self.clock.now()).await.unwrap();

@@ -14,7 +14,7 @@ TEST_PACKAGES := postgresql
 export INSTA_UPDATE := no
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lints tests documentation story test-contract test-faults test-postgres test-real fuzz simulate mutate check-setup check-setup-tests
+.PHONY: help demo test format lints tests documentation story test-contract test-faults test-kill test-postgres test-real fuzz simulate mutate check-setup check-setup-tests
 # One cargo at a time: they would only wait for each other.
 .NOTPARALLEL:
 
@@ -44,6 +44,10 @@ story: check-setup ## The whole life of a machine, played in the terminal
 test-faults: check-setup ## Every kind of trouble at every call to the forge, a life each (minutes)
 	$(CARGO) test --locked --test scenarios --test scenarios_github matrix:: -- --ignored --nocapture
 
+test-kill: check-setup ## The real program under load, killed KILLS=200 times, and then everything counted (STORE=sqlite, SEED=1)
+	KILLS='$(KILLS)' STORE='$(STORE)' SEED='$(SEED)' \
+	$(CARGO) test --locked --test survival killed -- --ignored --nocapture
+
 test-postgres: check-setup check-setup-tests ## All stories with the store on PostgreSQL, and how fast it is (minutes)
 	DATABASE=postgres $(CARGO) test --locked --no-fail-fast --test scenarios --test scenarios_github
 	$(CARGO) test --locked --test store -- --ignored --nocapture figures
@@ -61,7 +65,7 @@ test-contract: check-setup ## What is asked of forges, against their own API des
 test-real: check-setup ## Machines for real, on libvirt and Ganeti of its own; as root or with sudo (ONLY=libvirt, ganeti, life)
 	CARGO='$(CARGO)' ONLY='$(ONLY)' GUEST='$(GUEST)' tests/real/run.sh
 
-fuzz: check-setup ## Foreign text made by a machine, SECONDS=60 each (TARGET=cookbook, cases, expression, request, comment, webhook, config)
+fuzz: check-setup ## Foreign text made by a machine, SECONDS=60 each (TARGET=cookbook, cases, expression, request, comment, webhook, config, delivery, gitlab, github, ganeti, libvirt)
 	CARGO='$(CARGO)' SECONDS_EACH='$(or $(SECONDS),60)' $(if $(TARGET),TARGETS='$(TARGET)') fuzz/run.sh
 
 check-setup: ## Install what Debian packages are missing (asks sudo unless root)

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Fuzzes one target, or all, for some seconds each: `make fuzz`.
 #
-# Needs a C++ compiler (for libFuzzer) and stable Rust; about 3 GB in
+# Needs a C++ compiler (for libFuzzer), libvirt's headers and stable Rust; about 3 GB in
 # fuzz/target. What is found stands in fuzz/artifacts, and the last lines say how
 # to try it again.
 set -eu
 cd "$(dirname "$0")"
-: "${SECONDS_EACH:=60}" "${TARGETS:=cookbook cases expression request comment webhook config}"
+: "${SECONDS_EACH:=60}" "${TARGETS:=cookbook cases expression request comment webhook config delivery gitlab github ganeti libvirt}"
 
 # What cargo-fuzz sets on nightly, without a sanitizer: this program has no
 # unsafe code of its own.
@@ -25,7 +25,8 @@ seeds() {
     expression) sed -n 's/^\(require\|unless\|when\) *= "\(.*\)" *$/\2/p' ../policies/*.toml ../tests/fixtures/cookbooks/real/*.toml | split_lines ;;
     request) cat_all ../tests/fixtures/forms/*.md ../tests/fixtures/forms/real/*.md ../.gitlab/issue_templates/*.md ;;
     comment) sed -n 's/^| `\([a-z].*\)` |.*/@innkeeper \1/p' ../docs/*.md | split_lines ;;
-    webhook) cat_all ../tests/fixtures/gitlab/*.json ../tests/fixtures/github/*.json ;;
+    webhook | delivery) cat_all ../tests/fixtures/gitlab/*.json ../tests/fixtures/github/*.json ;;
+    gitlab | github | ganeti | libvirt) cat_all seeds/"$1"-* ;;
     config) cat_all ../config.default.toml ../tests/fixtures/config/*.toml ;;
   esac
 }

@@ -86,6 +86,8 @@ pub enum Why {
         /// How many.
         most: u64,
     },
+    /// The clock moved in a way that nothing explains.
+    Clock,
 }
 
 /// Something that is held back.

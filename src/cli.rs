@@ -5,14 +5,17 @@
 
 mod adopt;
 mod audit;
+mod backup;
 mod check;
 mod cookbook;
 mod demo;
 mod doctor;
+mod forget;
 mod freeze;
 mod generated;
 mod output;
 mod policy;
+mod reconcile;
 mod runtime;
 mod schema;
 mod serve;
@@ -88,6 +91,26 @@ enum Command {
         after_help = "Examples:\n  innkeeper adopt --config innkeeper.toml --provider kvm1    only show what is there\n  innkeeper adopt --config innkeeper.toml --provider kvm1 --project gitlab/tpo/tpa/team --cookbook vm --apply web-01\n  innkeeper adopt --config innkeeper.toml --report           what somebody should look at\n\nNothing on a provider is touched: an issue is filed for each machine, and a sysadmin confirms it there.\n\nExit codes: 0 done, 1 something could not be done, 2 unusable arguments or configuration"
     )]
     Adopt(adopt::Arguments),
+    /// Write everything in the store into one file, while the service runs
+    #[command(
+        after_help = "Examples:\n  innkeeper backup --config innkeeper.toml /var/backups/innkeeper.jsonl\n  innkeeper backup --config innkeeper.toml - | age -r KEY > innkeeper.age\n  innkeeper backup --verify /var/backups/innkeeper.jsonl    is it whole, and what is in it?\n\nIt holds what people wrote: keep it like the store itself. It can be restored into another kind of database.\n\nExit codes: 0 done, or whole; 1 not whole; 2 unusable arguments, configuration or store"
+    )]
+    Backup(backup::BackupArguments),
+    /// Put a backup into an empty store
+    #[command(
+        after_help = "Examples:\n  innkeeper restore --config innkeeper.toml /var/backups/innkeeper.jsonl\n  age -d -i KEY innkeeper.age | innkeeper restore --config innkeeper.toml -\n\nAfterwards the service only listens, until `innkeeper reconcile --go-on`.\n\nExit codes: 0 done; 2 refused, and nothing was changed"
+    )]
+    Restore(backup::RestoreArguments),
+    /// After a restoration: show what differs in the world, and go on
+    #[command(
+        after_help = "Examples:\n  innkeeper reconcile --config innkeeper.toml           what differs\n  innkeeper reconcile --config innkeeper.toml --go-on   let the service go on\n\nA store that was restored is only looked at: webhooks are taken in, and nothing is said, made, stopped or destroyed before somebody says to go on. Then every issue is looked at first, and everybody gets the full notice anew.\n\nExit codes: 0 nothing differs, or done; 1 something differs; 2 unusable arguments, configuration or store"
+    )]
+    Reconcile(reconcile::Arguments),
+    /// Erase what the store has of somebody
+    #[command(
+        after_help = "Examples:\n  innkeeper forget --config innkeeper.toml alice\n  innkeeper forget --config innkeeper.toml --forge gitlab 4711\n\nRefused as long as they have a machine or an open request. Doing it again changes nothing.\n\nExit codes: 0 done, or there is nothing; 1 refused; 2 unusable arguments, configuration or store"
+    )]
+    Forget(forget::Arguments),
     /// Check the audit log, or print it
     Audit(audit::Arguments),
     /// Make a project ready: labels, webhook, issue templates
@@ -127,6 +150,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Thaw(arguments) => freeze::thaw(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Adopt(arguments) => adopt::run(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Reconcile(arguments) => reconcile::run(&arguments),
+        Command::Forget(arguments) => forget::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
     };

@@ -12,7 +12,9 @@
 
 pub mod adopt;
 mod brakes;
+mod breakers;
 mod by_hand;
+mod clock_guard;
 mod command;
 mod comment;
 pub mod credential;
@@ -33,22 +35,29 @@ mod moved;
 mod outage;
 mod places;
 mod poll;
+pub mod recovery;
 mod rights;
 mod room;
 mod sweep;
 mod told;
 mod trouble;
+mod unread;
 mod view;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chrono::TimeDelta;
 
 pub use self::{
     brakes::{DAY, freeze, thaw},
+    breakers::{Breaker, Breakers, Holding, breakers},
+    clock_guard::{Doubt, confirm_clock, doubt as clock_doubt},
     hidden::unkept_promises,
     in_force::{InForce, Orphaned, Surroundings, orphaned},
     inspect::Inspection,
@@ -68,7 +77,7 @@ use crate::{
         forge::Forge,
         hooks::HookRunner,
         provider::Provider,
-        store::Store,
+        store::{ClaimedEffect, Look, Store},
     },
 };
 
@@ -171,7 +180,26 @@ pub struct Engine {
     inspection: Mutex<Inspection>,
     told: told::Told,
     not_made: Mutex<brakes::NotMade>,
+    additions: unread::Additions,
+    turns: AtomicUsize,
+    clock_seen: Mutex<clock_guard::Seen>,
+    /// The heartbeat while the clock is doubted: only others can move it then.
+    doubted_at: Mutex<Option<Timestamp>>,
 }
+
+/// Something that is due, and ours until its claim runs out.
+#[derive(Debug)]
+pub enum Held {
+    /// An issue that wants a look.
+    Look(Look),
+    /// A task.
+    Effect(Box<ClaimedEffect>),
+}
+
+/// People are heard before anything is done for them. But looks that never end,
+/// because many write, or because all open requests are looked at in each of many
+/// starts, must not keep what was decided from being done: warnings, above all.
+const EFFECT_FIRST: usize = 4;
 
 /// Whether a turn found something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,25 +236,88 @@ impl Engine {
             inspection: Mutex::default(),
             told: told::Told::default(),
             not_made: Mutex::default(),
+            additions: unread::Additions::default(),
+            turns: AtomicUsize::new(0),
+            clock_seen: Mutex::default(),
+            doubted_at: Mutex::default(),
         }
     }
 
-    /// Does the next thing that is due: a look, else an effect.
+    /// Does the next thing that is due: a look, else an effect; every
+    /// [`EFFECT_FIRST`]th time the other way round.
     ///
     /// # Errors
     ///
     /// Only the store's: what fails outside is postponed or answered.
     pub async fn turn(&self) -> Result<Turn, PortError> {
+        let Some(held) = self.take_up().await? else { return Ok(Turn::Idle) };
+        self.work_on(&held).await?;
+        Ok(Turn::Worked)
+    }
+
+    /// Claims the next thing that is due, if anything is.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn take_up(&self) -> Result<Option<Held>, PortError> {
+        if self.only_listens().await? {
+            return Ok(None);
+        }
+        let number = self.turns.fetch_add(1, Ordering::Relaxed);
+        if number % EFFECT_FIRST == EFFECT_FIRST - 1
+            && let Some(effect) = self.take_effect().await?
+        {
+            return Ok(Some(effect));
+        }
         let now = self.now();
-        if let Some(look) = self.store().claim_look(now, now + self.settings.claim).await? {
-            self.take_look(&look).await?;
-            return Ok(Turn::Worked);
+        match self.store().claim_look(now, now + self.settings.claim).await? {
+            Some(look) => Ok(Some(Held::Look(look))),
+            None => self.take_effect().await,
         }
-        if let Some(effect) = self.store().claim_effect(now, now + self.settings.claim).await? {
-            Box::pin(self.perform(&effect)).await?;
-            return Ok(Turn::Worked);
+    }
+
+    async fn take_effect(&self) -> Result<Option<Held>, PortError> {
+        let now = self.now();
+        let effect = self.store().claim_effect(now, now + self.settings.claim).await?;
+        Ok(effect.map(|effect| Held::Effect(Box::new(effect))))
+    }
+
+    /// Does what was claimed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::turn`].
+    pub async fn work_on(&self, held: &Held) -> Result<(), PortError> {
+        match held {
+            Held::Look(look) => self.take_look(look).await,
+            Held::Effect(effect) => Box::pin(self.perform(effect)).await,
         }
-        Ok(Turn::Idle)
+    }
+
+    /// Gives back what was claimed and not finished, so that nobody has to wait
+    /// until the claim runs out. Whatever call it was in the middle of is as one
+    /// whose answer was lost, and so it waits as long as after the first of those.
+    ///
+    /// # Errors
+    ///
+    /// The store's; then it is taken up when the claim runs out.
+    pub async fn hand_back(&self, held: &Held) -> Result<(), PortError> {
+        let due = self.now() + back_off(0, Verdict::Retry { after: None });
+        let why = "the service was stopped while it was at work on it";
+        match held {
+            Held::Look(look) => self.store().postpone_look(look, due, why).await,
+            Held::Effect(effect) => self.store().hold_effect(effect, due, why).await,
+        }
+    }
+
+    /// Lets others sweep, if a sweep of ours was cut off.
+    ///
+    /// # Errors
+    ///
+    /// The store's; then they may when the lock runs out.
+    pub async fn let_others_sweep(&self) -> Result<(), PortError> {
+        self.store().unlock(sweep::LOCK_NAME, &self.settings.holder).await
     }
 
     /// Takes turns until nothing is due. Returns how many it took.

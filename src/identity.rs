@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -158,6 +159,19 @@ impl Digest {
         Self(Sha256::digest(bytes.as_ref()).into())
     }
 
+    /// HMAC-SHA-256 of these bytes: nobody without the key can tell what they
+    /// were.
+    #[must_use]
+    pub fn keyed(key: &[u8; 16], bytes: impl AsRef<[u8]>) -> Self {
+        // HMAC pads keys to this length.
+        let mut block = [0; 64];
+        for (to, from) in block.iter_mut().zip(key) {
+            *to = *from;
+        }
+        let mac = Hmac::<Sha256>::new(&block.into()).chain_update(bytes);
+        Self(mac.finalize().into_bytes().into())
+    }
+
     /// The first eight hexadecimal digits: what people type in `approve`.
     #[must_use]
     pub fn short(&self) -> String {
@@ -218,6 +232,16 @@ mod tests {
         assert!(digest.is_named_by(&digest.to_string()));
         assert!(!digest.is_named_by(&digest.to_string()[..7]));
         assert!(!digest.is_named_by("00000000"));
+    }
+
+    #[test]
+    fn a_keyed_digest_is_hmac() {
+        // `printf text | openssl dgst -sha256 -hmac 0123456789abcdef`
+        let keyed = Digest::keyed(b"0123456789abcdef", "text");
+        assert_eq!(
+            keyed.to_string(),
+            "200cdab236595e602ee98295737072d06afc79903036c11169783160f9b0dcf1"
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod identity;
 pub mod lease;
 pub mod machine;
 pub mod notice;
+pub mod personal;
 pub mod policy;
 pub mod quantity;
 pub mod request;

@@ -6,6 +6,7 @@ mod approval;
 pub mod document;
 pub mod form;
 pub mod lifecycle;
+mod salt;
 #[cfg(test)]
 pub(crate) mod samples;
 mod shown;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     approval::{Approval, GivenAs},
+    salt::Salt,
     shown::Shown,
 };
 use crate::{
@@ -85,6 +87,13 @@ pub struct Request {
     /// What else the issue was made to show.
     #[serde(default)]
     pub shown: Shown,
+    /// Seals what the audit log holds of its digests; made when first needed.
+    #[serde(default)]
+    pub salt: Option<Salt>,
+    /// When things went on after the store was restored, if its issue was looked
+    /// at since then.
+    #[serde(default)]
+    pub caught_up: Option<Timestamp>,
 }
 
 impl Request {

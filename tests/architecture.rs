@@ -61,6 +61,8 @@ const TABLE: &[(&str, Layer, &[&str])] = &[
         &["brake", "calendar", "cookbook", "hook", "identity", "lease", "machine", "quantity"],
     ),
     ("setup", Core, &["identity"]),
+    // Knows what in all of these is about people.
+    ("personal", Core, &["effect", "identity", "lease", "notice", "policy", "request"]),
     ("ports", Ports, &["core"]),
     ("engine", Engine, &["core", "ports"]),
     ("forge", Adapter, &["core", "ports"]),

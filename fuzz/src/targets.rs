@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path, sync::LazyLock};
 
 use boon::{Compiler, SchemaIndex, Schemas};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use innkeeper::{
     command,
@@ -12,33 +13,45 @@ use innkeeper::{
     identity::{ProjectId, Timestamp},
     notice::{
         render::Renderer,
-        sticky::{AnswerLine, Phase, Problem, Sticky},
+        sticky::{AnswerLine, Phase, Remark, Sticky},
     },
     policy::{
         cases,
         expression::{Datum, Expression, Schema, Type, Values},
     },
-    ports::intake::Hooks as _,
+    ports::intake::{About, Genuine, Hooks, Unauthenticated},
+    provider::{ganeti, libvirt},
     rehearsal::{quick_actions, references},
     request::form,
 };
 use serde_json::Value;
+use sha2::Sha256;
 
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, fn(&[u8])); 12] = [
     ("cookbook", cookbook),
     ("cases", read_cases),
     ("expression", expression),
     ("request", request),
     ("comment", comment),
     ("webhook", webhook),
+    ("delivery", delivery),
+    ("gitlab", |data| gitlab::fuzzing::answer(data, now())),
+    ("github", github::fuzzing::answer),
+    ("ganeti", ganeti::fuzzing::answer),
+    ("libvirt", libvirt_document),
     ("config", config),
 ];
 
 const EVERYTHING: &str = include_str!("../../tests/fixtures/cookbooks/everything.toml");
 
+/// What it names beside itself.
+const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261225\r\n\
+    END:VEVENT\r\nEND:VCALENDAR\r\n";
+
 static COOKBOOKS: LazyLock<Cookbooks> = LazyLock::new(|| {
     let file = ("everything.toml".to_owned(), EVERYTHING.to_owned());
-    load::files(&[file]).unwrap_or_else(|error| panic!("{error}"))
+    let holidays = ("days.ics".to_owned(), HOLIDAYS.to_owned());
+    load::files(&[file, holidays]).unwrap_or_else(|error| panic!("{error}"))
 });
 static RENDERER: LazyLock<Renderer> =
     LazyLock::new(|| Renderer::new(None).unwrap_or_else(|error| panic!("{error}")));
@@ -176,7 +189,7 @@ fn request(data: &[u8]) {
     for violation in &reading.violations {
         assert!(said.iter().any(|said| said.contains(&violation.message)), "{violation:?} is lost");
     }
-    let problems = reading.violations.iter().map(|violation| Problem {
+    let problems = reading.violations.iter().map(|violation| Remark {
         field: violation.field.as_ref().map(ToString::to_string),
         line: violation.line,
         message: violation.message.clone(),
@@ -217,17 +230,8 @@ fn comment(data: &[u8]) {
     }
 }
 
-/// Headers up to an empty line, then the body; or a body alone. Whoever does
-/// not know a secret is refused, whatever they send.
-fn webhook(data: &[u8]) {
-    static GITLAB: LazyLock<gitlab::webhook::GitLabHooks> = LazyLock::new(|| {
-        let secret = gitlab::webhook::WebhookSecret::Token("only-we-know-this-token".into());
-        gitlab::webhook::GitLabHooks::new(BTreeMap::from([(ProjectId(7), secret)]))
-    });
-    static GITHUB: LazyLock<github::webhook::GitHubHooks> = LazyLock::new(|| {
-        let secrets = BTreeMap::from([(ProjectId(7), "only-we-know-this-secret".into())]);
-        github::webhook::GitHubHooks::new(secrets, Some("nor-this-one".into()))
-    });
+/// Headers up to an empty line, then the body; or a body alone.
+fn split(data: &[u8]) -> (HeaderMap, &[u8]) {
     let mut headers = HeaderMap::new();
     let mut body = data;
     if data.starts_with(b"{") {
@@ -245,10 +249,66 @@ fn webhook(data: &[u8]) {
             }
         }
     }
+    (headers, body)
+}
+
+/// Whoever does not know a secret is refused, whatever they send.
+fn webhook(data: &[u8]) {
+    static GITLAB: LazyLock<gitlab::webhook::GitLabHooks> = LazyLock::new(|| {
+        let secret = gitlab::webhook::WebhookSecret::Token("only-we-know-this-token".into());
+        gitlab::webhook::GitLabHooks::new(BTreeMap::from([(ProjectId(7), secret)]))
+    });
+    static GITHUB: LazyLock<github::webhook::GitHubHooks> = LazyLock::new(|| {
+        let secrets = BTreeMap::from([(ProjectId(7), "only-we-know-this-secret".into())]);
+        github::webhook::GitHubHooks::new(secrets, Some("nor-this-one".into()))
+    });
+    let (headers, body) = split(data);
     let _ = gitlab::webhook::hint(&headers, body);
     let _ = github::webhook::hint(&headers, body);
     assert!(GITLAB.check(&headers, body, now()).is_err(), "a stranger is believed");
     assert!(GITHUB.check(&headers, body, now()).is_err(), "a stranger is believed");
+}
+
+/// Whoever knows a secret is believed, for the project it belongs to alone, and
+/// whatever else is sent can be kept.
+fn delivery(data: &[u8]) {
+    const TOKEN: &str = "only-we-know-this-token";
+    static GITLAB: LazyLock<gitlab::webhook::GitLabHooks> = LazyLock::new(|| {
+        let secret = gitlab::webhook::WebhookSecret::Token(TOKEN.into());
+        let other = gitlab::webhook::WebhookSecret::Token("of-another-project".into());
+        let secrets = [(ProjectId(7), secret), (ProjectId(8), other)];
+        gitlab::webhook::GitLabHooks::new(BTreeMap::from(secrets))
+    });
+    static GITHUB: LazyLock<github::webhook::GitHubHooks> = LazyLock::new(|| {
+        let secrets = [(ProjectId(7), TOKEN.into()), (ProjectId(8), "of-another".into())];
+        github::webhook::GitHubHooks::new(BTreeMap::from(secrets), None)
+    });
+    let (mut headers, body) = split(data);
+    headers.insert("x-gitlab-token", HeaderValue::from_static(TOKEN));
+    is_kept(GITLAB.check(&headers, body, now()));
+    let mut signature = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
+    signature.update(body);
+    let signature: String =
+        signature.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = HeaderValue::from_str(&format!("sha256={signature}")).unwrap();
+    headers.insert("x-hub-signature-256", signature);
+    is_kept(GITHUB.check(&headers, body, now()));
+}
+
+fn is_kept(checked: Result<Genuine, Unauthenticated>) {
+    let Ok(genuine) = checked else { return };
+    assert_eq!(genuine.project, ProjectId(7), "a secret counts for another project");
+    assert!(genuine.key.len() <= 4_096, "{} bytes of key", genuine.key.len());
+    assert!(genuine.event.len() <= 4_096, "{} bytes of event", genuine.event.len());
+    if let About::Unreadable(why) | About::Nothing(why) = genuine.about {
+        assert!(!why.is_empty() && why.len() <= 4_096, "{} bytes of why", why.len());
+    }
+}
+
+fn libvirt_document(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        libvirt::fuzzing::document(text);
+    }
 }
 
 /// What is accepted can be shown and read again, and means the same.

@@ -2,6 +2,7 @@
 //! every concrete adapter.
 
 mod forges;
+mod stored;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -9,9 +10,13 @@ use anyhow::{Context as _, bail, ensure};
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
-pub use self::forges::{one_forge, one_setup};
+pub use self::{
+    forges::{one_forge, one_setup},
+    stored::{back_up_store, forget, restore_store},
+};
 use super::{
     App, policies,
+    supervision::Panics,
     system::{SystemClock, SystemEntropy},
     watch::Watch,
 };
@@ -47,7 +52,12 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
         tracing::warn!(place = embargo.place, "this embargo is past and can be removed");
     }
     let gap = config.schedule.sweep.longest_gap(clock.now(), 50);
-    let watch = Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: gap * 2 });
+    let panics = Arc::new(Panics::new(Arc::clone(&clock)));
+    let watch = Arc::new(Watch {
+        engine: Arc::clone(&engine),
+        panics: Arc::clone(&panics),
+        sweep_within: gap * 2,
+    });
     Ok(App {
         web: WebState {
             hooks: forges::webhooks(config)?,
@@ -56,8 +66,11 @@ pub async fn service(config: &Config) -> anyhow::Result<App> {
             clock,
             readiness: watch.clone(),
             readings: watch,
+            panics: panics.clone(),
         },
         engine,
+        panics,
+        wind_down: config.server.stop,
         sweep: config.schedule.sweep.clone(),
         poll: config.schedule.poll.clone(),
     })

@@ -18,6 +18,7 @@ use url::Url;
 
 use super::{system::SystemEntropy, watch::Watch};
 use crate::{
+    app::supervision::Panics,
     calendar::Calendar,
     cookbook::{Cookbooks, Principal, issue_template},
     engine::{self, Engine, Labels, Ports, Settings},
@@ -121,6 +122,8 @@ pub struct Practice {
     pub store: Arc<dyn Store>,
     /// The HTTP side's state.
     pub web: WebState,
+    /// What panicked.
+    pub panics: Arc<Panics>,
     /// Where the HTTP side listens.
     pub web_address: std::net::SocketAddr,
     blueprint: Blueprint,
@@ -167,8 +170,12 @@ impl Practice {
             adjust,
         };
         let engine = blueprint.engine(&store, "practice")?;
-        let watch =
-            Arc::new(Watch { engine: Arc::clone(&engine), sweep_within: TimeDelta::hours(3) });
+        let panics = Arc::new(Panics::new(Arc::clone(&clock)));
+        let watch = Arc::new(Watch {
+            engine: Arc::clone(&engine),
+            panics: Arc::clone(&panics),
+            sweep_within: TimeDelta::hours(3),
+        });
         let web = WebState {
             hooks: BTreeMap::from([(ForgeName::from(forge), webhooks(dialect)?)]),
             intake: engine.clone(),
@@ -176,13 +183,15 @@ impl Practice {
             clock,
             readiness: watch.clone(),
             readings: watch,
+            panics: panics.clone(),
         };
         let (stop, stopped) = oneshot::channel();
-        let router = web::router(web.clone(), web::Limits::default());
-        tokio::spawn(web::serve(web_listener, router, async {
-            let _ = stopped.await;
-        }));
-        Ok(Self { rehearsal, engine, store, web, web_address, blueprint, stop: Some(stop) })
+        let served = web.clone();
+        tokio::spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            web::serve(&web_listener, served, web::Limits::default(), stopped).await;
+        });
+        Ok(Self { rehearsal, engine, store, web, panics, web_address, blueprint, stop: Some(stop) })
     }
 
     /// Another engine over the same store, forge and providers: a replica, or

@@ -1,7 +1,7 @@
 //! The system's clock and randomness, and a clock that is moved by hand.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -21,6 +21,11 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
     fn now(&self) -> Timestamp {
         Utc::now()
+    }
+
+    fn running(&self) -> Option<Duration> {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Some(BEGAN.elapsed())
     }
 }
 
@@ -45,6 +50,8 @@ impl Entropy for SystemEntropy {
 #[derive(Debug)]
 pub struct MovableClock {
     moment: Mutex<Timestamp>,
+    /// When it began, had it not been set since.
+    began: Mutex<Timestamp>,
     /// When it was started, if it goes by itself as well.
     ticking: Option<Instant>,
 }
@@ -53,10 +60,17 @@ impl MovableClock {
     /// Begins at this moment; stands still unless it is `ticking`.
     #[must_use]
     pub fn starting(moment: Timestamp, ticking: bool) -> Self {
-        Self { moment: Mutex::new(moment), ticking: ticking.then(Instant::now) }
+        let (began, ticking) = (Mutex::new(moment), ticking.then(Instant::now));
+        Self { moment: Mutex::new(moment), began, ticking }
     }
 
-    /// Moves it ahead, or back.
+    /// Sets it forward or back, while no time passes.
+    pub fn set(&self, by: TimeDelta) {
+        self.advance(by);
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+
+    /// Lets time pass. Below zero, it is moved back instead.
     pub fn advance(&self, by: TimeDelta) {
         *self.moment.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
@@ -66,5 +80,10 @@ impl Clock for MovableClock {
     fn now(&self) -> Timestamp {
         let ticked = self.ticking.map_or(Duration::ZERO, |since| since.elapsed());
         *self.moment.lock().unwrap_or_else(PoisonError::into_inner) + ticked
+    }
+
+    fn running(&self) -> Option<Duration> {
+        let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.now() - began).to_std().ok()
     }
 }

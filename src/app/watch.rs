@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::{
-    app::policies::Remembered,
+    app::{policies::Remembered, supervision::Panics},
     brake::Deed,
-    engine::{Engine, credential},
+    engine::{Breaker, Engine, breakers, credential},
     identity::Timestamp,
+    ports::restoration::Restoration,
     web::{
         health::{Check, Readiness},
         metrics::{Reading, Readings, Value},
@@ -20,6 +21,8 @@ use crate::{
 pub struct Watch {
     /// The engine.
     pub engine: Arc<Engine>,
+    /// What panicked.
+    pub panics: Arc<Panics>,
     /// A last sweep older than this is a fault.
     pub sweep_within: TimeDelta,
 }
@@ -31,7 +34,7 @@ impl Readiness for Watch {
         let store = self.engine.store().figures(now).await;
         let cookbooks = self.engine.cookbooks().cookbooks.len();
         let swept = self.engine.inspection().at;
-        vec![
+        let mut checks = vec![
             Check {
                 name: "store",
                 ok: store.is_ok(),
@@ -43,19 +46,22 @@ impl Readiness for Watch {
                 ok: swept.is_some_and(|at| now - at <= self.sweep_within),
                 detail: swept.map_or_else(|| "none yet".to_owned(), |at| format!("last at {at}")),
             },
-        ]
+            self.tasks(),
+        ];
+        checks.extend(self.restored().await);
+        checks
     }
 }
 
 #[async_trait]
 impl Readings for Watch {
     async fn read(&self) -> Vec<Reading> {
+        let mut readings: Vec<Reading> = self.panics().collect();
         let Ok(figures) = self.engine.store().figures(self.engine.now()).await else {
-            return Vec::new();
+            return readings;
         };
         let gauge =
             |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
-        let mut readings = Vec::new();
         for (state, count) in &figures.requests {
             let labels = vec![("state", state.clone())];
             readings.push(gauge("requests", "Requests by state", labels, number(*count)));
@@ -79,9 +85,19 @@ impl Readings for Watch {
             ),
             ("effects_buried", "Things that wait for a person", figures.effects_buried),
             ("audit_entries", "Entries in the audit log", figures.audit_entries),
+            (
+                "leases_unreadable",
+                "Stored leases that cannot be read and are set aside",
+                figures.leases_unreadable.len() as u64,
+            ),
         ];
         readings
             .extend(plain.map(|(name, help, value)| gauge(name, help, Vec::new(), number(value))));
+        if let Ok(restoration) = self.engine.restoration().await {
+            let listens = restoration.is_some_and(|restoration| restoration.stands());
+            let help = "Whether the store was restored and nothing is done until somebody says so";
+            readings.push(gauge("only_listening", help, Vec::new(), f64::from(u8::from(listens))));
+        }
         readings.extend(self.policies().await);
         readings.extend(self.brakes().await);
         for forge in self.engine.forges() {
@@ -130,6 +146,45 @@ impl Readings for Watch {
 }
 
 impl Watch {
+    /// That the store was restored. Webhooks are taken in, so whoever sends them
+    /// here is to go on with that: it is no fault.
+    async fn restored(&self) -> Option<Check> {
+        let check = |ok, detail| Some(Check { name: "restored", ok, detail });
+        match self.engine.restoration().await {
+            Ok(restoration) => {
+                let since = restoration.filter(Restoration::stands)?.taken_at;
+                check(true, format!("as of {since}: only listening until told to go on"))
+            }
+            Err(error) => check(false, error.to_string()),
+        }
+    }
+
+    /// Whether what runs all the time does.
+    fn tasks(&self) -> Check {
+        let (unwell, latest) = (self.panics.unwell(), self.panics.latest());
+        let detail = match (unwell, latest) {
+            (_, None) => "running".to_owned(),
+            (None, Some(last)) => format!(
+                "running; the {} panicked last at {}, reference {}",
+                last.task, last.at, last.reference
+            ),
+            (Some(task), Some(last)) => {
+                format!("the {task} panics again and again, last reference {}", last.reference)
+            }
+        };
+        Check { name: "tasks", ok: unwell.is_none(), detail }
+    }
+
+    /// What panicked since the start.
+    fn panics(&self) -> impl Iterator<Item = Reading> {
+        self.panics.counts().into_iter().map(|(task, count)| Reading {
+            name: "panics",
+            help: "Mistakes of ours that were caught, by what was started again",
+            labels: vec![("task", task.to_owned())],
+            value: Value::Counter(count),
+        })
+    }
+
     /// What is judged by, and how its last reload ended.
     async fn policies(&self) -> Vec<Reading> {
         let Ok(Some(known)) = Remembered::read(self.engine.store()).await else {
@@ -180,6 +235,20 @@ impl Watch {
                 let value = f64::from(u8::from(frozen.contains(&deed)));
                 let help = "Whether an operator has frozen it";
                 gauge("frozen", help, ("what", deed.word()), value);
+            }
+        }
+        if let Ok(holding) = breakers(self.engine.store()).await {
+            for breaker in Breaker::ALL {
+                let (found, word) = (holding.get(&breaker), ("breaker", breaker.word()));
+                let help = "Whether it holds anything back, as the last sweep found it";
+                gauge("breaker_holding", help, word, f64::from(u8::from(found.is_some())));
+                let help = "How many leases wait for it";
+                gauge("breaker_held", help, word, number(found.map_or(0, |found| found.held)));
+                if let Some(found) = found {
+                    let help = "Since when it holds something back";
+                    let since = found.since.timestamp().max(0).unsigned_abs();
+                    gauge("breaker_since_timestamp_seconds", help, word, number(since));
+                }
             }
         }
         for (kind, most, used) in self.engine.day_limits().await.into_iter().flatten() {

@@ -1,6 +1,8 @@
 //! `innkeeper audit`: whether the audit log is whole, and its entries for
 //! other programs.
 
+mod show;
+
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write as _},
@@ -42,6 +44,11 @@ enum Command {
         after_help = "Examples:\n  innkeeper audit export --config innkeeper.toml > audit.jsonl\n  innkeeper audit export --config innkeeper.toml --from 1205 >> audit.jsonl    what came since"
     )]
     Export(Export),
+    /// Print one entry, and what its digest is of
+    #[command(
+        after_help = "Examples:\n  innkeeper audit show --config innkeeper.toml 1204\n\nThe log holds digests sealed with a secret of their request, so that nothing in it can be matched with a person who was forgotten. As long as the request has its secret, this opens them."
+    )]
+    Show(show::Show),
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +96,7 @@ impl FromStr for Expected {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Verify(arguments) => verify(arguments),
+        Command::Show(arguments) => show::show(arguments),
         Command::Export(arguments) => {
             runtime()?.block_on(export(arguments))?;
             Ok(ExitCode::SUCCESS)

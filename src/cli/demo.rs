@@ -90,7 +90,7 @@ async fn open(listen: SocketAddr) -> anyhow::Result<ExitCode> {
     let stage = Arc::new(stage::Stage::build(&folder.0, listener, true, options).await?);
     let _ = shared.set(Arc::downgrade(&stage));
     let practice = stage.practice();
-    let workers = crate::app::workers(&practice.engine, &practice.web.wake);
+    let workers = crate::app::workers(&practice.engine, &practice.web.wake, &practice.panics);
     output::line(format_args!("A rehearsal GitLab is open at   {}", stage.forge_url()));
     output::line(format_args!("Innkeeper is listening at       http://{}", practice.web_address));
     output::line(
@@ -98,7 +98,7 @@ async fn open(listen: SocketAddr) -> anyhow::Result<ExitCode> {
     );
     output::line("Everything is gone when you press Ctrl-C.");
     interrupted.await;
-    workers.stop().await;
+    workers.stop(std::time::Duration::from_secs(20)).await;
     Ok(ExitCode::SUCCESS)
 }
 

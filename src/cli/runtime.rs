@@ -14,17 +14,37 @@ pub(super) fn runtime() -> anyhow::Result<Runtime> {
     Runtime::new().context("could not start the worker threads")
 }
 
-/// Done when somebody asks the process to end: Ctrl-C or `systemctl stop`. Heard
-/// from this call on, whenever the answer is first waited for.
-pub(super) fn interrupted() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
-    let listen = |kind| signal(kind).context("could not listen for signals");
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    Ok(async move {
+/// Whoever asks the process to end: Ctrl-C or `systemctl stop`.
+pub(super) struct Ends {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ends {
+    /// Heard from this call on, whenever they are first waited for.
+    pub(super) fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("could not listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next, and returns the status of a process that it ends.
+    pub(super) async fn next(&mut self) -> u8 {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => 143,
+            _ = self.interrupt.recv() => 130,
         }
+    }
+}
+
+/// Done when somebody asks the process to end. Heard from this call on, whenever
+/// the answer is first waited for.
+pub(super) fn interrupted() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut ends = Ends::listen()?;
+    Ok(async move {
+        ends.next().await;
     })
 }
 

@@ -4,11 +4,11 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Args;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 use super::{
     output,
-    runtime::{interrupted, log, reload_wanted, runtime},
+    runtime::{Ends, log, reload_wanted, runtime},
 };
 use crate::{
     app::{compose, reload::Reloader},
@@ -31,7 +31,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    runtime()?.block_on(serve(config, arguments))
+    let runtime = runtime()?;
+    let served = runtime.block_on(serve(config, arguments));
+    // A call to a provider that still blocks a thread must not keep us from ending:
+    // what it was for was handed back.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -46,7 +51,8 @@ async fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<ExitCode
         .await
         .with_context(|| format!("could not listen on {listen}: see [server] listen"))?;
     let address = listener.local_addr()?;
-    let interrupted = interrupted()?;
+    app.panics.tell();
+    let mut ends = Ends::listen()?;
     let cookbooks = app.engine.cookbooks();
     tracing::info!(
         %address, policy = %cookbooks.version.short(), cookbooks = cookbooks.cookbooks.len(),
@@ -57,17 +63,35 @@ async fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<ExitCode
     let file = arguments.config.clone();
     let reloader = Reloader::new(engine, wake, file, config::environment(), config);
     reloader.started().await?;
+    let (panics, ears) = (Arc::clone(&app.panics), Arc::clone(&app.panics));
     let reloading = tokio::spawn(async move {
         // One at a time: what was asked for meanwhile leads to one more.
         while wanted.recv().await.is_some() {
-            reloader.reload().await;
+            panics.caught("reload", reloader.reload()).await;
         }
     });
-    let hearing = tokio::spawn(async move { compose::hear_replicas(&heard, &woken).await });
-    let served = app.run(listener, interrupted).await;
+    let hearing = tokio::spawn(async move {
+        ears.caught("listener to replicas", compose::hear_replicas(&heard, &woken)).await;
+    });
+    let (asked, once) = oneshot::channel();
+    let twice = async {
+        ends.next().await;
+        let _ = asked.send(());
+        ends.next().await
+    };
+    let ended = tokio::select! {
+        () = app.run(listener, async { drop(once.await) }) => {
+            tracing::info!("stopped");
+            ExitCode::SUCCESS
+        }
+        // Whoever asks a second time does not want to wait. What is under way is
+        // taken up when its claims run out.
+        status = twice => {
+            tracing::warn!("asked a second time: ending at once");
+            ExitCode::from(status)
+        }
+    };
     hearing.abort();
     reloading.abort();
-    served?;
-    tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
+    Ok(ended)
 }

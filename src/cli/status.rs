@@ -16,18 +16,22 @@ use super::{
     runtime::runtime,
 };
 use crate::{
-    app::{compose, policies::Remembered, system::SystemClock},
+    app::{compose, policies::Remembered, supervision::Panic, system::SystemClock},
     brake::{Deed, Freeze},
     calendar::Calendar,
     config::{self, Config},
-    engine::{DAY, HEARTBEAT, Orphaned, credential, forge_moment},
+    engine::{Breakers, DAY, HEARTBEAT, Orphaned, breakers, clock_doubt, credential, forge_moment},
     identity::{CookbookName, ForgeName, Timestamp},
     ports::{
         PortError,
         clock::Clock as _,
+        restoration::Restoration,
         store::{EffectKind, Figures, Store},
     },
 };
+
+/// For how long after a panic somebody should look.
+const PANIC_IS_NEWS: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -48,10 +52,18 @@ struct Status {
     last_sweep: Option<Timestamp>,
     /// The policies in force; none if the service never ran.
     policies: Option<Policies>,
+    /// The last restoration of the store, while nothing is done because of it.
+    restored: Option<Restoration>,
     /// What operators have frozen, by what.
     frozen: BTreeMap<Deed, Freeze>,
     /// The embargoes of the configuration that are in force.
     embargoes: Vec<InForce>,
+    /// What holds leases back, and how many, as the last sweep found it.
+    breakers: Breakers,
+    /// What panicked within the last day, if anything did: a mistake of ours.
+    panicked: Option<Panic>,
+    /// Since when the clock is doubted, if it is.
+    clock_doubted: Option<Timestamp>,
     /// The limits of the day.
     day_limits: BTreeMap<Deed, DayLimit>,
     /// The forges of the configuration.
@@ -124,6 +136,8 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
     let store = compose::present_store(config).await?;
     let now = SystemClock.now();
     let chain = |error: PortError| anyhow::anyhow!(error.chain());
+    // What cannot be read is found by reading it.
+    store.live_leases().await.map_err(chain)?;
     let figures = store.figures(now).await.map_err(chain)?;
     let last_sweep = store.moment(HEARTBEAT).await.map_err(chain)?;
     let gap: TimeDelta = config.schedule.sweep.longest_gap(now, 50) * 2;
@@ -140,8 +154,19 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         }
         None => None,
     };
+    let restored = Restoration::read(store.as_ref()).await.map_err(chain)?;
+    let restored = restored.filter(Restoration::stands);
+    let panicked = Panic::latest(store.as_ref()).await.map_err(chain)?;
+    let panicked = panicked.filter(|panic| now - panic.at < DAY);
+    let clock_doubted = clock_doubt(store.as_ref(), now, false).await.map_err(chain)?;
+    let clock_doubted = clock_doubted.map(|doubt| doubt.since);
+    let breakers = breakers(store.as_ref()).await.map_err(chain)?;
     let well = runs
+        && restored.is_none()
+        && clock_doubted.is_none()
+        && panicked.as_ref().is_none_or(|panic| now - panic.at > PANIC_IS_NEWS)
         && figures.effects_buried == 0
+        && figures.leases_unreadable.is_empty()
         && forges.values().all(|forge| forge.well)
         && policies.as_ref().is_none_or(Policies::well);
     let freezes = store.freezes().await.map_err(chain)?;
@@ -156,7 +181,20 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         })
     });
     let embargoes = embargoes.collect();
-    Ok(Status { well, last_sweep, policies, frozen, embargoes, day_limits, forges, figures })
+    Ok(Status {
+        well,
+        last_sweep,
+        policies,
+        restored,
+        frozen,
+        embargoes,
+        breakers,
+        panicked,
+        clock_doubted,
+        day_limits,
+        forges,
+        figures,
+    })
 }
 
 async fn day_limits(
@@ -226,6 +264,14 @@ fn print(status: &Status, calendar: &Calendar) {
     if let Some(policies) = &status.policies {
         print_policies(policies, paint);
     }
+    if let Some(restored) = &status.restored {
+        output::line(paint.red(&format!(
+            "restored at {} as of {}: it only listens; look at `innkeeper reconcile`, then \
+             `innkeeper reconcile --go-on`",
+            calendar.absolute(restored.restored_at),
+            calendar.absolute(restored.taken_at)
+        )));
+    }
     for (deed, freeze) in &status.frozen {
         let since = calendar.absolute(freeze.since);
         let until = freeze
@@ -240,6 +286,23 @@ fn print(status: &Status, calendar: &Calendar) {
         let until = calendar.absolute(embargo.until);
         let reason = printable(&embargo.reason);
         let line = format!("embargo: {}, until {until}: {reason}", what.join(", "));
+        output::line(paint.yellow(&line));
+    }
+    if let Some(panic) = &status.panicked {
+        let (task, at) = (printable(&panic.task), calendar.absolute(panic.at));
+        let reference = printable(&panic.reference);
+        let line = format!("a mistake of ours: {task} panicked at {at}, in the log as {reference}");
+        output::line(paint.red(&line));
+    }
+    if let Some(since) = status.clock_doubted {
+        let since = calendar.absolute(since);
+        let line = format!("the clock is doubted since {since}: see `innkeeper thaw --clock`");
+        output::line(paint.red(&line));
+    }
+    for (breaker, holding) in &status.breakers {
+        let since = calendar.absolute(holding.since);
+        let line =
+            format!("held back by {}: {} leases, since {since}", breaker.word(), holding.held);
         output::line(paint.yellow(&line));
     }
     for (name, forge) in &status.forges {
@@ -274,6 +337,13 @@ fn print(status: &Status, calendar: &Calendar) {
         figures.effects_pending,
         figures.oldest_effect_seconds
     ));
+    if !figures.leases_unreadable.is_empty() {
+        let count = figures.leases_unreadable.len();
+        output::line(paint.red(&format!("set aside, a person is needed: {count} leases")));
+        for lease in &figures.leases_unreadable {
+            output::line(format_args!("  {}", printable(lease)));
+        }
+    }
     if figures.effects_buried > 0 {
         output::line(
             paint.red(&format!("given up, a person is needed: {}", figures.effects_buried)),

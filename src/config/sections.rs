@@ -15,6 +15,9 @@ pub struct Server {
     /// Address and port.
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
+    /// How long work under way may take after the order to stop.
+    #[serde(rename = "stop_seconds", with = "seconds")]
+    pub stop: Duration,
 }
 
 /// Where state is.
@@ -150,7 +153,8 @@ pub enum LogFormat {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8470)) }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8470));
+        Self { listen, stop: Duration::from_secs(20) }
     }
 }
 

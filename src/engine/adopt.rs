@@ -27,7 +27,7 @@ use crate::{
         forge::Issue,
         store::{Actor, AuditNote, Change, CommitError, Versioned},
     },
-    request::{Request, WaitsOn, lifecycle::State as RequestState, value::Term},
+    request::{Request, Salt, WaitsOn, lifecycle::State as RequestState, value::Term},
 };
 
 /// The lock's name: two adoptions at once would file issues twice.
@@ -140,6 +140,11 @@ impl Engine {
             return Err(PortError::give_up(doing, why)
                 .advice("adopt under a cookbook whose issues are not"));
         }
+        if self.only_listens().await? {
+            let why = "the store was restored from a backup, and nothing is done yet";
+            return Err(PortError::give_up(doing, why)
+                .advice("let things go on first, with `innkeeper reconcile --go-on`"));
+        }
         let own = self.own_account(&target.forge).await?;
         self.hold_adoption_lock(&doing).await?;
         let policy_version = cookbooks.version;
@@ -196,7 +201,7 @@ impl Engine {
     }
 
     /// Where people talk about a lease.
-    async fn page(&self, lease: &Lease) -> Result<String, PortError> {
+    pub(super) async fn page(&self, lease: &Lease) -> Result<String, PortError> {
         let request = match lease.request {
             Some(id) => self.store().request(id).await?,
             None => None,
@@ -291,14 +296,16 @@ impl Adoption<'_> {
 
     async fn store(&self, machine: &Machine, issue: Issue) -> Result<(), CommitError> {
         let engine = self.engine;
-        let (request, lease) = self.record(machine, &issue);
+        let (mut request, lease) = self.record(machine, &issue);
+        let salt = Salt::new(engine.ports.entropy.uuid());
+        request.salt = Some(salt);
         let note = AuditNote {
             actor: Actor::Outside,
             action: "adopted".to_owned(),
             authority: None,
             request: Some(request.id),
             lease: Some(lease.id),
-            digest: Some(lease.digest),
+            digest: Some(salt.seal(&lease.digest)),
             policy_version: Some(self.policy_version),
         };
         let change = Change {

@@ -48,7 +48,9 @@ impl Engine {
         deed: Deed,
         cookbook: &CookbookName,
     ) -> Result<Option<Waiting>, PortError> {
-        Ok(self.brake_of(&self.store().freezes().await?, deed, cookbook))
+        let held = self.brake_of(&self.store().freezes().await?, deed, cookbook);
+        let doubted = self.clock_doubt().await?.and_then(|doubt| doubt.hold(deed));
+        Ok(longer(held, doubted))
     }
 
     fn brake_of(&self, freezes: &Freezes, deed: Deed, cookbook: &CookbookName) -> Option<Waiting> {

@@ -5,6 +5,7 @@ use super::{
     Engine,
     draft::{Draft, Of},
     effects::FOR_FORGE,
+    trouble::thing,
 };
 use crate::{
     effect::Task,
@@ -104,6 +105,7 @@ impl Engine {
         let named = news.announces.map_or(0, |(_, at)| at.timestamp_millis());
         let marker = Marker::of_effect(&format!("{}:{named}", effect.key));
         let Posted { note, earlier } = self.post_once(effect, &draft, &body, &marker).await?;
+        draft.time_passed();
         // People could read it since then. Never before the deadline was set,
         // whatever the forge's clock says.
         let set_at = lease.deadline.map_or(draft.now(), |deadline| deadline.set_at);
@@ -172,7 +174,7 @@ impl Engine {
         let issue = &draft.request.value.issue;
         let forge = self.forge(&issue.forge)?;
         self.keep_hidden(&draft.request.value).await?;
-        if effect.attempts > 1 {
+        if effect.attempts > 1 || self.may_be_said(effect).await? {
             let discussion = forge.discussion(issue).await?;
             let own = self.own_account(&issue.forge).await?.id;
             let posted = ours(&discussion, own, marker).next();
@@ -182,7 +184,7 @@ impl Engine {
                 return Ok(Posted { note, earlier: posted.map(|posted| posted.created_at) });
             }
         }
-        self.has_time(effect, FOR_FORGE)?;
+        self.has_time(&thing(effect), effect.until, FOR_FORGE)?;
         let note = forge.post_note(issue, &body.marked(marker), audience(&effect.task)).await?;
         Ok(Posted { note, earlier: None })
     }

@@ -14,7 +14,7 @@ use crate::{
         PortError,
         store::{Actor, AuditNote, Change, ClaimedEffect, CommitError, Versioned},
     },
-    request::{Request, Shown, WaitsOn, lifecycle as request_life},
+    request::{Request, Salt, Shown, WaitsOn, lifecycle as request_life},
 };
 
 /// A request with its leases, and what is about to change.
@@ -62,6 +62,11 @@ impl<'a> Draft<'a> {
     /// The moment of the change.
     pub(super) fn now(&self) -> Timestamp {
         self.change.at
+    }
+
+    /// A call outside took its time: what follows from it happens now.
+    pub(super) fn time_passed(&mut self) {
+        self.change.at = self.engine.now();
     }
 
     /// The request, to be changed.
@@ -289,6 +294,20 @@ impl<'a> Draft<'a> {
             && self.change.finishes.is_none()
     }
 
+    /// The log, which nobody can change, gets no digest that could be matched
+    /// with what somebody wrote once they are forgotten.
+    fn seal(&mut self, notes: &mut [AuditNote]) {
+        for note in notes {
+            let Some(digest) = note.digest else { continue };
+            let salt = self.request.value.salt.unwrap_or_else(|| {
+                let salt = Salt::new(self.engine.ports.entropy.uuid());
+                self.request_mut().salt = Some(salt);
+                salt
+            });
+            note.digest = Some(salt.seal(&digest));
+        }
+    }
+
     /// Stores everything, and goes on as a draft of what comes next.
     pub(super) async fn commit(&mut self) -> Result<(), CommitError> {
         if self.is_empty() {
@@ -298,6 +317,7 @@ impl<'a> Draft<'a> {
             &mut self.change,
             Change { at: self.engine.now(), ..Change::default() },
         );
+        self.seal(&mut change.audit);
         if self.request_touched {
             change.request = Some(self.request.clone());
         }

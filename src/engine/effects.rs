@@ -39,11 +39,10 @@ const FORBIDDEN_AGAIN: TimeDelta = TimeDelta::minutes(30);
 
 impl Engine {
     pub(super) async fn perform(&self, effect: &ClaimedEffect) -> Result<(), PortError> {
-        let outcome = match &effect.task {
-            Task::Reply(request, reply) => self.answer(effect, *request, reply).await,
-            Task::TeamNote(request, note) => self.tell_team(effect, *request, note).await,
-            Task::Lease(lease, Effect::Tell(news)) => self.tell(effect, *lease, news).await,
-            Task::Lease(lease, step) => self.act(effect, *lease, step).await,
+        let outcome = match self.is_overtaken_by_restoring(effect).await {
+            Ok(true) => Ok(()),
+            Ok(false) => self.perform_now(effect).await,
+            Err(error) => Err(error),
         };
         match outcome {
             Ok(()) => {
@@ -52,11 +51,20 @@ impl Engine {
             }
             // The lease moved meanwhile: the effect is performed again, which is
             // idempotent, or is found to be overtaken. If somebody else took it
-            // over, this changes nothing.
+            // over, this changes nothing. What was to be stored has happened.
             Err(CommitError::Conflict) => {
-                self.store().postpone_effect(effect, self.now(), "the lease moved").await
+                self.store().doubt_effect(effect, self.now(), "the lease moved").await
             }
             Err(CommitError::Port(error)) => self.failed(effect, &error).await,
+        }
+    }
+
+    async fn perform_now(&self, effect: &ClaimedEffect) -> Result<(), CommitError> {
+        match &effect.task {
+            Task::Reply(request, reply) => self.answer(effect, *request, reply).await,
+            Task::TeamNote(request, note) => self.tell_team(effect, *request, note).await,
+            Task::Lease(lease, Effect::Tell(news)) => self.tell(effect, *lease, news).await,
+            Task::Lease(lease, step) => self.act(effect, *lease, step).await,
         }
     }
 
@@ -105,9 +113,10 @@ impl Engine {
         if !taken && let Some(waiting) = self.brake_on(step, &lease).await? {
             return self.let_wait(effect, &mut draft, id, waiting).await;
         }
-        self.has_time(effect, FOR_PROVIDER)?;
+        self.has_time(&thing(effect), effect.until, FOR_PROVIDER)?;
         let event = match take_step(provider, &lease, step).await {
             Ok(event) => {
+                draft.time_passed();
                 know_machine(&mut draft, id, &event);
                 if self.hook_ran(effect, &mut draft, id, step, When::After).await? {
                     return Ok(());
@@ -141,14 +150,20 @@ impl Engine {
         self.finish(effect, draft).await
     }
 
-    /// Asked right before a call that must not be made by two: whether enough of
-    /// the claim is left for it. A process that stood still in between, or was
-    /// slow, must not act on what another has taken over.
-    pub(super) fn has_time(&self, effect: &ClaimedEffect, part: i32) -> Result<(), PortError> {
-        if self.now() + self.settings.claim / part <= effect.until {
+    /// Asked right before a call that must not be made by two: whether enough is
+    /// left for it of the claim on `thing`, which holds until `until`. A process
+    /// that stood still in between, or was slow, must not act on what another
+    /// has taken over.
+    pub(super) fn has_time(
+        &self,
+        thing: &str,
+        until: Timestamp,
+        part: i32,
+    ) -> Result<(), PortError> {
+        if self.now() + self.settings.claim / part <= until {
             return Ok(());
         }
-        Err(PortError::retry(thing(effect), "too little of the claim on it is left"))
+        Err(PortError::retry(thing, "too little of the claim on it is left"))
     }
 
     /// When a step that was to be taken in working hours, and could not, may
@@ -262,6 +277,9 @@ impl Engine {
         (lease, step): (&Lease, &Effect),
     ) -> Result<(), CommitError> {
         let command = match step {
+            Effect::Start => "start",
+            Effect::SwitchOff => "stop",
+            Effect::Reboot => "reboot",
             Effect::Resize(_) => "resize",
             Effect::Rebuild => "rebuild",
             _ => return self.drop_effect(effect).await,

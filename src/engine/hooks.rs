@@ -11,7 +11,7 @@ use super::{
     Engine,
     draft::{Draft, Of},
     effects::FOR_PROVIDER,
-    trouble::reference,
+    trouble::{reference, thing},
 };
 use crate::{
     hook::{self, Hook, Outcome, Point, Run},
@@ -105,7 +105,7 @@ impl Engine {
         // Before it is run: whatever happens then, it is known that a hook may
         // have been told of the machine.
         draft.commit().await?;
-        self.has_time(effect, FOR_PROVIDER)?;
+        self.has_time(&thing(effect), effect.until, FOR_PROVIDER)?;
         let answer = runner.run(hook, &input).await;
         let wait = self.note_run(effect, id, (hook, point), answer).await?;
         let progress = format!("hook {}", hook.name);

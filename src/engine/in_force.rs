@@ -9,7 +9,7 @@ use std::{
 
 use super::{Engine, Settings, unkept_promises};
 use crate::{
-    cookbook::Cookbooks,
+    cookbook::{Cookbook, Cookbooks},
     hook::Hook,
     identity::{CookbookName, Digest, ForgeName, ProviderName},
     notice::render::Renderer,
@@ -158,7 +158,13 @@ impl Engine {
     /// with. Requests are judged by it at their next look; leases keep what they
     /// were granted.
     pub fn exchange(&self, in_force: InForce) {
+        let before = self.cookbooks();
+        let added = |book: &Cookbook| before.get(&book.name).is_none();
+        let adds = in_force.cookbooks.cookbooks.iter().any(added);
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
+        if adds {
+            self.additions.add();
+        }
     }
 
     /// Puts other cookbooks into force, and leaves the rest as it is.

@@ -14,7 +14,7 @@ use crate::{
     lease::{Lease, State, lifecycle::Event},
     machine::{Capacity, Machine},
     ports::{
-        PortError,
+        PortError, Verdict,
         provider::Provider,
         store::{CommitError, Versioned},
     },
@@ -56,13 +56,27 @@ impl Inspection {
 }
 
 impl Engine {
-    /// Looks at every provider. One that is away does not keep the others waiting for long.
+    /// Looks at every provider, and notes what is not as the leases say. One that
+    /// is away does not keep the others waiting for long.
     pub(super) async fn inspect(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
+        self.inspect_all(leases, true).await
+    }
+
+    /// Looks at every provider, and changes no lease.
+    pub(super) async fn observe(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
+        self.inspect_all(leases, false).await
+    }
+
+    async fn inspect_all(
+        &self,
+        leases: &[Versioned<Lease>],
+        compare: bool,
+    ) -> Result<(), PortError> {
         let all = self
             .ports
             .providers
             .values()
-            .map(|provider| self.inspect_one(provider.as_ref(), leases));
+            .map(|provider| self.inspect_one(provider.as_ref(), leases, compare));
         let found = futures::future::try_join_all(all).await?;
         let inspection =
             Inspection { at: Some(self.now()), providers: found.into_iter().collect() };
@@ -74,6 +88,7 @@ impl Engine {
         &self,
         provider: &dyn Provider,
         leases: &[Versioned<Lease>],
+        compare: bool,
     ) -> Result<(ProviderName, Inspected), PortError> {
         let name = provider.name().clone();
         let thing = format!("inspect {name}");
@@ -88,9 +103,11 @@ impl Engine {
                 return Ok((name, Inspected { error: Some(error.chain()), ..known }));
             }
         };
-        for lease in leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name)
-        {
-            self.compare(provider, lease, &machines).await?;
+        let here = leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name);
+        for lease in here.filter(|_| compare) {
+            if let Err(error) = self.compare(provider, lease, &machines).await {
+                self.pass_over(lease, error)?;
+            }
         }
         let lives = |id: LeaseId| {
             leases.iter().any(|lease| lease.value.id == id && lease.value.state.has_machine())
@@ -112,6 +129,19 @@ impl Engine {
         let before = || self.inspection().providers.remove(&name)?.capacity;
         let capacity = provider.capacity().await.ok().or_else(before);
         Ok((name, Inspected { error: None, machines, capacity, strays }))
+    }
+
+    /// What cannot be read of one lease does not keep the others waiting.
+    ///
+    /// # Errors
+    ///
+    /// Whatever else failed: the next sweep finds it again.
+    pub(super) fn pass_over(&self, lease: &Lease, error: PortError) -> Result<(), PortError> {
+        if error.verdict != Verdict::GiveUp {
+            return Err(error);
+        }
+        self.log_failure("store", &format!("lease {}", lease.id), &error);
+        Ok(())
     }
 
     async fn compare(
@@ -145,6 +175,10 @@ impl Engine {
             }
             None => return Ok(()),
         };
+        // Somebody may have said what explains it, and was not heard yet.
+        if self.is_lease_behind(lease).await? {
+            return Ok(());
+        }
         self.lease_meets(lease.id, &event).await
     }
 

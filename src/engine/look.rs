@@ -67,14 +67,18 @@ impl Engine {
             // on the issue now.
             let outcome = match self.read(look).await {
                 Ok(Sight::Issue(desk)) => self.reconcile(look, *desk).await,
-                Ok(Sight::Remains(desk)) => self.reconcile_remains(&desk).await,
+                Ok(Sight::Remains(desk)) => self.reconcile_remains(look, &desk).await,
                 Ok(Sight::Nothing) => Ok(()),
                 Err(error) => Err(error),
             };
             match outcome {
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::Port(error)) => return Err(error),
-                Ok(()) => return Ok(()),
+                Ok(()) => match self.caught_up(&look.issue).await {
+                    Err(CommitError::Conflict) => {}
+                    Err(CommitError::Port(error)) => return Err(error),
+                    Ok(()) => return Ok(()),
+                },
             }
         }
         Err(PortError::retry(format!("settle {}", look.issue), CommitError::Conflict))
@@ -115,7 +119,9 @@ impl Engine {
 
     async fn reconcile(&self, look: &Look, desk: Desk) -> Result<(), CommitError> {
         let cookbooks = self.cookbooks();
-        let Some(mut draft) = self.draft_for(&desk, &cookbooks).await? else { return Ok(()) };
+        let Some(mut draft) = self.draft_for(&desk, &cookbooks).await? else {
+            return self.leave_unread(&desk, &cookbooks).await;
+        };
         let desk = if draft.request.version == 0 {
             match Box::pin(self.take_in(look, &desk, &cookbooks)).await? {
                 Some((taken, desk)) => {
@@ -126,16 +132,17 @@ impl Engine {
             }
         } else {
             Self::is_back(&mut draft);
+            self.forget_what_was_shown(&desk, &mut draft).await?;
             self.judge_anew(&desk, &mut draft, &cookbooks).await?;
             desk
         };
         self.read_notes(&desk, &mut draft, &cookbooks).await?;
-        self.show(&desk, &mut draft, &cookbooks).await
+        self.show(look, &desk, &mut draft, &cookbooks).await
     }
 
     /// What remains of an issue that was moved away is read, and its first
     /// comment kept up to date; its fields are left as they are.
-    async fn reconcile_remains(&self, desk: &Desk) -> Result<(), CommitError> {
+    async fn reconcile_remains(&self, look: &Look, desk: &Desk) -> Result<(), CommitError> {
         let cookbooks = self.cookbooks();
         let Some(request) = self.store().request_on(desk.reference()).await? else {
             return Ok(());
@@ -146,7 +153,7 @@ impl Engine {
         draft.commit().await?;
         self.read_notes(desk, &mut draft, &cookbooks).await?;
         let cookbook = cookbooks.get(&draft.request.value.cookbook);
-        self.show_sticky(desk, &mut draft, cookbook).await?;
+        self.show_sticky(look, desk, &mut draft, cookbook).await?;
         draft.commit().await
     }
 
@@ -251,7 +258,11 @@ impl Engine {
 
     /// The cookbook an issue is to be read by, of those offered in its project:
     /// the template's marker says it, else a label.
-    fn recognise<'a>(&self, issue: &Issue, cookbooks: &'a Cookbooks) -> Option<&'a Cookbook> {
+    pub(super) fn recognise<'a>(
+        &self,
+        issue: &Issue,
+        cookbooks: &'a Cookbooks,
+    ) -> Option<&'a Cookbook> {
         let IssueRef { forge, project, .. } = &issue.reference;
         let project = self.served(forge, *project)?;
         let is_offered = |cookbook: &&Cookbook| project.offers(cookbook);
@@ -300,6 +311,8 @@ impl Engine {
             reopened_by_us: false,
             due_date_shown: None,
             shown: Shown::default(),
+            salt: None,
+            caught_up: None,
         }
     }
 
@@ -351,6 +364,11 @@ impl Engine {
         }
         for (index, command) in commands.into_iter().enumerate() {
             let key = format!("note:{}:{index}", note.id);
+            if let Ok(command) = &command
+                && self.is_of_lost_days(draft, note.created_at, &key, command).await?
+            {
+                continue;
+            }
             // Each command sees what the one before it did, in the draft; all of
             // them are stored with the comment, so that none is obeyed twice.
             self.obey(desk, draft, cookbooks, note, &key, command).await?;

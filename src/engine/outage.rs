@@ -4,7 +4,7 @@
 
 use chrono::TimeDelta;
 
-use super::Engine;
+use super::{Engine, clock_guard::is_confirmed};
 use crate::{
     identity::{ForgeName, Timestamp},
     lease::{Lease, lifecycle::Event, warning},
@@ -24,7 +24,7 @@ pub fn forge_moment(forge: &ForgeName) -> String {
 const CLOCK_BACK: &str = "clock-back";
 
 /// How long a clock that moved back has to go on before it is believed.
-const CLOCK_PROOF: TimeDelta = TimeDelta::hours(24);
+pub(super) const CLOCK_PROOF: TimeDelta = TimeDelta::hours(24);
 
 /// A clock that is behind the last heartbeat by more than this has moved back.
 /// Replicas' clocks differ by less.
@@ -45,6 +45,10 @@ impl Engine {
         leases: &[Versioned<Lease>],
     ) -> Result<(), PortError> {
         let now = self.now();
+        // What nobody knows the time of moves nothing.
+        if self.clock_doubt().await?.is_some() {
+            return Ok(());
+        }
         let last = self.store().moment(what).await?;
         if let Some(last) = last {
             if now >= last {
@@ -104,7 +108,8 @@ impl Engine {
             .await?
             .filter(|since| *since <= now && now - *since < CLOCK_PROOF * 2);
         if let Some(since) = since {
-            return Ok(now - since >= CLOCK_PROOF);
+            let proved = now - since >= CLOCK_PROOF;
+            return Ok(proved || is_confirmed(self.store(), since, now).await?);
         }
         self.store().set_moment(CLOCK_BACK, now).await?;
         Ok(false)
@@ -118,7 +123,11 @@ impl Engine {
             return Ok(());
         }
         let not_before = now + lease.terms.min_notice.span();
-        self.lease_meets(lease.id, &Event::Postpone { not_before }).await
+        match self.lease_meets(lease.id, &Event::Postpone { not_before }).await {
+            Ok(()) => Ok(()),
+            // Nothing happens to a lease that cannot be read.
+            Err(error) => self.pass_over(lease, error),
+        }
     }
 
     /// Whether the clock is behind what it has shown before.

@@ -31,20 +31,32 @@ impl Engine {
     ///
     /// The store's.
     pub async fn poll(&self) -> Result<usize, PortError> {
+        // Where it left off stays known: the first poll finds what was missed.
+        if self.only_listens().await? {
+            return Ok(0);
+        }
         let leases = self.store().live_leases().await?;
         let mut found = 0;
         let mut answered = std::collections::BTreeSet::new();
         self.discover().await;
+        let pending = self.additions.pending();
+        let mut all_looked_back = true;
         for Project { forge, id: project, .. } in self.all_served().iter() {
             let thing = format!("poll {forge}:{project}");
-            match self.poll_project(forge, *project).await {
+            match self.poll_project(forge, *project, pending.is_some()).await {
                 Ok(issues) => {
                     self.log_end(&thing);
                     found += issues;
                     answered.insert(forge.clone());
                 }
-                Err(error) => self.log_failure(forge.as_str(), &thing, &error),
+                Err(error) => {
+                    all_looked_back = false;
+                    self.log_failure(forge.as_str(), &thing, &error);
+                }
             }
+        }
+        if let Some(pending) = pending.filter(|_| all_looked_back) {
+            self.additions.done(pending);
         }
         for forge in answered {
             self.alive(&super::outage::forge_moment(&forge), &leases).await?;
@@ -57,6 +69,7 @@ impl Engine {
         &self,
         forge: &ForgeName,
         project: ProjectId,
+        looks_back: bool,
     ) -> Result<usize, PortError> {
         let name = format!("poll:{forge}:{project}");
         let began = self.now();
@@ -71,6 +84,9 @@ impl Engine {
             .map(|issue| issue.reference.clone())
             .collect();
         wanted.extend(self.changed_unseen(forge, project).await?);
+        if looks_back {
+            self.look_back(forge, project, began).await?;
+        }
         self.store().want_looks(&wanted, began).await?;
         let newest = issues.iter().map(|issue| issue.updated_at).max();
         self.store().set_moment(&newest_known, next_mark(mark, newest, began)).await?;

@@ -14,6 +14,9 @@ use crate::{
 /// hold them. The rest is most overdue in the next one.
 const BATCH: usize = 1_000;
 
+/// The lock that a sweep holds.
+pub(super) const LOCK_NAME: &str = "sweep";
+
 /// How long a sweep may hold the lock. A process that died in a sweep keeps
 /// the others from sweeping for as long.
 const LOCK: TimeDelta = TimeDelta::minutes(5);
@@ -39,19 +42,31 @@ impl Engine {
     /// The store's. A lease that fails does not keep the others waiting.
     pub async fn sweep(&self) -> Result<SweepReport, PortError> {
         let now = self.now();
-        if !self.store().lock("sweep", &self.settings.holder, now, now + LOCK).await? {
+        if !self.store().lock(LOCK_NAME, &self.settings.holder, now, now + LOCK).await? {
             return Ok(SweepReport { skipped: true, due: 0 });
         }
         let report = self.sweep_locked().await;
-        self.store().unlock("sweep", &self.settings.holder).await?;
+        self.store().unlock(LOCK_NAME, &self.settings.holder).await?;
         report
     }
 
     async fn sweep_locked(&self) -> Result<SweepReport, PortError> {
         let leases = self.store().live_leases().await?;
-        // First of all: an outage moves deadlines before anything is due.
-        self.heartbeat(&leases).await?;
-        if self.clock_moved_back().await? {
+        if self.only_listens().await? {
+            self.log_listening();
+            self.observe(&leases).await?;
+            self.store().forget_bodies(self.now() - BODIES).await?;
+            return Ok(SweepReport::default());
+        }
+        self.log_end("the store was restored");
+        let doubt = self.watch_clock().await?;
+        if doubt.is_none() {
+            // First of all: an outage moves deadlines before anything is due.
+            self.heartbeat(&leases).await?;
+        }
+        let went_back = self.clock_moved_back().await?;
+        self.count_breakers(&leases, (doubt, went_back)).await?;
+        if doubt.is_some() || went_back {
             return Ok(SweepReport::default());
         }
         self.wait_for_forges(&leases).await?;
@@ -62,6 +77,9 @@ impl Engine {
         let due = self.store().due_leases(self.now(), most_due(&leases)).await?;
         // Of a machine on the operator's list nothing is announced either.
         for lease in due.iter().filter(|lease| !self.is_listed(&lease.value)) {
+            if self.is_lease_behind(&lease.value).await? {
+                continue;
+            }
             let event = self.tick(&freezes, &lease.value);
             if let Err(error) = self.lease_meets(lease.value.id, &event).await {
                 tracing::error!(lease = %lease.value.id, error = %error.chain(), "a lease could not be swept");

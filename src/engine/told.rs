@@ -20,6 +20,14 @@ use crate::{
 /// pause between two tries.
 const FORGOTTEN: TimeDelta = TimeDelta::days(2);
 
+/// The most faults that are remembered: the other side words them, and might
+/// never do so twice. The one that was not met for longest gives way.
+const MOST_FAULTS: usize = 500;
+
+/// The most things that are remembered to fail for one reason. Of those beyond it
+/// nobody hears when they are the last that do.
+const MOST_THINGS: usize = 10_000;
+
 /// The faults that last.
 #[derive(Default)]
 pub(super) struct Told(Mutex<BTreeMap<Fault, Met>>);
@@ -45,8 +53,16 @@ impl Told {
         faults.retain(|_, met| now - met.last < FORGOTTEN);
         let fault = Fault { side: side.to_owned(), why };
         let is_news = !faults.contains_key(&fault);
+        if is_news && faults.len() >= MOST_FAULTS {
+            let longest = faults.iter().min_by_key(|(_, met)| met.last).map(|(fault, _)| fault);
+            if let Some(longest) = longest.cloned() {
+                faults.remove(&longest);
+            }
+        }
         let met = faults.entry(fault).or_insert(Met { things: BTreeSet::new(), last: now });
-        met.things.insert(thing.to_owned());
+        if met.things.len() < MOST_THINGS {
+            met.things.insert(thing.to_owned());
+        }
         met.last = now;
         is_news
     }
@@ -142,5 +158,18 @@ mod tests {
         // Another replica may have finished it.
         assert!(!fails("gitlab", "401", "poll", 51));
         assert!(fails("gitlab", "401", "poll", 99));
+    }
+
+    #[test]
+    fn whoever_words_it_differently_each_time_fills_nothing() {
+        let told = Told::default();
+        let now: Timestamp = "2026-11-30T08:00:00Z".parse().unwrap();
+        for number in 0..1_000 {
+            let at = now + TimeDelta::seconds(number);
+            assert!(told.fails("gitlab", format!("{number}"), "look 1", at));
+            told.fails("github", "401".to_owned(), &format!("look {number}"), at);
+        }
+        assert_eq!(told.0.lock().unwrap().len(), MOST_FAULTS);
+        assert!(!told.fails("gitlab", "999".to_owned(), "look 1", now), "the latest are known");
     }
 }

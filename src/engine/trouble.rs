@@ -79,7 +79,11 @@ impl Engine {
                 self.tell_trouble(effect, *lease, error, given_up).await?;
             }
         }
-        self.store().postpone_effect(effect, now + wait, &chain).await
+        match error.verdict {
+            // It may have been done, and the answer lost.
+            Verdict::Retry { .. } => self.store().doubt_effect(effect, now + wait, &chain).await,
+            _ => self.store().postpone_effect(effect, now + wait, &chain).await,
+        }
     }
 
     /// The forge or provider a task is for.

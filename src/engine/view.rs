@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Engine,
     draft::Draft,
+    effects::FOR_FORGE,
     guide::is_being_followed,
     judge::{approvers, asked},
     look::Desk,
@@ -30,7 +31,7 @@ use crate::{
     ports::{
         PortError, Verdict,
         forge::{Audience, IssueUpdate},
-        store::CommitError,
+        store::{CommitError, Look},
     },
     request::{WaitsOn, lifecycle::State as RequestState, value::Value},
     violation::{RulePlace, Violation},
@@ -106,6 +107,7 @@ impl Engine {
     /// Brings the issue in line with the state.
     pub(super) async fn show(
         &self,
+        look: &Look,
         desk: &Desk,
         draft: &mut Draft<'_>,
         cookbooks: &Cookbooks,
@@ -117,13 +119,14 @@ impl Engine {
         self.answer_labels(desk, draft);
         let cookbook = cookbooks.get(&draft.request.value.cookbook);
         self.answer_emoji(desk, draft, cookbook).await?;
-        self.show_sticky(desk, draft, cookbook).await?;
+        self.show_sticky(look, desk, draft, cookbook).await?;
         self.show_fields(desk, draft, cookbook).await?;
         draft.commit().await
     }
 
     pub(super) async fn show_sticky(
         &self,
+        look: &Look,
         desk: &Desk,
         draft: &mut Draft<'_>,
         cookbook: Option<&Cookbook>,
@@ -154,11 +157,13 @@ impl Engine {
             Some(note) => match forge.edit_note(desk.reference(), note.id, &body).await {
                 Ok(()) => note.id,
                 Err(error) if error.verdict == Verdict::Missing => {
+                    self.has_time("show the state", look.until, FOR_FORGE)?;
                     forge.post_note(desk.reference(), &body, Audience::Everyone).await?
                 }
                 Err(error) => return Err(error.into()),
             },
             None => {
+                self.has_time("show the state", look.until, FOR_FORGE)?;
                 let note = forge.post_note(desk.reference(), &body, Audience::Everyone).await?;
                 // Known to us only if it went along, should the issue have been
                 // moved since it was read: see `moved`.

@@ -11,6 +11,8 @@ mod editors;
 mod entities;
 mod errors;
 mod examine;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod limits;
 mod members;
 mod names;

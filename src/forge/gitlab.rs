@@ -8,6 +8,8 @@ mod endpoints;
 mod entities;
 mod errors;
 mod examine;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod issues;
 mod membership;
 mod moved;

@@ -164,6 +164,13 @@ impl Life<'_> {
                 let deadline = self.lease.deadline.as_mut()?;
                 deadline.not_before = deadline.not_before.max(Some(*not_before));
             }
+            (State::Active | State::Expired | State::Destroyed, Event::GiveNotice) => {
+                warning::forget_undelivered(&mut self.lease);
+                // Those that are held are told when that ends.
+                if !self.lease.protected && self.lease.hold.is_none() {
+                    self.give_notice();
+                }
+            }
             (State::Active | State::Expired | State::Adopted, Event::Transfer { to }) => {
                 self.lease.owner = to.clone();
                 self.lease.fallback.retain(|person| person.id != to.id);

@@ -9,7 +9,7 @@
 mod hostile;
 mod trial;
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, sync::Arc};
 
 use handlebars::{
     Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError,
@@ -57,10 +57,10 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "team/failure" "team/hook-left"
 );
 
-/// Renders notices.
+/// Renders notices. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Renderer {
-    registry: Handlebars<'static>,
+    registry: Arc<Handlebars<'static>>,
 }
 
 /// Why a template cannot be used. Each names the template.
@@ -132,12 +132,13 @@ impl Renderer {
         registry.register_helper("summon", Box::new(helper(summon)));
         registry.register_helper("word", Box::new(helper(word)));
         registry.register_helper("link", Box::new(link));
-        let renderer = Self { registry };
+        let renderer = Self { registry: Arc::new(registry) };
         renderer.with_templates(overrides)
     }
 
     fn with_templates(mut self, overrides: Option<&Path>) -> Result<Self, TemplateError> {
         let mut own = Vec::new();
+        let registry = Arc::make_mut(&mut self.registry);
         for (name, embedded) in EMBEDDED {
             let text = match overrides.map(|folder| folder.join(format!("{name}.hbs"))) {
                 Some(path) if path.exists() => {
@@ -152,7 +153,7 @@ impl Renderer {
             if let Some(line) = text.lines().position(writes_unescaped) {
                 return Err(TemplateError::Unescaped { name: (*name).to_owned(), line: line + 1 });
             }
-            self.registry.register_template_string(name, text).map_err(|cause| {
+            registry.register_template_string(name, text).map_err(|cause| {
                 TemplateError::Syntax { name: (*name).to_owned(), cause: Box::new(cause) }
             })?;
         }

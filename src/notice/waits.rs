@@ -16,6 +16,7 @@ pub fn waits(waiting: &Waiting, calendar: &Calendar) -> String {
         Why::DayLimit { most } => {
             format!("{most} machines were {done} within 24 hours, which is the limit")
         }
+        Why::Clock => "our clock moved in a way that nothing explains".to_owned(),
     };
     let when = match (waiting.until, &waiting.why) {
         (Some(until), _) => format!("at the earliest on `{}`", calendar.absolute(until)),
@@ -45,6 +46,11 @@ mod tests {
             say(Deed::Stop, Why::Embargo { reason }, None),
             "not stopped for now: storage is moved. It goes on by itself, when an operator lifts \
              that"
+        );
+        assert_eq!(
+            say(Deed::Destroy, Why::Clock, Some(until)),
+            "not destroyed for now: our clock moved in a way that nothing explains. It goes on by \
+             itself, at the earliest on `Tue 2026-12-01 08:00 CET`"
         );
         assert_eq!(
             say(Deed::Create, Why::DayLimit { most: 3 }, None),

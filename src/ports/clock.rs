@@ -1,5 +1,7 @@
 //! Time and randomness, the two inputs the core never reaches for itself.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::identity::Timestamp;
@@ -8,6 +10,12 @@ use crate::identity::Timestamp;
 pub trait Clock: Send + Sync {
     /// The moment it is now.
     fn now(&self) -> Timestamp;
+
+    /// How long this process runs, by a clock that nobody can set; `None` if
+    /// there is none. Shows when the other one is moved.
+    fn running(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Makes ids nobody has used before. Seeded in simulations.

@@ -79,11 +79,13 @@ pub trait Store: Send + Sync {
     /// The lease with this id.
     async fn lease(&self, id: LeaseId) -> Result<Option<Versioned<Lease>>, PortError>;
 
-    /// Leases that have not ended, by id.
+    /// Leases that have not ended, by id. One that cannot be read is left out,
+    /// and told in [`Figures::leases_unreadable`].
     async fn live_leases(&self) -> Result<Vec<Versioned<Lease>>, PortError>;
 
     /// Live leases whose [`next_check`](crate::lease::warning::next_check) is
-    /// not after `now`, most overdue first, at most `limit`.
+    /// not after `now`, most overdue first, at most `limit`. One that cannot be
+    /// read is left out.
     async fn due_leases(
         &self,
         now: Timestamp,
@@ -125,8 +127,18 @@ pub trait Store: Send + Sync {
         until: Timestamp,
     ) -> Result<Option<ClaimedEffect>, PortError>;
 
-    /// The task failed and is due again at `due`; nothing if the claim was lost.
+    /// The task failed, has not begun any more, and is due again at `due`;
+    /// nothing if the claim was lost.
     async fn postpone_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        error: &str,
+    ) -> Result<(), PortError>;
+
+    /// The same where nobody knows what became of it: it may have taken effect.
+    /// One that had begun counts as running until it is finished.
+    async fn doubt_effect(
         &self,
         effect: &ClaimedEffect,
         due: Timestamp,
@@ -168,7 +180,7 @@ pub trait Store: Send + Sync {
     /// Lets a claimed task begin, unless `most` others of its kind (see
     /// [`EffectKind`]) have, across all replicas: those that were finished at
     /// or after `since`, and those that have begun and are not finished. A task
-    /// that has begun stays so until it is finished or has failed.
+    /// that has begun stays so until it is finished or is known to have failed.
     ///
     /// Counted and noted in one: of two that ask at once for the last place,
     /// one gets it.
@@ -285,6 +297,8 @@ pub struct Look {
     pub failures: u32,
     /// When it was first wanted.
     pub since: Timestamp,
+    /// When the claim runs out, and somebody else may take it.
+    pub until: Timestamp,
 }
 
 /// State and everything that belongs to it. Stored whole or not at all.
@@ -307,6 +321,8 @@ pub struct Change {
     pub looks: Vec<IssueRef>,
     /// What operators freeze, in place of what was frozen, and thaw.
     pub freezes: Vec<(Deed, Option<Freeze>)>,
+    /// Texts to remember by name.
+    pub memos: Vec<(String, String)>,
     /// What is written into the audit log.
     pub audit: Vec<AuditNote>,
     /// Stored only if [`Store::usage_mark`] is still this: it was decided by
@@ -439,7 +455,8 @@ pub struct AuditNote {
     pub request: Option<RequestId>,
     /// The lease it concerns.
     pub lease: Option<LeaseId>,
-    /// The digest it was about.
+    /// The digest it was about, sealed with its request's
+    /// [`Salt`](crate::request::Salt). Entries of the first versions have it bare.
     pub digest: Option<Digest>,
     /// The policy version in force.
     pub policy_version: Option<Digest>,
@@ -479,6 +496,9 @@ pub struct Figures {
     pub effects_buried: u64,
     /// What they said, newest first, at most ten.
     pub buried: Vec<String>,
+    /// Live leases whose stored document could not be read when they were last
+    /// read in this process, as sentences.
+    pub leases_unreadable: Vec<String>,
     /// Deliveries stored.
     pub deliveries: u64,
     /// Entries in the audit log.

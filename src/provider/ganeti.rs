@@ -16,6 +16,8 @@ mod change;
 mod entities;
 mod examine;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod job;
 mod make;
 mod pin;

@@ -15,6 +15,8 @@ mod adopt;
 mod create;
 mod examine;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod host;
 mod host_key;
 mod image;

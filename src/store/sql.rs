@@ -11,12 +11,14 @@
 //! `synchronous_commit = on`.
 
 mod audit;
+mod backup;
 mod column;
 mod dialect;
 mod effects;
 mod examine;
 mod failure;
 mod figures;
+pub mod forget;
 mod inbox;
 mod listen;
 mod memory;
@@ -52,6 +54,7 @@ use crate::{
         },
     },
     request::Request,
+    store::set_aside::SetAside,
 };
 
 /// A store in SQL. [`SqlStore::open`] makes one.
@@ -62,6 +65,8 @@ pub struct SqlStore {
     writer: AnyPool,
     /// A few, which cannot write.
     readers: AnyPool,
+    /// Leases that could not be read.
+    aside: SetAside,
 }
 
 impl fmt::Debug for SqlStore {
@@ -147,7 +152,7 @@ impl SqlStore {
         let mut transaction = self.dialect.begin_to_read(&self.readers).await?;
         let figures = figures::read(&mut transaction, now).await?;
         transaction.rollback().await?;
-        Ok(figures)
+        Ok(Figures { leases_unreadable: self.aside.sentences(), ..figures })
     }
 }
 
@@ -163,6 +168,7 @@ async fn store_change(database: &mut AnyConnection, change: &Change) -> sqlx::Re
         seen,
         looks,
         freezes,
+        memos,
         audit,
         usage_mark,
         at,
@@ -198,6 +204,9 @@ async fn store_change(database: &mut AnyConnection, change: &Change) -> sqlx::Re
     }
     for (deed, freeze) in freezes {
         memory::freeze(&mut *database, *deed, freeze.as_ref()).await?;
+    }
+    for (name, text) in memos {
+        memory::set_memo(&mut *database, name, text).await?;
     }
     inbox::want(database, looks, *at).await?;
     audit::append(database, audit, *at).await?;
@@ -281,7 +290,7 @@ impl Store for SqlStore {
     }
 
     async fn live_leases(&self) -> Result<Vec<Versioned<Lease>>, PortError> {
-        self.ask("read the live leases", state::live_leases(&self.readers)).await
+        self.ask("read the live leases", state::live_leases(&self.readers, &self.aside)).await
     }
 
     async fn due_leases(
@@ -323,6 +332,19 @@ impl Store for SqlStore {
         let failed = (Later::Failed, error);
         self.write("postpone a task", async |database| {
             effects::postpone(database, effect, due, failed).await
+        })
+        .await
+    }
+
+    async fn doubt_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        error: &str,
+    ) -> Result<(), PortError> {
+        let doubted = (Later::Doubted, error);
+        self.write("postpone a task", async |database| {
+            effects::postpone(database, effect, due, doubted).await
         })
         .await
     }

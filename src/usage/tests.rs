@@ -77,6 +77,8 @@ fn request(number: u64, name: &str, values: &[(&str, Value)]) -> Request {
         reopened_by_us: false,
         due_date_shown: None,
         shown: Shown::default(),
+        salt: None,
+        caught_up: None,
     }
 }
 

@@ -18,7 +18,7 @@ use prometheus_client::{
         MetricType,
         counter::{ConstCounter, Counter},
         family::Family,
-        gauge::ConstGauge,
+        gauge::{ConstGauge, Gauge},
         histogram::Histogram,
     },
     registry::Registry,
@@ -91,6 +91,11 @@ struct Delivery {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Cut {
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answer {
     method: &'static str,
     route: String,
@@ -103,6 +108,8 @@ pub(super) struct Metrics {
     deliveries: Family<Delivery, Counter>,
     answers: Family<Answer, Counter>,
     seconds: Histogram,
+    connections: Gauge,
+    cut: Family<Cut, Counter>,
 }
 
 impl Default for Metrics {
@@ -118,7 +125,14 @@ impl Default for Metrics {
         );
         registry.register("http_requests", "Requests by route and status", answers.clone());
         registry.register("http_request_seconds", "How long requests took", seconds.clone());
-        Self { registry, deliveries, answers, seconds }
+        let (connections, cut) = (Gauge::default(), Family::default());
+        registry.register("http_connections", "Connections there are", connections.clone());
+        registry.register(
+            "http_connections_cut",
+            "Connections we ended, by what the other side did",
+            cut.clone(),
+        );
+        Self { registry, deliveries, answers, seconds, connections, cut }
     }
 }
 
@@ -126,6 +140,11 @@ impl Metrics {
     pub(super) fn delivered(&self, forge: &ForgeName, outcome: Outcome) {
         let labels = Delivery { forge: forge.to_string(), outcome: outcome.label() };
         self.deliveries.get_or_create(&labels).inc();
+    }
+
+    /// A connection was ended by us.
+    pub(super) fn cut(&self, why: &'static str) {
+        self.cut.get_or_create(&Cut { why }).inc();
     }
 }
 
@@ -161,6 +180,7 @@ pub(super) async fn show(
     State(shared): State<Shared>,
 ) -> Result<([(HeaderName, &'static str); 1], String), StatusCode> {
     let readings = shared.state.readings.read().await;
+    shared.metrics.connections.set(i64::try_from(shared.seats.count()).unwrap_or(i64::MAX));
     let text = written(&shared.metrics.registry, readings).map_err(|error| {
         tracing::error!(%error, "the metrics cannot be written");
         StatusCode::INTERNAL_SERVER_ERROR

@@ -1,21 +1,26 @@
 use std::{
+    any::Any,
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
 use tokio::{
-    net::TcpListener,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
     sync::{Notify, oneshot},
 };
 
 use super::{
-    Limits, WebState,
+    Limits, Panicked, WebState,
     health::{Check, Readiness},
     metrics::{Reading, Readings, Value},
-    router, serve,
+    serve,
 };
 use crate::{
     identity::{ForgeName, IssueNumber, ProjectId, Timestamp},
@@ -111,18 +116,30 @@ impl Readings for TwoLeases {
     }
 }
 
+#[derive(Default)]
+struct Counted(AtomicU64);
+
+impl Panicked for Counted {
+    fn caught(&self, payload: &(dyn Any + Send)) {
+        assert!(payload.is::<String>());
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 struct House {
     url: String,
     memory: Arc<Memory>,
     wake: Arc<Notify>,
     http: reqwest::Client,
     stop: oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<std::io::Result<()>>,
+    served: tokio::task::JoinHandle<()>,
+    panics: Arc<Counted>,
 }
 
 impl House {
     async fn open(limits: Limits, is_ready: bool) -> Self {
         let (memory, wake) = (Arc::<Memory>::default(), Arc::<Notify>::default());
+        let panics = Arc::<Counted>::default();
         let state = WebState {
             hooks: BTreeMap::from([(ForgeName::from("gitlab"), Arc::new(Obliging) as _)]),
             intake: Arc::clone(&memory) as _,
@@ -130,14 +147,16 @@ impl House {
             clock: Arc::new(Noon),
             readiness: Arc::new(Storeless(is_ready)),
             readings: Arc::new(TwoLeases),
+            panics: Arc::clone(&panics) as _,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move { drop(stopped.await) };
-        let served = tokio::spawn(serve(listener, router(state, limits), shutdown));
+        let served = async move { serve(&listener, state, limits, shutdown).await };
+        let served = tokio::spawn(served);
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { url, memory, wake, http, stop, served }
+        Self { url, memory, wake, http, stop, served, panics }
     }
 
     async fn deliver(&self, token: &str, body: &'static str) -> (u16, String) {
@@ -190,11 +209,13 @@ async fn a_genuine_delivery_is_never_refused() {
 
 #[tokio::test]
 async fn the_limits_hold_are_counted_and_leave_the_rest_working() {
-    let limits = Limits { body: 100, time: Duration::from_millis(200), deliveries: 1 };
+    let time = Duration::from_millis(200);
+    let limits = Limits { body: 100, time, ..Limits::default() };
     let house = House::open(limits, true).await;
     let large = "x".repeat(101).leak();
     assert_eq!(house.deliver("good", large).await.0, 413);
     assert_eq!(house.deliver("good", "panic").await.0, 500);
+    assert_eq!(house.panics.0.load(Ordering::Relaxed), 1);
     let (slow, second, alive) = tokio::join!(
         house.deliver("good", "slow store"),
         house.deliver("good", "slow store"),
@@ -253,5 +274,78 @@ async fn readiness_tells_what_is_wrong() {
 async fn serving_ends_when_told_to() {
     let House { stop, served, .. } = House::open(Limits::default(), true).await;
     stop.send(()).unwrap();
-    served.await.unwrap().unwrap();
+    served.await.unwrap();
+}
+
+/// Opens a connection and sends this.
+async fn send(house: &House, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(house.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+/// The status of the answer; empty when the connection ended without one.
+async fn status(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    answer.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+fn head(headers: &str) -> String {
+    format!("POST /webhooks/gitlab HTTP/1.1\r\nhost: x\r\nx-token: good\r\n{headers}\r\n")
+}
+
+#[tokio::test]
+async fn whoever_lets_a_full_house_wait_for_longest_leaves() {
+    let undisturbed = Duration::from_millis(50);
+    let limits = Limits { connections: 2, undisturbed, ..Limits::default() };
+    let house = House::open(limits, true).await;
+    let mut idle = send(&house, "").await;
+    let mut slow = send(&house, &head("content-length: 5\r\n")).await;
+    assert_eq!(house.deliver("good", "{1}").await.0, 202);
+    assert_eq!(status(&mut idle).await, "", "it sent nothing");
+    let _another = send(&house, "").await;
+    assert_eq!(status(&mut slow).await, "", "it did not go on");
+    assert_eq!(house.deliver("good", "{2}").await.0, 202);
+    let (_, metrics) = house.get("/metrics").await;
+    let cut = "innkeeper_http_connections_cut_total{why=\"crowded\"} ";
+    assert!(metrics.contains(cut), "{metrics}");
+    assert!(metrics.contains("innkeeper_http_connections 2\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn heads_and_bodies_have_to_come_in_time() {
+    let (soon, later) = (Duration::from_millis(100), Duration::from_secs(20));
+    let limits = Limits { head: soon, sending: soon, time: later, ..Limits::default() };
+    let house = House::open(limits, true).await;
+    let mut half_a_head = send(&house, "POST /webhooks/gitlab HTTP/1.1\r\nhost: x\r\n").await;
+    let mut half_a_body = send(&house, &head("content-length: 5\r\n")).await;
+    let mut idle = send(&house, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(status(&mut half_a_head).await, "");
+    assert_eq!(status(&mut half_a_body).await, "408");
+    assert_eq!(status(&mut idle).await, "200", "and then it is not kept for ever");
+}
+
+#[tokio::test]
+async fn slow_large_bodies_keep_no_small_one_waiting() {
+    let limits = Limits { small: 10, large: 1, ..Limits::default() };
+    let house = House::open(limits, true).await;
+    let large = head("content-length: 100\r\n") + &"x".repeat(50);
+    let first = send(&house, &large).await;
+    let second = send(&house, &large).await;
+    assert_eq!(house.deliver("good", "{small}").await.0, 202);
+    drop((first, second));
+    assert_eq!(house.deliver("good", "{not so small}").await.0, 202);
+}
+
+#[tokio::test]
+async fn what_is_compressed_is_refused_before_it_is_read() {
+    let house = House::open(Limits::default(), true).await;
+    for coding in ["gzip", "identity, br"] {
+        let head = head(&format!("content-encoding: {coding}\r\ncontent-length: 9\r\n"));
+        assert_eq!(status(&mut send(&house, &head).await).await, "415", "{coding}");
+    }
+    let plain = head("content-encoding: identity\r\ncontent-length: 1\r\nconnection: close\r\n");
+    assert_eq!(status(&mut send(&house, &(plain + "1")).await).await, "202");
 }

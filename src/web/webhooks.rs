@@ -1,14 +1,13 @@
 //! `POST /webhooks/{forge}`.
 
 use axum::{
-    body::Bytes,
-    extract::{Path, Request, State},
+    Extension,
+    body::Body,
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
-    middleware::Next,
-    response::{IntoResponse as _, Response},
 };
 
-use super::{Shared, metrics::Outcome};
+use super::{Shared, body, connections::Patience, metrics::Outcome};
 use crate::{
     identity::ForgeName,
     ports::intake::{About, Accepted, Genuine, NewDelivery},
@@ -19,15 +18,23 @@ use crate::{
 /// often stops sending.
 pub(super) async fn receive(
     State(shared): State<Shared>,
+    Extension(patience): Extension<Patience>,
     Path(forge): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> (StatusCode, &'static str) {
     let Some((forge, hooks)) = shared.state.hooks.get_key_value(&ForgeName(forge)) else {
         return (StatusCode::NOT_FOUND, "no such forge\n");
     };
+    patience.begins();
+    let received = body::receive(&headers, body, &shared.limits, &shared.turns).await;
+    patience.ends();
+    let mut received = match received {
+        Ok(received) => received,
+        Err(status) => return (status, ""),
+    };
     let received_at = shared.state.clock.now();
-    let outcome = match hooks.check(&headers, &body, received_at) {
+    let outcome = match hooks.check(&headers, &received.bytes, received_at) {
         Err(reason) => {
             tracing::info!(%forge, %reason, "refused a webhook delivery");
             Outcome::Refused
@@ -48,7 +55,7 @@ pub(super) async fn receive(
                     (None, Outcome::Unreadable)
                 }
             };
-            let body = body.to_vec();
+            let body = std::mem::take(&mut received.bytes);
             let forge = forge.clone();
             // The sender chooses the key: one project's must not pass for another's.
             let key = format!("{project}:{key}");
@@ -85,18 +92,5 @@ fn answer(shared: &Shared, forge: &ForgeName, outcome: Outcome) -> (StatusCode, 
         Outcome::Unreadable => (StatusCode::OK, "kept, but cannot be read\n"),
         Outcome::Refused => (StatusCode::UNAUTHORIZED, ""),
         Outcome::Failed => (StatusCode::SERVICE_UNAVAILABLE, "cannot be stored now\n"),
-    }
-}
-
-/// Lets a few deliveries in at once: a body is held in memory until it is
-/// stored, and anybody can send one.
-pub(super) async fn take_turns(
-    State(shared): State<Shared>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match shared.turns.acquire().await {
-        Ok(_turn) => next.run(request).await,
-        Err(_closed) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Rows {
     freezes: Freezes,
     usage_mark: u64,
     pub(crate) audit: Vec<AuditEntry>,
+    /// The answer of `next_work`, as long as nothing has changed since.
+    next: Option<Option<Timestamp>>,
 }
 
 struct LookRow {
@@ -71,6 +73,15 @@ pub(crate) enum Stage {
     Running(Timestamp),
     Buried(Timestamp),
     Done(Timestamp),
+}
+
+/// Why a task is due again later.
+#[derive(Clone, Copy)]
+enum Later {
+    Failed,
+    Doubted,
+    Waits,
+    Begun,
 }
 
 pub(crate) struct EffectRow {
@@ -96,9 +107,17 @@ impl EffectRow {
 }
 
 impl MemoryStore {
-    /// Looks at, or changes, what is stored.
+    /// Looks at what is stored.
     pub(crate) fn rows<T>(&self, deed: impl FnOnce(&mut Rows) -> T) -> T {
         deed(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes it.
+    fn change<T>(&self, deed: impl FnOnce(&mut Rows) -> T) -> T {
+        self.rows(|rows| {
+            rows.next = None;
+            deed(rows)
+        })
     }
 }
 
@@ -169,10 +188,15 @@ impl Rows {
     /// The earliest moment at which something may be taken, of looks and
     /// effects.
     #[cfg_attr(not(test), expect(dead_code, reason = "for simulations"))]
-    pub(crate) fn next_work(&self) -> Option<Timestamp> {
+    pub(crate) fn next_work(&mut self) -> Option<Timestamp> {
+        if let Some(known) = self.next {
+            return known;
+        }
         let looks = self.looks.values().filter(|row| row.wanted > row.done);
         let looks = looks.map(|row| row.claimed_until.map_or(row.due, |until| until.max(row.due)));
-        looks.chain(self.firsts().map(|(_, at)| at)).min()
+        let next = looks.chain(self.firsts().map(|(_, at)| at)).min();
+        self.next = Some(next);
+        next
     }
 
     fn order(&mut self, effect: &NewEffect, now: Timestamp) {
@@ -238,7 +262,7 @@ impl Rows {
     /// Stores a change; `false` and nothing if it was overtaken.
     fn store(&mut self, change: &Change) -> bool {
         let Change { request, leases, effects, lanes, finishes, seen, looks, .. } = change;
-        let Change { freezes, audit, usage_mark, at, .. } = change;
+        let Change { freezes, memos, audit, usage_mark, at, .. } = change;
         if usage_mark.is_some_and(|mark| mark != self.usage_mark)
             || finishes.as_ref().is_some_and(|effect| self.running(effect).is_none())
             || request.as_ref().is_some_and(|request| !self.takes_request(request))
@@ -296,6 +320,7 @@ impl Rows {
                 None => self.freezes.0.remove(deed),
             };
         }
+        self.memos.extend(memos.iter().cloned());
         self.want(looks, *at);
         self.append(audit, *at);
         true
@@ -317,17 +342,16 @@ impl Rows {
         self.queue(effect.id);
     }
 
-    /// Due again later. `begun`: whether it has, if that changes.
-    fn postpone(
-        &mut self,
-        effect: &ClaimedEffect,
-        due: Timestamp,
-        (begun, why): (Option<bool>, &str),
-    ) {
+    /// Due again later.
+    fn postpone(&mut self, effect: &ClaimedEffect, due: Timestamp, (later, why): (Later, &str)) {
         if let Some(row) = self.running(effect) {
             row.due = kept(due);
-            row.begun = begun.unwrap_or(row.begun);
-            row.waits += u32::from(begun != Some(false));
+            row.begun = match later {
+                Later::Failed => false,
+                Later::Begun => true,
+                Later::Doubted | Later::Waits => row.begun,
+            };
+            row.waits += u32::from(matches!(later, Later::Begun | Later::Waits));
         }
         self.settle(effect, Stage::Pending, Some(why));
     }
@@ -349,6 +373,7 @@ impl Rows {
             claim: row.claim,
             failures: row.failures,
             since: row.since,
+            until,
         })
     }
 
@@ -457,7 +482,7 @@ impl Rows {
 #[async_trait]
 impl Store for MemoryStore {
     async fn deliver(&self, delivery: &Delivery) -> Result<Delivered, PortError> {
-        self.rows(|rows| {
+        self.change(|rows| {
             let key = (delivery.forge.clone(), delivery.key.clone());
             if rows.deliveries.contains_key(&key) {
                 return Ok(Delivered::Duplicate);
@@ -477,7 +502,7 @@ impl Store for MemoryStore {
     }
 
     async fn want_looks(&self, issues: &[IssueRef], now: Timestamp) -> Result<(), PortError> {
-        self.rows(|rows| rows.want(issues, now));
+        self.change(|rows| rows.want(issues, now));
         Ok(())
     }
 
@@ -486,11 +511,11 @@ impl Store for MemoryStore {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Look>, PortError> {
-        Ok(self.rows(|rows| rows.claim_look(now, until)))
+        Ok(self.change(|rows| rows.claim_look(now, until)))
     }
 
     async fn finish_look(&self, look: &Look) -> Result<(), PortError> {
-        self.rows(|rows| {
+        self.change(|rows| {
             if let Some(row) = rows.held(look) {
                 row.done = look.wanted;
                 row.failures = 0;
@@ -507,7 +532,7 @@ impl Store for MemoryStore {
         due: Timestamp,
         _error: &str,
     ) -> Result<(), PortError> {
-        self.rows(|rows| {
+        self.change(|rows| {
             if let Some(row) = rows.held(look) {
                 row.failures += 1;
                 row.claimed_until = None;
@@ -576,7 +601,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, change: &Change) -> Result<(), CommitError> {
-        if self.rows(|rows| rows.store(change)) { Ok(()) } else { Err(CommitError::Conflict) }
+        if self.change(|rows| rows.store(change)) { Ok(()) } else { Err(CommitError::Conflict) }
     }
 
     async fn usage_mark(&self) -> Result<u64, PortError> {
@@ -588,7 +613,7 @@ impl Store for MemoryStore {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<ClaimedEffect>, PortError> {
-        Ok(self.rows(|rows| rows.claim_effect(now, until)))
+        Ok(self.change(|rows| rows.claim_effect(now, until)))
     }
 
     async fn postpone_effect(
@@ -597,7 +622,17 @@ impl Store for MemoryStore {
         due: Timestamp,
         error: &str,
     ) -> Result<(), PortError> {
-        self.rows(|rows| rows.postpone(effect, due, (Some(false), error)));
+        self.change(|rows| rows.postpone(effect, due, (Later::Failed, error)));
+        Ok(())
+    }
+
+    async fn doubt_effect(
+        &self,
+        effect: &ClaimedEffect,
+        due: Timestamp,
+        error: &str,
+    ) -> Result<(), PortError> {
+        self.change(|rows| rows.postpone(effect, due, (Later::Doubted, error)));
         Ok(())
     }
 
@@ -607,7 +642,7 @@ impl Store for MemoryStore {
         due: Timestamp,
         why: &str,
     ) -> Result<(), PortError> {
-        self.rows(|rows| rows.postpone(effect, due, (None, why)));
+        self.change(|rows| rows.postpone(effect, due, (Later::Waits, why)));
         Ok(())
     }
 
@@ -617,7 +652,7 @@ impl Store for MemoryStore {
         due: Timestamp,
         progress: &str,
     ) -> Result<(), PortError> {
-        self.rows(|rows| rows.postpone(effect, due, (Some(true), progress)));
+        self.change(|rows| rows.postpone(effect, due, (Later::Begun, progress)));
         Ok(())
     }
 
@@ -627,12 +662,12 @@ impl Store for MemoryStore {
         now: Timestamp,
         error: &str,
     ) -> Result<(), PortError> {
-        self.rows(|rows| rows.settle(effect, Stage::Buried(kept(now)), Some(error)));
+        self.change(|rows| rows.settle(effect, Stage::Buried(kept(now)), Some(error)));
         Ok(())
     }
 
     async fn revive_effects(&self, lanes: &[String], now: Timestamp) -> Result<u64, PortError> {
-        Ok(self.rows(|rows| rows.revive(lanes, now)))
+        Ok(self.change(|rows| rows.revive(lanes, now)))
     }
 
     async fn admit(

@@ -99,7 +99,7 @@ async fn a_slow_sender_is_given_up() {
     gone.write_all(b"{").await.unwrap();
     drop(gone);
     assert_eq!(service.deliver(SEVEN, issue_event(7, 3)).await.0, 202);
-    assert_eq!(status(&mut slow).await, "503");
+    assert_eq!(status(&mut slow).await, "408");
     assert_eq!(house.deliveries(), 1);
     service.is_unharmed();
 }

@@ -6,29 +6,36 @@
 
 mod adopt;
 mod audit;
+mod chain;
 mod check;
 mod doctor;
 mod forge;
 mod freeze;
 mod hostile;
 mod house;
+#[path = "../common/libvirtd.rs"]
 mod libvirtd;
+mod many;
 mod memory;
 mod pages;
+mod parting;
 mod payloads;
 mod payloads_github;
 mod policy;
 mod postgres;
 mod real_forms;
+mod recovery;
 mod refusals;
 mod reload;
 mod restart;
+mod secrets;
 mod serve;
 #[path = "../common/postgres.rs"]
 #[expect(dead_code, reason = "made for several tests; some of it is not needed here")]
 mod server;
 mod setup;
 mod setup_github;
+mod siege;
 #[path = "../store/builders.rs"]
 #[expect(dead_code, reason = "made for the store's tests; few are needed here")]
 mod state;

@@ -62,6 +62,7 @@ async fn an_issue_is_answered_although_no_hypervisor_can_be_reached() {
     }
     assert!(service.stop().await.0.success());
     service.is_unharmed();
+    crate::secrets::none_on(&forge);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +133,7 @@ async fn health_tells_a_live_process_from_one_that_can_work() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_is_believed_and_nothing_in_its_place() {
-    let token = "whsec_WGsyOS1zaWduaW5nLWtleQ==";
+    let token = crate::secrets::SIGNING;
     let (listener, forge) = listener().await;
     let house = House::new(&forge);
     let (plain, signing) =
@@ -151,5 +152,4 @@ async fn a_signature_is_believed_and_nothing_in_its_place() {
     assert_eq!(house.deliveries(), 1);
     assert!(service.stop().await.0.success());
     service.is_unharmed();
-    assert!(!service.log().contains(token));
 }

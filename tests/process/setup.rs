@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The token of somebody who may do more than the service.
-const MAINTAINERS: &str = "glpat-Xk29-token-of-carol";
+pub(crate) const MAINTAINERS: &str = "glpat-Xk29-token-of-carol";
 /// A signing token: 32 bytes.
 const SIGNING: &str = "whsec_WGsyOSB0aGlzIGlzIHRoZSBzaWduaW5nIGtleSAxMjM=";
 /// Where nothing listens.

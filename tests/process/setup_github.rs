@@ -24,7 +24,7 @@ use crate::{
 const TRIAGE: &str = "ghp_Xk29-of-the-service";
 /// The token of an admin.
 const ADMIN: &str = "ghp_Xk29-of-an-admin";
-const SECRET: &str = "Xk29 secret of the webhook";
+pub(crate) const SECRET: &str = "Xk29 secret of the webhook";
 const FORM: &str = ".github/ISSUE_TEMPLATE/vm.yml";
 
 #[derive(Default)]

@@ -188,3 +188,19 @@ async fn a_rebuild_that_a_release_overtakes_is_said_not_to_be_done() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_stop_that_a_release_overtakes_is_said_not_to_be_done() {
+    scenario(async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        world.host.fail(Call::Stop, Fails::Before);
+        world.says("alice", issue, "@innkeeper stop").await;
+        let question = world.answer("alice", issue, "@innkeeper release").await;
+        let code = hex_after(&question, "release confirm ");
+        world.says("alice", issue, &format!("@innkeeper release confirm {code}")).await;
+        world.step(TimeDelta::minutes(5)).await;
+        world.read_until(issue, "`stop` was not done: `sandbox-1` is being destroyed by now.");
+        world.read_until(issue, "were destroyed");
+    })
+    .await;
+}

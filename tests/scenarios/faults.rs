@@ -13,7 +13,7 @@ use tracing::Level;
 use super::{log::logged, matrix::troubles};
 use crate::{
     host::Call,
-    world::{NOTES, ONE_NOTE, World, brief},
+    world::{NOTES, ONE_NOTE, World, brief, scenario},
 };
 
 #[tokio::test]
@@ -144,4 +144,23 @@ async fn a_fault_that_lasts_is_told_once_however_many_issues_meet_it_and_once_wh
         let others = log.len() - count("fault is over") - count("while it lasts");
         assert_eq!(others, count("there was an outage"), "{name}: {log:#?}");
     }
+}
+
+#[tokio::test]
+async fn looks_that_never_end_keep_nothing_from_being_done() {
+    scenario(async |world: &mut World| {
+        let issue = world.filed(&[]).await;
+        let approval = format!("@innkeeper approve {}", world.digest(issue));
+        world.practice.rehearsal.comment("carol", issue, &approval).unwrap();
+        let comments = (0..40).map(|number| format!("Comment {number}."));
+        for comment in comments {
+            world.practice.rehearsal.comment("alice", issue, &comment).unwrap();
+            world.practice.rehearsal.settle().await;
+            world.practice.engine.turn().await.unwrap();
+        }
+        world.expect(issue, "is being made");
+        world.expect(issue, "is up.");
+        world.settle().await;
+    })
+    .await;
 }

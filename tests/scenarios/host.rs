@@ -48,6 +48,8 @@ pub(crate) enum Fails {
     ForGood,
     /// It has begun and takes another turn.
     Slow,
+    /// A mistake of ours in the adapter.
+    Panics,
 }
 
 #[derive(Default)]
@@ -186,6 +188,10 @@ impl Host {
                 return Err(PortError::underway(doing, "job 12 is running", after));
             }
             Some(Fails::ForGood) => return Err(PortError::give_up(doing, REFUSAL)),
+            Some(Fails::Panics) => {
+                drop(inside);
+                panic!("as the story wants it");
+            }
             _ => {}
         }
         inside.own(key, &doing)?;
@@ -262,6 +268,10 @@ impl Provider for Host {
     async fn list(&self) -> Result<Vec<Machine>, PortError> {
         let mut inside = self.lock();
         match Self::planned(&mut inside, Call::List) {
+            Some(Fails::Panics) => {
+                drop(inside);
+                panic!("as the story wants it");
+            }
             Some(_) => Err(PortError::retry("list machines", "the host does not answer")),
             None => Ok(inside.machines.values().cloned().collect()),
         }

@@ -66,7 +66,7 @@ pub(crate) struct World {
     /// How many of the bot's comments were read, per issue number: a moved issue
     /// takes them along, and its number if the project is new.
     read: std::collections::BTreeMap<u64, usize>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _database: Option<Database>,
 }
 
@@ -200,7 +200,7 @@ impl World {
             hosts,
             clock,
             read: std::collections::BTreeMap::new(),
-            _folder: folder,
+            folder,
             _database: database,
         };
         world.practice.tick().await.unwrap();
@@ -401,6 +401,11 @@ impl World {
     pub(crate) async fn leases(&self) -> Vec<Lease> {
         let leases = self.practice.store.live_leases().await.unwrap();
         leases.into_iter().map(|lease| lease.value).collect()
+    }
+
+    /// Where its store is.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     // --- time

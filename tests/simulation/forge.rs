@@ -43,6 +43,9 @@ pub(crate) struct Account {
 pub(crate) struct House {
     pub(crate) people: BTreeMap<u64, Account>,
     pub(crate) issues: BTreeMap<IssueRef, SimulatedIssue>,
+    /// Issues on which something of ours came to be, or was changed, since laws
+    /// last looked at what is said there.
+    pub(crate) said_on: BTreeSet<IssueRef>,
     next_note: u64,
 }
 
@@ -95,7 +98,7 @@ impl House {
             (MALLORY, account("mallory", false, false)),
             (BOT, account("innkeeper", false, false)),
         ]);
-        Self { people, issues: BTreeMap::new(), next_note: 1 }
+        Self { people, issues: BTreeMap::new(), said_on: BTreeSet::new(), next_note: 1 }
     }
 
     pub(crate) fn person(&self, id: u64) -> Person {
@@ -170,6 +173,9 @@ impl House {
         note.id = NoteId(self.next_note);
         self.next_note += 1;
         let id = note.id;
+        if note.author == BOT {
+            self.said_on.insert(at.clone());
+        }
         if let Some(issue) = self.issues.get_mut(at) {
             issue.updated_at = note.created_at;
             issue.notes.push(note);
@@ -204,6 +210,7 @@ impl House {
     pub(crate) fn move_issue(&mut self, now: Timestamp, from: &IssueRef, project: u64) {
         let Some(old) = self.issues.get(from) else { return };
         let (text, author, open) = (old.description.clone(), old.author, old.open);
+        let reopened = old.reopened;
         let (labels, due, notes) = (old.labels.clone(), old.due_date, old.notes.clone());
         let to = self.file(now, project, author, text);
         for note in notes.into_iter().filter(|note| !note.deleted) {
@@ -211,6 +218,7 @@ impl House {
         }
         self.touch(now, &to, |issue| {
             issue.open = open;
+            issue.reopened = reopened;
             issue.labels = labels;
             issue.due_date = due;
         });

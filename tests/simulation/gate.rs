@@ -59,10 +59,6 @@ impl Gate {
             }
             if let Some(error) = fails(&mut world, side, name) {
                 world.note(name, "failed", &detail);
-                if matches!(name, "create" | "destroy") {
-                    let now = world.now;
-                    world.laws.unanswered.push(now);
-                }
                 return Err(error);
             }
             let result = deed(&mut world);
@@ -78,10 +74,6 @@ impl Gate {
         let is_late = world.now - answered > timeout(side);
         if is_late || world.strikes(Fault::After(side)) {
             world.note(name, "answer lost", &detail);
-            if matches!(name, "create" | "destroy") {
-                let now = world.now;
-                world.laws.unanswered.push(now);
-            }
             return Err(PortError::retry(name, "the answer was lost"));
         }
         result

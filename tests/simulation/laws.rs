@@ -13,17 +13,19 @@ mod quiet;
 use std::collections::{BTreeMap, BTreeSet};
 
 use innkeeper::{
+    brake::{Deed, Freeze},
     calendar::Calendar,
     effect::Task,
-    identity::{IssueRef, LeaseId, ProviderName, RequestId, Timestamp},
+    identity::{IssueRef, LeaseId, MachineName, ProviderName, RequestId, Timestamp},
     lease::{Lease, State, lifecycle::Effect},
     machine::Machine,
     ports::store::{AuditEntry, Change, ClaimedEffect, Versioned},
     store::audit_chain,
 };
+use uuid::Uuid;
 
 pub(crate) use self::{
-    machines::{Touch, touched},
+    machines::{Touch, is_meant, touched},
     quiet::{at_the_end, converged, quiet},
 };
 use crate::{memory_store::MemoryStore, sabotage::Sabotage, story::Who, world::World};
@@ -42,15 +44,20 @@ pub(crate) struct Laws {
     pub(crate) strangers: Vec<(ProviderName, Machine)>,
     pub(crate) leases: BTreeMap<LeaseId, Versioned<Lease>>,
     requests: BTreeMap<RequestId, u64>,
+    /// Where each lease stood before, and until when.
+    moved: BTreeMap<LeaseId, (State, Timestamp)>,
     audit: (u64, Option<AuditEntry>),
     /// How often each lease's machine was really made, and destroyed.
     pub(crate) made: BTreeMap<LeaseId, u64>,
     pub(crate) destroyed: BTreeMap<LeaseId, u64>,
+    /// The last claim, which another gets as well if claims are broken.
+    pub(crate) shared: Option<ClaimedEffect>,
+    /// Which machine was made for each lease.
+    uuids: BTreeMap<LeaseId, Uuid>,
+    /// Machines that somebody put in the place of others.
+    pub(crate) impostors: Vec<(ProviderName, MachineName, LeaseId)>,
     /// Removed by somebody at the host.
     pub(crate) removed: BTreeSet<LeaseId>,
-    /// When an answer about a creation or destruction was lost: as long as it is
-    /// not known that it was done, it has no place in the limit of the day.
-    pub(crate) unanswered: Vec<Timestamp>,
     creations: Vec<Timestamp>,
     destructions: Vec<Timestamp>,
     /// What each task works on: its claim, and since when.
@@ -60,13 +67,15 @@ pub(crate) struct Laws {
     finished: BTreeSet<u64>,
     /// Since when a lease is protected, or on hold.
     guarded: BTreeMap<LeaseId, Timestamp>,
+    /// What operators hold back, and since when that is stored.
+    pub(crate) frozen: BTreeMap<Deed, (Freeze, Timestamp)>,
     heartbeat: Option<Timestamp>,
     /// When the last outage ended.
     outage: Option<Timestamp>,
+    /// When the clocks last jumped.
+    pub(crate) stepped: Option<Timestamp>,
     /// When the clocks last jumped ahead.
     pub(crate) jumped: Option<Timestamp>,
-    /// Since when the cookbook is offered again, if it was gone.
-    pub(crate) offered: Option<Timestamp>,
     /// Digests with the comment that whoever approved had read.
     pub(crate) endorsed: Vec<(String, String)>,
 }
@@ -84,21 +93,25 @@ impl Laws {
             strangers: Vec::new(),
             leases: BTreeMap::new(),
             requests: BTreeMap::new(),
+            moved: BTreeMap::new(),
             audit: (0, None),
             made: BTreeMap::new(),
             destroyed: BTreeMap::new(),
+            shared: None,
+            uuids: BTreeMap::new(),
+            impostors: Vec::new(),
             removed: BTreeSet::new(),
-            unanswered: Vec::new(),
             creations: Vec::new(),
             destructions: Vec::new(),
             claims: BTreeMap::new(),
             latest: BTreeMap::new(),
             finished: BTreeSet::new(),
             guarded: BTreeMap::new(),
+            frozen: BTreeMap::new(),
             heartbeat: None,
             outage: None,
+            stepped: None,
             jumped: None,
-            offered: None,
             endorsed: Vec::new(),
         }
     }
@@ -128,6 +141,13 @@ pub(crate) fn committed(world: &mut World, change: &Change, rows: &MemoryStore) 
     if let Some(effect) = &change.finishes {
         world.laws.finished.insert(effect.id);
     }
+    for (deed, freeze) in &change.freezes {
+        let now = world.now;
+        match freeze {
+            Some(freeze) => world.laws.frozen.insert(*deed, (freeze.clone(), now)),
+            None => world.laws.frozen.remove(deed),
+        };
+    }
     if let Some(request) = &change.request {
         let id = request.value.id;
         let known = world.laws.requests.insert(id, request.version + 1).unwrap_or(0);
@@ -148,6 +168,7 @@ pub(crate) fn committed(world: &mut World, change: &Change, rows: &MemoryStore) 
         world.law("versions only grow", known == lease.version, || format!("lease {}", after.id));
         guard(world, after);
         match before {
+            None if after.state == State::Adopted => approval::found(world, after),
             None => approval::granted(world, after, change),
             Some(before) => transition(world, &before.value, after),
         }
@@ -181,6 +202,9 @@ fn guard(world: &mut World, lease: &Lease) {
 }
 
 fn transition(world: &mut World, before: &Lease, after: &Lease) {
+    if before.state != after.state {
+        world.laws.moved.insert(after.id, (before.state, world.now));
+    }
     match (before.state, after.state) {
         (State::Active, State::Expired) => notice::time_is_up(world, before),
         (State::Expired | State::Active | State::Provisioning, State::Destroying) => {
@@ -190,7 +214,8 @@ fn transition(world: &mut World, before: &Lease, after: &Lease) {
             let is_way = one == other
                 || matches!(
                     (one, other),
-                    (State::Provisioning | State::Expired, State::Active)
+                    (State::Provisioning | State::Expired | State::Adopted, State::Active)
+                        | (State::Adopted, State::Ended)
                         | (State::Destroying, State::Destroyed | State::Ended)
                         | (State::Destroyed, State::Ended)
                 );

@@ -31,11 +31,12 @@ mod report;
 mod sabotage;
 mod store;
 mod story;
+mod twin;
 mod weather;
 mod world;
 
 use self::{
-    play::{Telling, play, play_broken},
+    play::{Telling, play, play_broken, play_on_both},
     report::Report,
 };
 
@@ -55,9 +56,17 @@ fn a_calm_history_is_a_whole_life() {
 
 #[test]
 fn the_laws_hold_in_some_histories() {
-    let report = Report::of(0..BOUNDED, 2);
+    let report = Report::of(0..BOUNDED, 2, false);
     report.print(Telling::LastSteps);
     assert!(report.is_well(), "laws were broken");
+}
+
+/// The file that a real Innkeeper keeps answers as the memory does.
+#[test]
+fn the_laws_hold_on_sqlite_as_well() {
+    let played = play_on_both(8, Telling::Nothing);
+    assert_eq!(played.broken, None);
+    assert_eq!(played.hash, play(8, Telling::Nothing).hash, "it is the same history");
 }
 
 /// How many seeds are played when all tests are.
@@ -92,7 +101,8 @@ fn simulate() {
         std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
     };
     let (seeds, from) = (number("SEEDS", 1_000), number("FROM", 0));
-    let report = Report::of(from..from + seeds, number("THREADS", 2));
+    let both = number("SQLITE", 0) > 0;
+    let report = Report::of(from..from + seeds, number("THREADS", 2), both);
     let whole = number("STORY", 0) > 0;
     report.print(if whole { Telling::Everything } else { Telling::LastSteps });
     assert!(report.is_well(), "laws were broken");

@@ -35,6 +35,12 @@ fn word_after(world: &World, at: &IssueRef, words: &str) -> Option<String> {
     })
 }
 
+/// Where machines wait that were found.
+fn found(world: &World) -> Vec<IssueRef> {
+    let leases = world.laws.leases.values().map(|lease| &lease.value);
+    leases.filter(|lease| lease.state == State::Adopted).map(|lease| lease.issue.clone()).collect()
+}
+
 impl People {
     /// Somebody files a request.
     pub(crate) fn files(&mut self, world: &mut World) -> IssueRef {
@@ -88,6 +94,13 @@ impl People {
     pub(crate) fn approve(&mut self, world: &mut World) -> Vec<IssueRef> {
         let all: Vec<IssueRef> = world.house.issues.keys().cloned().collect();
         let mut done = Vec::new();
+        for at in found(world) {
+            let by = *self.dice.pick(&[CAROL, DAN, DAN, MALLORY, ALICE]).unwrap_or(&CAROL);
+            if self.dice.below(2) == 0 {
+                self.says(world, by, &at, "@innkeeper confirm @bob fallback @carol 2 days");
+                done.push(at);
+            }
+        }
         for at in all {
             let Some(body) = sticky(world, &at) else { continue };
             let Some((_, digest)) = body.split_once("innkeeper approve ") else { continue };
@@ -95,7 +108,10 @@ impl People {
             let author = world.house.issues.get(&at).map_or(0, |issue| issue.author);
             let by = if author == CAROL || self.dice.below(2) == 0 { DAN } else { CAROL };
             let may = world.house.people.get(&by).is_some_and(|a| a.active && a.sysadmin);
-            if self.dice.below(10) < 7 && may {
+            if self.odd > 0 && self.dice.below(8) == 0 {
+                self.says(world, by, &at, "@innkeeper approve 00000000");
+                done.push(at);
+            } else if self.dice.below(10) < 7 && may {
                 world.laws.endorsed.push((digest.clone(), body));
                 self.says(world, by, &at, &format!("@innkeeper approve {digest}"));
                 done.push(at);
@@ -120,6 +136,7 @@ impl People {
         let all: Vec<IssueRef> = world.house.issues.keys().filter(|at| here(at)).cloned().collect();
         let at = self.dice.pick(&all)?.clone();
         let author = world.house.issues.get(&at)?.author;
+        let author = if author == BOT { ALICE } else { author };
         if let Some(code) = word_after(world, &at, "release confirm ")
             && self.dice.below(3) == 0
         {
@@ -270,15 +287,24 @@ impl People {
         world.who = Who::Person("admin");
         let state = world.laws.leases.get(&lease).map(|lease| lease.value.state);
         let removes = self.dice.below(3) == 0 && state != Some(State::Provisioning);
+        let replaces = self.dice.below(3) == 0 && state == Some(State::Active);
         let Some(inside) = world.hosts.get_mut(&host) else { return };
-        if removes {
+        if replaces {
+            inside.replace(&name);
+            world.laws.impostors.push((host, name.clone(), lease));
+        } else if removes {
             inside.machines.remove(&name);
             world.laws.removed.insert(lease);
             *world.faults.entry(Fault::Removal).or_default() += 1;
         } else if let Some(machine) = inside.machines.get_mut(&name) {
             machine.power = if machine.power == Power::On { Power::Off } else { Power::On };
         }
-        world.note(if removes { "removes" } else { "switches" }, "", || name.to_string());
+        let what = match (replaces, removes) {
+            (true, _) => "replaces",
+            (_, true) => "removes",
+            _ => "switches",
+        };
+        world.note(what, "", || name.to_string());
     }
 
     /// At the end sysadmins deal with all that waits for them.
@@ -286,16 +312,24 @@ impl People {
         for (_, account) in &mut world.house.people {
             account.active = true;
         }
+        for (host, name, lease) in std::mem::take(&mut world.laws.impostors) {
+            let inside = world.hosts.get_mut(&host);
+            inside.and_then(|inside| inside.machines.remove(&name));
+            world.laws.removed.insert(lease);
+        }
         let leases: Vec<_> = world.laws.leases.values().map(|lease| lease.value.clone()).collect();
         let mut issues = Vec::new();
         for lease in leases.into_iter().filter(|lease| lease.state != State::Ended) {
             let at = world.house.whereabouts(&lease.issue).clone();
             let at = if at.project.0 == FOREIGN_PROJECT { lease.issue.clone() } else { at };
             let mut words = String::new();
+            if lease.state == State::Adopted {
+                words.push_str("@innkeeper confirm @bob 1 day\n");
+            }
             if lease.hold.is_some() {
                 words.push_str("@innkeeper unhold\n");
             }
-            if lease.protected {
+            if lease.protected && lease.state != State::Adopted {
                 words.push_str("@innkeeper unprotect\n");
             }
             words.push_str("@innkeeper retry");

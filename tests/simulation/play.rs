@@ -1,6 +1,7 @@
 //! A history: what happens when, and who goes on next, from one seed.
 
 mod begin;
+mod operators;
 mod processes;
 mod stalled;
 mod webhooks;
@@ -19,6 +20,7 @@ use crate::{
     replica::{House, Kind, Replica, Task},
     sabotage::Sabotage,
     story::Who,
+    twin::Twin,
     weather::Fault,
     world::Shared,
 };
@@ -41,6 +43,11 @@ enum Item {
     Policy(usize, Policy),
     Jump,
     Unjump(TimeDelta),
+    /// A replica's clock goes a little wrong in another way.
+    Drift(usize),
+    Freeze,
+    Thaw,
+    Adopt,
     Calm,
     Tidy,
 }
@@ -72,6 +79,14 @@ pub(crate) enum Telling {
 /// Plays a seed.
 pub(crate) fn play(seed: u64, telling: Telling) -> Played {
     play_broken(seed, telling, None)
+}
+
+/// The same on a store in a file besides.
+pub(crate) fn play_on_both(seed: u64, telling: Telling) -> Played {
+    let mut play = Play::new(seed, telling);
+    play.house.twin = Some(Twin::sqlite());
+    play.run();
+    play.end(seed)
 }
 
 /// The same with something broken on purpose.
@@ -221,14 +236,15 @@ impl Play {
                 self.policy = policy;
                 self.world.lock().note("policy", "", || format!("r{number} {policy:?}"));
                 let replica = &mut self.replicas[number];
-                if std::mem::replace(&mut replica.policy, policy) == Policy::Gone {
-                    let mut world = self.world.lock();
-                    world.laws.offered = Some(world.now);
-                }
+                replica.policy = policy;
                 if let Some(engine) = &replica.engine {
                     engine.set_cookbooks(crate::policies::cookbooks(policy).clone());
                 }
             }
+            Item::Drift(number) => self.drifts(number),
+            Item::Freeze => self.freezes(),
+            Item::Thaw => self.thaws(),
+            Item::Adopt => self.adopts(),
             Item::Jump => self.jumps(),
             Item::Unjump(by) => {
                 self.jump -= by;
@@ -243,7 +259,8 @@ impl Play {
                 for replica in &mut self.replicas {
                     replica.stalled = replica.stalled.min(self.world.lock().now);
                 }
-                self.at(TimeDelta::hours(1), Item::Tidy);
+                // By then everybody has polled.
+                self.at(TimeDelta::hours(4), Item::Tidy);
             }
             Item::Tidy => self.tidy(),
         }
@@ -267,6 +284,9 @@ impl Play {
                     .law("everything comes to its end", false, || "looks never end".to_owned());
             }
             _ => {
+                if !self.world.lock().laws.frozen.is_empty() {
+                    self.thaws();
+                }
                 let issues = self.people.tidy(&mut self.world.lock());
                 issues.iter().for_each(|at| self.webhook(at));
                 self.at(TimeDelta::hours(11), Item::Tidy);
@@ -292,6 +312,7 @@ impl Play {
     fn jumped(&mut self, by: TimeDelta) {
         let mut world = self.world.lock();
         world.count("clock jumps");
+        world.laws.stepped = Some(world.now);
         if by > TimeDelta::zero() {
             world.laws.jumped = Some(world.now);
         }

@@ -53,17 +53,25 @@ impl Host {
     }
 
     /// The machine with this key: name, lease and UUID have to agree.
-    fn own(&self, key: &MachineKey) -> Result<Option<&Machine>, PortError> {
+    fn own(&self, key: &MachineKey, any_uuid: bool) -> Result<Option<&Machine>, PortError> {
         let named = self.machines.get(&key.name);
         let found = named.or_else(|| self.machines.values().find(|m| m.lease == Some(key.lease)));
         let Some(machine) = found else { return Ok(None) };
         let ours = machine.name == key.name
             && machine.lease == Some(key.lease)
-            && key.uuid.is_none_or(|uuid| uuid == machine.uuid);
+            && (any_uuid || key.uuid.is_none_or(|uuid| uuid == machine.uuid));
         if ours {
             Ok(Some(machine))
         } else {
             Err(PortError::give_up("touch it", "somebody else's"))
+        }
+    }
+
+    /// Somebody puts another machine in the place of one: a copy, marks and all.
+    pub(crate) fn replace(&mut self, name: &MachineName) {
+        self.next += 1;
+        if let Some(machine) = self.machines.get_mut(name) {
+            machine.uuid = Uuid::from_u128(0xcc00 << 64 | self.next);
         }
     }
 
@@ -130,8 +138,12 @@ impl SimulatedProvider {
             if needs_room && world.strikes(Fault::Full) {
                 return Err(PortError::full(call, "0 MiB is free"));
             }
-            self.host(world)?.own(key)?;
+            let any_uuid = world.is_broken(Sabotage::UuidUnread);
+            let found = self.host(world)?.own(key, any_uuid)?.map(|machine| machine.uuid);
             self.goes_on(call, key, world)?;
+            if let Some(uuid) = found {
+                laws::is_meant(world, key, uuid);
+            }
             deed(self, world)
         })
         .await
@@ -203,13 +215,16 @@ impl Provider for SimulatedProvider {
             }
             this.switch(world, &order.key, Power::On)?;
             let made = this.host(world)?.machines.get(&order.key.name).cloned();
-            made.ok_or_else(|| PortError::retry("make it", "it is gone"))
+            let made = made.ok_or_else(|| PortError::retry("make it", "it is gone"))?;
+            laws::is_meant(world, &order.key, made.uuid);
+            Ok(made)
         })
         .await
     }
 
     async fn find(&self, key: &MachineKey) -> Result<Option<Machine>, PortError> {
-        self.ask("find", key.name.as_str(), |world| Ok(self.host(world)?.own(key)?.cloned())).await
+        self.ask("find", key.name.as_str(), |world| Ok(self.host(world)?.own(key, false)?.cloned()))
+            .await
     }
 
     async fn list(&self) -> Result<Vec<Machine>, PortError> {
@@ -291,8 +306,26 @@ impl Provider for SimulatedProvider {
         .await
     }
 
-    async fn adopt(&self, _machine: &MachineKey) -> Result<(), PortError> {
-        Err(PortError::give_up("adopt it", "nothing is adopted here"))
+    async fn adopt(&self, key: &MachineKey) -> Result<(), PortError> {
+        self.ask("adopt", key.name.as_str(), |world| {
+            if world.strikes(Fault::Refused(Side::Provider)) {
+                return Err(PortError::give_up("adopt it", "the host refuses: /planted @planted"));
+            }
+            let found = self.host(world)?.machines.get_mut(&key.name);
+            let found = found.filter(|machine| Some(machine.uuid) == key.uuid);
+            let missing = || PortError::missing("adopt it", "there is no such machine");
+            let machine = found.ok_or_else(missing)?;
+            match machine.lease {
+                Some(lease) if lease == key.lease => return Ok(()),
+                Some(_) => return Err(PortError::give_up("adopt it", "somebody else's")),
+                None => machine.lease = Some(key.lease),
+            }
+            let uuid = machine.uuid;
+            laws::is_meant(world, key, uuid);
+            laws::touched(world, &self.name, key, Touch::Adopt);
+            Ok(())
+        })
+        .await
     }
 
     async fn capacity(&self) -> Result<Capacity, PortError> {

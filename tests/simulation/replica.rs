@@ -23,6 +23,7 @@ use crate::{
     policies::{Policy, cookbooks},
     provider::SimulatedProvider,
     store::SimulatedStore,
+    twin::Twin,
     world::{Shared, SimulatedClock, SimulatedEntropy},
 };
 
@@ -35,6 +36,7 @@ pub(crate) const HOSTS: [&str; 2] = ["kvm1", "kvm2"];
 pub(crate) struct House {
     pub(crate) world: Shared,
     pub(crate) rows: Arc<MemoryStore>,
+    pub(crate) twin: Option<Arc<Twin>>,
     pub(crate) entropy: Arc<SimulatedEntropy>,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) calendar: Calendar,
@@ -76,7 +78,11 @@ impl House {
         };
         let forge: Arc<dyn Forge> = Arc::new(SimulatedForge(gate.clone()));
         let ports = Ports {
-            store: Arc::new(SimulatedStore { gate: gate.clone(), rows: Arc::clone(&self.rows) }),
+            store: Arc::new(SimulatedStore {
+                gate: gate.clone(),
+                rows: Arc::clone(&self.rows),
+                twin: self.twin.clone(),
+            }),
             forges: BTreeMap::from([(FORGE.into(), forge)]),
             providers: HOSTS.map(provider).into_iter().collect(),
             hooks: Arc::new(SimulatedHooks { gate, hooks: self.hooks.clone() }),
@@ -105,6 +111,8 @@ pub(crate) enum Kind {
     Sweep,
     Poll,
     Webhook,
+    /// Somebody at the command line.
+    Operator,
 }
 
 /// How a task ended: whether there may be more to do.

@@ -8,13 +8,14 @@ use std::{
     time::Instant,
 };
 
-use crate::play::{Played, Telling, play};
+use crate::play::{Played, Telling, play, play_on_both};
 
 /// How many broken histories are told; the rest is only counted.
 const TOLD: usize = 3;
 
 #[derive(Default)]
 pub(crate) struct Report {
+    seeds: Range<u64>,
     histories: u64,
     steps: u64,
     polls: u64,
@@ -27,18 +28,23 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Plays these, several at a time, each on one thread.
-    pub(crate) fn of(seeds: Range<u64>, threads: u64) -> Self {
-        let next = AtomicU64::new(seeds.start);
+    /// Plays these, several at a time, each on one thread; on `SQLite` as well if
+    /// it is to be `both`.
+    pub(crate) fn of(seeds: Range<u64>, threads: u64, both: bool) -> Self {
+        let (end, next) = (seeds.end, AtomicU64::new(seeds.start));
         let begun = Instant::now();
         let work = || {
             let mut report = Self::default();
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= seeds.end {
+                if seed >= end {
                     return report;
                 }
-                let played = play(seed, Telling::Nothing);
+                let played = if both {
+                    play_on_both(seed, Telling::Nothing)
+                } else {
+                    play(seed, Telling::Nothing)
+                };
                 if let Some(broken) = &played.broken {
                     eprintln!("seed {seed} {broken:?}");
                 }
@@ -53,6 +59,7 @@ impl Report {
             }
             whole
         });
+        whole.seeds = seeds;
         whole.seconds = begun.elapsed().as_secs_f64();
         whole.broken.sort();
         whole
@@ -99,8 +106,8 @@ impl Report {
 
     pub(crate) fn print(&self, telling: Telling) {
         eprintln!(
-            "{} histories, {} days, {} machines, {} steps of tasks, {} events",
-            self.histories, self.days, self.machines, self.polls, self.steps
+            "seeds {:?}: {} histories, {} days, {} machines, {} steps of tasks, {} events",
+            self.seeds, self.histories, self.days, self.machines, self.polls, self.steps
         );
         eprintln!("faults:");
         for (fault, times) in &self.faults {

@@ -34,6 +34,14 @@ pub(crate) enum Sabotage {
     NoLog,
     /// Two claims on one task.
     NoClaims,
+    /// 3: a claim is said to hold for longer than it does.
+    NoFence,
+    /// 2: any machine that bears name and mark is taken for the lease's.
+    UuidUnread,
+    /// 8: nobody hears of freezes.
+    FreezeUnheard,
+    /// 8: nobody hears of outages.
+    OutageUnheard,
 }
 
 /// All of them, with the number of their law and the laws of ours one of which
@@ -88,5 +96,21 @@ pub(crate) const ALL: &[(u8, Sabotage, &[&str])] = &[
             "what was done is in the audit log",
         ],
     ),
-    (3, Sabotage::NoClaims, &["nobody acts on what another took over", "done once"]),
+    (
+        3,
+        Sabotage::NoFence,
+        &["nobody acts on what another took over", "done once", "everything is said once"],
+    ),
+    (2, Sabotage::UuidUnread, &["no machine but the lease's is touched"]),
+    (8, Sabotage::FreezeUnheard, &["what is frozen is left alone"]),
+    (
+        8,
+        Sabotage::OutageUnheard,
+        &["an outage is not caught up by ending", "nothing ends without its notice"],
+    ),
+    (
+        3,
+        Sabotage::NoClaims,
+        &["nobody acts on what another took over", "done once", "everything is said once"],
+    ),
 ];

@@ -4,9 +4,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use futures::FutureExt as _;
 use innkeeper::{
     brake::Freezes,
+    engine::{HEARTBEAT, forge_moment},
     identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::Lease,
     ports::{
@@ -19,16 +21,48 @@ use innkeeper::{
     request::Request,
 };
 
-use crate::{gate::Gate, laws, memory_store::MemoryStore, sabotage::Sabotage, weather::Side};
+use crate::{
+    forge::FORGE,
+    gate::Gate,
+    laws,
+    memory_store::MemoryStore,
+    sabotage::Sabotage,
+    twin::{self, Twin},
+    weather::Side,
+    world::World,
+};
 
 pub(crate) struct SimulatedStore {
     pub(crate) gate: Gate,
     pub(crate) rows: Arc<MemoryStore>,
+    /// Another store that is told the same and has to answer the same.
+    pub(crate) twin: Option<Arc<Twin>>,
 }
 
 /// What the memory answers: it never waits.
 fn at_once<T>(answer: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
     answer.now_or_never().unwrap_or_else(|| Err(PortError::give_up("read memory", "it waited")))
+}
+
+/// Whether it was stored; `false` if it was overtaken.
+fn stored(outcome: Result<(), CommitError>) -> Result<bool, PortError> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(CommitError::Conflict) => Ok(false),
+        Err(CommitError::Port(error)) => Err(error),
+    }
+}
+
+/// The memory's answer, which is the twin's as well.
+macro_rules! both {
+    ($this:ident, $world:ident, $name:ident($($argument:expr),*)) => {{
+        let answer = at_once($this.rows.$name($($argument),*));
+        if let Some(twin) = &$this.twin {
+            let other = twin.wait_for(twin.store.$name($($argument),*));
+            twin::same($world, stringify!($name), &answer, &other);
+        }
+        answer
+    }};
 }
 
 macro_rules! pass_on {
@@ -37,35 +71,19 @@ macro_rules! pass_on {
         impl Store for SimulatedStore {
             $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer, PortError> {
                 self.gate
-                    .call(Side::Store, stringify!($name), String::new, |_| {
-                        at_once(self.rows.$name($($argument),*))
+                    .call(Side::Store, stringify!($name), String::new, |world| {
+                        both!(self, world, $name($($argument),*))
                     })
                     .await
             })*
 
             async fn commit(&self, change: &Change) -> Result<(), CommitError> {
                 let detail = || laws::describe(change);
-                self.gate
-                    .call(Side::Store, "commit", detail, |world| {
-                        let mut kept = change.clone();
-                        if world.is_broken(Sabotage::NoLog) {
-                            kept.audit.clear();
-                        }
-                        let stored = self.rows.commit(&kept).now_or_never();
-                        match stored {
-                            Some(Ok(())) => {
-                                laws::committed(world, change, &self.rows);
-                                Ok(Ok(()))
-                            }
-                            Some(Err(CommitError::Port(error))) => Err(error),
-                            _ => {
-                                world.note("commit", "conflict", String::new);
-                                Ok(Err(CommitError::Conflict))
-                            }
-                        }
-                    })
-                    .await
-                    .map_err(CommitError::Port)?
+                let outcome = self
+                    .gate
+                    .call(Side::Store, "commit", detail, |world| self.store(world, change))
+                    .await?;
+                if outcome { Ok(()) } else { Err(CommitError::Conflict) }
             }
 
             async fn claim_effect(
@@ -75,12 +93,17 @@ macro_rules! pass_on {
             ) -> Result<Option<ClaimedEffect>, PortError> {
                 self.gate
                     .call(Side::Store, "claim_effect", String::new, |world| {
-                        let claimed = at_once(self.rows.claim_effect(now, until))?;
-                        if let Some(effect) = &claimed {
+                        let mut claimed = both!(self, world, claim_effect(now, until))?;
+                        if let Some(effect) = &mut claimed {
                             laws::claimed(world, effect);
-                            if world.is_broken(Sabotage::NoClaims) {
-                                at_once(self.rows.hold_effect(effect, now, "free for all"))?;
+                            if world.is_broken(Sabotage::NoFence) {
+                                effect.until += TimeDelta::days(1);
                             }
+                        }
+                        if world.is_broken(Sabotage::NoClaims) {
+                            let other = world.laws.shared.take();
+                            world.laws.shared.clone_from(&claimed);
+                            claimed = claimed.or(other);
                         }
                         Ok(claimed)
                     })
@@ -93,12 +116,30 @@ macro_rules! pass_on {
                 due: Timestamp,
                 error: &str,
             ) -> Result<(), PortError> {
+                let detail = || format!("{} {error}", effect.key);
                 self.gate
-                    .call(Side::Store, "postpone_effect", || format!("{} {error}", effect.key), |world| {
+                    .call(Side::Store, "postpone_effect", detail, |world| {
                         if world.is_broken(Sabotage::GivenUp) {
                             laws::buried(world, effect);
                         }
-                        at_once(self.rows.postpone_effect(effect, due, error))
+                        both!(self, world, postpone_effect(effect, due, error))
+                    })
+                    .await
+            }
+
+            async fn doubt_effect(
+                &self,
+                effect: &ClaimedEffect,
+                due: Timestamp,
+                error: &str,
+            ) -> Result<(), PortError> {
+                let detail = || format!("{} {error}", effect.key);
+                self.gate
+                    .call(Side::Store, "doubt_effect", detail, |world| {
+                        if world.is_broken(Sabotage::GivenUp) {
+                            laws::buried(world, effect);
+                        }
+                        both!(self, world, doubt_effect(effect, due, error))
                     })
                     .await
             }
@@ -112,8 +153,9 @@ macro_rules! pass_on {
             ) -> Result<bool, PortError> {
                 self.gate
                     .call(Side::Store, "admit", || effect.key.clone(), |world| {
-                        let most = if world.is_broken(Sabotage::NoLimits) { u64::MAX } else { most };
-                        at_once(self.rows.admit(kind, effect, since, most))
+                        let broken = world.is_broken(Sabotage::NoLimits);
+                        let most = if broken { u64::MAX } else { most };
+                        both!(self, world, admit(kind, effect, since, most))
                     })
                     .await
             }
@@ -127,7 +169,7 @@ macro_rules! pass_on {
                 self.gate
                     .call(Side::Store, "bury_effect", || effect.key.clone(), |world| {
                         laws::buried(world, effect);
-                        at_once(self.rows.bury_effect(effect, now, error))
+                        both!(self, world, bury_effect(effect, now, error))
                     })
                     .await
             }
@@ -136,12 +178,57 @@ macro_rules! pass_on {
                 self.gate
                     .call(Side::Store, "set_moment", || name.to_owned(), |world| {
                         laws::noted(world, name);
-                        at_once(self.rows.set_moment(name, at))
+                        both!(self, world, set_moment(name, at))
+                    })
+                    .await
+            }
+
+            async fn moment(&self, name: &str) -> Result<Option<Timestamp>, PortError> {
+                self.gate
+                    .call(Side::Store, "moment", String::new, |world| {
+                        let heard = both!(self, world, moment(name))?;
+                        let tells_outages = name == HEARTBEAT || name == forge_moment(&FORGE.into());
+                        let unheard = tells_outages && world.is_broken(Sabotage::OutageUnheard);
+                        Ok(if unheard { heard.map(|_| world.clock()) } else { heard })
+                    })
+                    .await
+            }
+
+            async fn freezes(&self) -> Result<Freezes, PortError> {
+                self.gate
+                    .call(Side::Store, "freezes", String::new, |world| {
+                        let heard = both!(self, world, freezes())?;
+                        let unheard = world.is_broken(Sabotage::FreezeUnheard);
+                        Ok(if unheard { Freezes::default() } else { heard })
                     })
                     .await
             }
         }
     };
+}
+
+impl SimulatedStore {
+    /// `false`: overtaken.
+    fn store(&self, world: &mut World, change: &Change) -> Result<bool, PortError> {
+        let unlogged;
+        let kept = if world.is_broken(Sabotage::NoLog) {
+            unlogged = Change { audit: Vec::new(), ..change.clone() };
+            &unlogged
+        } else {
+            change
+        };
+        let answer = at_once(async { stored(self.rows.commit(kept).await) });
+        if let Some(twin) = &self.twin {
+            let other = twin.wait_for(async { stored(twin.store.commit(kept).await) });
+            twin::same(world, "commit", &answer, &other);
+        }
+        if answer.as_ref().is_ok_and(|stored| *stored) {
+            laws::committed(world, change, &self.rows);
+        } else {
+            world.note("commit", "conflict", String::new);
+        }
+        answer
+    }
 }
 
 pass_on! {
@@ -164,12 +251,10 @@ pass_on! {
     pause_effect(effect: &ClaimedEffect, due: Timestamp, progress: &str) -> ();
     revive_effects(lanes: &[String], now: Timestamp) -> u64;
     used(kind: EffectKind, since: Timestamp) -> Used;
-    freezes() -> Freezes;
     memo(name: &str) -> Option<String>;
     set_memo(name: &str, text: &str) -> ();
     lock(name: &str, holder: &str, now: Timestamp, until: Timestamp) -> bool;
     unlock(name: &str, holder: &str) -> ();
-    moment(name: &str) -> Option<Timestamp>;
     figures(now: Timestamp) -> Figures;
     audit_log(from: u64, limit: usize) -> Vec<AuditEntry>;
 }

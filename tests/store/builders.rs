@@ -81,6 +81,8 @@ pub(crate) fn request(number: u64) -> Request {
         reopened_by_us: false,
         due_date_shown: None,
         shown: Shown::default(),
+        salt: None,
+        caught_up: None,
     }
 }
 

@@ -290,6 +290,25 @@ pub(crate) async fn waiting_is_no_try_and_keeps_what_has_begun(store: &dyn Store
     assert_eq!(store.used(EffectKind::Destroy, at(0)).await.unwrap(), Used::default());
 }
 
+pub(crate) async fn what_may_have_been_done_keeps_its_place(store: &dyn Store) {
+    let task = Task::Lease(LeaseId(Uuid::from_u128(1)), Effect::Create);
+    order(store, vec![NewEffect { task, ..effect("lane", "create") }]).await;
+    let claimed = claim(store, 0).await.unwrap();
+    store.doubt_effect(&claimed, at(1), "the store is away").await.unwrap();
+    let used = store.used(EffectKind::Create, at(0)).await.unwrap();
+    assert_eq!(used, Used::default(), "it had not begun");
+    let claimed = claim(store, 1).await.unwrap();
+    assert_eq!(claimed.tries, 2, "it counts as a try");
+    assert!(store.admit(EffectKind::Create, &claimed, at(0), 1).await.unwrap());
+    store.doubt_effect(&claimed, at(2), "the answer was lost").await.unwrap();
+    store.doubt_effect(&claimed, at(99), "the claim is lost").await.unwrap();
+    let used = store.used(EffectKind::Create, at(0)).await.unwrap();
+    assert_eq!(used, Used { finished: vec![], begun: 1 });
+    let claimed = claim(store, 2).await.unwrap();
+    store.postpone_effect(&claimed, at(3), "there is no room").await.unwrap();
+    assert_eq!(store.used(EffectKind::Create, at(0)).await.unwrap(), Used::default());
+}
+
 #[test]
 fn there_is_a_place_again_when_enough_of_those_that_count_are_long_ago() {
     let used = |finished: &[i64], begun| Used {

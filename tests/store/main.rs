@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
 mod audit;
+mod backup;
 mod builders;
 mod effects;
+mod forget;
 mod inbox;
 mod interleaving;
 mod memory;
@@ -114,10 +116,12 @@ stores_keep! {
     effects::no_more_tasks_begin_than_are_admitted,
     effects::of_many_who_ask_at_once_as_many_are_admitted_as_may_be,
     effects::waiting_is_no_try_and_keeps_what_has_begun,
+    effects::what_may_have_been_done_keeps_its_place,
     effects::figures_tell_what_waits_and_what_failed,
     memory::a_lock_has_one_holder_until_it_runs_out,
     memory::a_lock_is_given_back_by_its_holder_alone,
     memory::a_moment_is_remembered,
+    memory::a_text_is_remembered_alone_or_with_a_change,
     memory::what_is_frozen_stays_so_until_it_is_thawed,
     memory::a_text_is_remembered_and_characters_no_database_takes_are_replaced,
     audit::the_log_is_a_chain_read_in_pieces,

@@ -37,6 +37,19 @@ pub(crate) async fn a_moment_is_remembered(store: &dyn Store) {
     assert_eq!(store.moment("poll").await.unwrap(), None);
 }
 
+pub(crate) async fn a_text_is_remembered_alone_or_with_a_change(store: &dyn Store) {
+    assert_eq!(store.memo("tea").await.unwrap(), None);
+    store.set_memo("tea", "green").await.unwrap();
+    assert_eq!(store.memo("tea").await.unwrap().as_deref(), Some("green"));
+    let memos = vec![("tea".to_owned(), "black".to_owned())];
+    let stale = Some(store.usage_mark().await.unwrap() + 1);
+    let change = Change { memos, audit: vec![note("brew")], ..change() };
+    store.commit(&Change { usage_mark: stale, ..change.clone() }).await.unwrap_err();
+    assert_eq!(store.memo("tea").await.unwrap().as_deref(), Some("green"));
+    store.commit(&change).await.unwrap();
+    assert_eq!(store.memo("tea").await.unwrap().as_deref(), Some("black"));
+}
+
 pub(crate) async fn what_is_frozen_stays_so_until_it_is_thawed(store: &dyn Store) {
     let set = async |freezes| {
         let audit = vec![note("freeze")];

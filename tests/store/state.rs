@@ -187,6 +187,7 @@ fn full(version: u64) -> Change {
         lanes: vec![("lane".to_owned(), "new lane".to_owned())],
         finishes: None,
         seen: vec![(issue(1), NoteId(5)), (issue(1), NoteId(4)), (issue(2), NoteId(6))],
+        memos: Vec::new(),
         looks: vec![issue(1)],
         freezes: vec![(Deed::Create, Some(freeze("a full house", None)))],
         audit: vec![note("approve"), note("create")],

@@ -130,6 +130,9 @@ pub enum Event {
         /// The moment.
         not_before: Timestamp,
     },
+    /// What people were told lately is not known: they get the full notice of
+    /// whatever comes next.
+    GiveNotice,
     /// Somebody else answers for it from now on.
     Transfer {
         /// The new owner.

@@ -150,6 +150,7 @@ fn samples() -> Vec<Event> {
         Event::Unhold,
         Event::Protect(true),
         Event::Postpone { not_before: until },
+        Event::GiveNotice,
         Event::RunHooksAgain,
         Event::Transfer { to: by.clone() },
         Event::Confirm(confirmation()),
@@ -194,10 +195,10 @@ fn every_state_meets_every_event() {
     insta::assert_snapshot!(table, @r"
     adopted: Tick Release->ended+LetGo Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred Confirm!Adopt Marked->active+Confirmed MarkRefused+NotConfirmed
     provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect RunHooksAgain
-    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended RenewTerms Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Resize!Resize Resized+Resized ResizeRefused+ResizeRefused Rebuild!Rebuild Rebuilt+Rebuilt RebuildRefused+RebuildRefused Unhold Protect RunHooksAgain Transfer+Transferred
-    expired: Tick Stopped+Stopped RenewTerms Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred
+    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended RenewTerms Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Resize!Resize Resized+Resized ResizeRefused+ResizeRefused Rebuild!Rebuild Rebuilt+Rebuilt RebuildRefused+RebuildRefused Unhold Protect GiveNotice RunHooksAgain Transfer+Transferred
+    expired: Tick Stopped+Stopped RenewTerms Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect GiveNotice RunHooksAgain Transfer+Transferred
     destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect RunHooksAgain
-    destroyed: Tick BackupsDropped->ended RenewTerms Hold Unhold RunHooksAgain
+    destroyed: Tick BackupsDropped->ended RenewTerms Hold Unhold GiveNotice RunHooksAgain
     ended: Tick RunHooksAgain
     ");
 }
@@ -397,7 +398,7 @@ proptest! {
     /// The first law, under any order of events and a forge that comes and goes.
     #[test]
     fn no_step_without_its_delivered_warnings(
-        moves in prop::collection::vec((0usize..14, 1i64..60, any::<bool>()), 1..60)
+        moves in prop::collection::vec((0usize..15, 1i64..60, any::<bool>()), 1..60)
     ) {
         let mut play = Play::active();
         for (choice, hours, forge) in moves {
@@ -414,6 +415,7 @@ proptest! {
                 7 => Event::Protect(true),
                 8 => Event::Protect(false),
                 9 => other_terms(&play.lease, forge),
+                10 => Event::GiveNotice,
                 _ => Event::Tick,
             };
             play.meet(&event);

@@ -79,6 +79,18 @@ impl Dialect {
             .await
     }
 
+    /// This transaction may take as long as it takes.
+    pub(super) async fn take_time(self, database: &mut AnyConnection) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite => Ok(()),
+            Self::Postgres => {
+                let patience = "SET LOCAL statement_timeout = 0;
+                     SET LOCAL idle_in_transaction_session_timeout = 0";
+                sqlx::raw_sql(patience).execute(database).await.map(drop)
+            }
+        }
+    }
+
     /// Wakes other replicas when this transaction is committed. Who shares a
     /// file is one process, whose workers know already.
     pub(super) async fn tell(self, database: &mut AnyConnection) -> sqlx::Result<()> {

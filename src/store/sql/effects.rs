@@ -108,6 +108,8 @@ pub(super) async fn finish(
 pub(super) enum Later {
     /// It failed, and has to begin anew.
     Failed,
+    /// It failed, and may have taken effect.
+    Doubted,
     /// It waits for something, begun or not.
     Waits,
     /// It has begun and goes on then.
@@ -123,7 +125,7 @@ pub(super) async fn postpone(
 ) -> sqlx::Result<()> {
     let begun = match later {
         Later::Failed => Some(0_i64),
-        Later::Waits => None,
+        Later::Doubted | Later::Waits => None,
         Later::Begun => Some(1),
     };
     sqlx::query(
@@ -137,7 +139,7 @@ pub(super) async fn postpone(
     .bind(from_time(due))
     .bind(from_text(why))
     .bind(begun)
-    .bind(i64::from(!matches!(later, Later::Failed)))
+    .bind(i64::from(matches!(later, Later::Waits | Later::Begun)))
     .execute(database)
     .await
     .map(drop)

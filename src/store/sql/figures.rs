@@ -48,6 +48,7 @@ pub(super) async fn read(database: &mut AnyConnection, now: Timestamp) -> sqlx::
             .into_iter()
             .map(|(key, error)| format!("{key}: {}", error.unwrap_or_default()))
             .collect(),
+        leases_unreadable: Vec::new(),
         deliveries,
         audit_entries,
     })

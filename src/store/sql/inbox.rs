@@ -103,6 +103,7 @@ pub(super) async fn claim(
             claim: to_count(claim),
             failures: to_small_count(failures),
             since: to_time(since),
+            until,
         }
     }))
 }

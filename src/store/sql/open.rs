@@ -15,7 +15,12 @@ impl SqlStore {
     /// When it cannot be made, reached or written, is no database of ours, or
     /// was written by a newer version than this.
     pub async fn open(place: impl Into<Place>) -> Result<Self, PortError> {
-        opened(place.into()).await
+        opened(place.into(), None).await
+    }
+
+    /// The same with the schema as it was at this step, if the store is new.
+    pub(super) async fn open_at(place: Place, schema: i64) -> Result<Self, PortError> {
+        opened(place, Some(schema)).await
     }
 
     /// Opens the store at this place for somebody who only reads: nothing is made
@@ -46,23 +51,29 @@ impl SqlStore {
 
 /// A future whose type says that it can be sent: the compiler cannot see it
 /// through what the driver promises for every lifetime.
-fn opened(place: Place) -> BoxFuture<'static, Result<SqlStore, PortError>> {
+fn opened(place: Place, schema: Option<i64>) -> BoxFuture<'static, Result<SqlStore, PortError>> {
     async move {
         match place {
-            Place::File(path) => sqlite::open(&path).await,
-            Place::Server(server) => postgres::open(&server).await,
+            Place::File(path) => sqlite::open(&path, schema).await,
+            Place::Server(server) => postgres::open(&server, schema).await,
         }
     }
     .boxed()
 }
 
-/// Brings the schema up to date. Of several who do that at once, one does.
+/// Brings the schema up to date, or to this step. Of several who do that at
+/// once, one does.
 pub(super) async fn migrate(
     database: &AnyPool,
     dialect: Dialect,
+    schema: Option<i64>,
     doing: &str,
 ) -> Result<(), PortError> {
-    match dialect.migrator().run(database).await {
+    let migrated = match schema {
+        None => dialect.migrator().run(database).await,
+        Some(schema) => dialect.migrator().run_to(schema, database).await,
+    };
+    match migrated {
         Ok(()) => Ok(()),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
             Err(error).doing(doing)

@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use super::{Server, SqlStore, dialect::Dialect, failure::Doing, open::migrate};
-use crate::ports::PortError;
+use crate::{ports::PortError, store::set_aside::SetAside};
 
 /// How long to wait for a connection.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,18 +45,18 @@ fn with(more: &[Setting]) -> Vec<Setting> {
 }
 
 /// Opens the store on this server, and brings it up to date.
-pub(super) async fn open(server: &Server) -> Result<SqlStore, PortError> {
+pub(super) async fn open(server: &Server, schema: Option<i64>) -> Result<SqlStore, PortError> {
     let doing = format!("open the database {server}");
     // What is wrong is found with a connection of its own: a pool would try again.
     let mut first = connect(server, SETTINGS).await.doing(&doing)?;
     usable(&mut first, &doing).await?;
     first.close().await.doing(&doing)?;
     let one = pool(1).connect_lazy_with(options(server, &with(MIGRATING)).doing(&doing)?);
-    migrate(&one, Dialect::Postgres, &doing).await?;
+    migrate(&one, Dialect::Postgres, schema, &doing).await?;
     one.close().await;
     let writer = pool(WRITERS).connect_lazy_with(options(server, SETTINGS).doing(&doing)?);
     let readers = readers(server, &doing)?;
-    Ok(SqlStore { dialect: Dialect::Postgres, writer, readers })
+    Ok(SqlStore { dialect: Dialect::Postgres, writer, readers, aside: SetAside::default() })
 }
 
 /// Opens the store on this server for somebody who only reads.
@@ -64,7 +64,12 @@ pub(super) async fn open_to_read(server: &Server) -> Result<SqlStore, PortError>
     let doing = format!("read the database {server}");
     connect(server, SETTINGS).await.doing(&doing)?.close().await.doing(&doing)?;
     let readers = readers(server, &doing)?;
-    Ok(SqlStore { dialect: Dialect::Postgres, writer: readers.clone(), readers })
+    Ok(SqlStore {
+        dialect: Dialect::Postgres,
+        writer: readers.clone(),
+        readers,
+        aside: SetAside::default(),
+    })
 }
 
 fn readers(server: &Server, doing: &str) -> Result<sqlx::AnyPool, PortError> {

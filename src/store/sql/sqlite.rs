@@ -13,7 +13,7 @@ use sqlx::{
 };
 
 use super::{SqlStore, dialect::Dialect, failure::Doing, open::migrate};
-use crate::ports::PortError;
+use crate::{ports::PortError, store::set_aside::SetAside};
 
 const READERS: u32 = 4;
 
@@ -23,7 +23,7 @@ const SETTINGS: &str = "PRAGMA synchronous = FULL";
 
 /// Opens the file, in a folder that exists. A new one is readable by its owner
 /// alone; an old one is brought up to date.
-pub(super) async fn open(path: &Path) -> Result<SqlStore, PortError> {
+pub(super) async fn open(path: &Path, schema: Option<i64>) -> Result<SqlStore, PortError> {
     let doing = format!("open the database {}", path.display());
     create(path).map_err(|error| {
         PortError::give_up(&doing, error)
@@ -34,10 +34,10 @@ pub(super) async fn open(path: &Path) -> Result<SqlStore, PortError> {
     let mut first = AnyConnection::connect_with(&options).await.doing(&doing)?;
     sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut first).await.doing(&doing)?;
     let writer = pool(1).connect_with(options).await.doing(&doing)?;
-    migrate(&writer, Dialect::Sqlite, &doing).await?;
+    migrate(&writer, Dialect::Sqlite, schema, &doing).await?;
     let readers = read(path, &doing).await?.readers;
     first.close().await.doing(&doing)?;
-    Ok(SqlStore { dialect: Dialect::Sqlite, writer, readers })
+    Ok(SqlStore { dialect: Dialect::Sqlite, writer, readers, aside: SetAside::default() })
 }
 
 /// Opens the file for somebody who only reads.
@@ -48,7 +48,12 @@ pub(super) async fn open_to_read(path: &Path) -> Result<SqlStore, PortError> {
 async fn read(path: &Path, doing: &str) -> Result<SqlStore, PortError> {
     let options = options(path, Access::Read).doing(doing)?;
     let readers = pool(READERS).connect_with(options).await.doing(doing)?;
-    Ok(SqlStore { dialect: Dialect::Sqlite, writer: readers.clone(), readers })
+    Ok(SqlStore {
+        dialect: Dialect::Sqlite,
+        writer: readers.clone(),
+        readers,
+        aside: SetAside::default(),
+    })
 }
 
 /// Looks into the file with one connection that cannot write.

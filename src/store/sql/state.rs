@@ -10,6 +10,7 @@ use crate::{
     lease::{Lease, warning},
     ports::store::Versioned,
     request::Request,
+    store::set_aside::SetAside,
 };
 
 /// Id, version, document.
@@ -99,13 +100,14 @@ pub(super) async fn lease(
 
 pub(super) async fn live_leases(
     database: impl AnyExecutor<'_>,
+    aside: &SetAside,
 ) -> sqlx::Result<Vec<Versioned<Lease>>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, version, document FROM leases WHERE state <> 'ended' ORDER BY id",
     )
     .fetch_all(database)
     .await?;
-    rows.into_iter().map(to_lease).collect()
+    Ok(aside.of_all(rows.into_iter().map(|row| (row.0.clone(), to_lease(row)))))
 }
 
 pub(super) const DUE: &str = "
@@ -124,7 +126,7 @@ pub(super) async fn due_leases(
         .bind(from_limit(limit))
         .fetch_all(database)
         .await?;
-    rows.into_iter().map(to_lease).collect()
+    Ok(SetAside::of_some(rows.into_iter().map(|row| (row.0.clone(), to_lease(row)))))
 }
 
 pub(super) async fn seen_notes(

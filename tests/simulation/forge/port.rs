@@ -124,12 +124,30 @@ impl Forge for SimulatedForge {
         .await
     }
 
-    async fn issues_by(&self, _: ProjectId, _: UserId) -> Result<Vec<Issue>, PortError> {
-        self.ask("issues_by", None, |_| Ok(Vec::new())).await
+    async fn issues_by(&self, project: ProjectId, by: UserId) -> Result<Vec<Issue>, PortError> {
+        self.ask("issues_by", None, |world| {
+            let here = world.house.issues.iter().filter(|(at, issue)| {
+                at.project == project && issue.author == by.0 && !issue.deleted
+            });
+            let shown = here.filter_map(|(at, _)| world.house.shown(at).ok());
+            Ok(shown.collect())
+        })
+        .await
     }
 
-    async fn file_issue(&self, _: ProjectId, _: &str, _: &Markdown) -> Result<Issue, PortError> {
-        Err(PortError::give_up("file an issue", "nothing is adopted here"))
+    async fn file_issue(
+        &self,
+        project: ProjectId,
+        _title: &str,
+        body: &Markdown,
+    ) -> Result<Issue, PortError> {
+        self.ask("file_issue", None, |world| {
+            let now = world.now;
+            let at = world.house.file(now, project.0, BOT, body.as_str().to_owned());
+            laws::posted(world, &at, body.as_str());
+            world.house.shown(&at)
+        })
+        .await
     }
 
     async fn post_note(
@@ -170,6 +188,7 @@ impl Forge for SimulatedForge {
         self.ask("edit_note", Some(issue), |world| {
             laws::posted(world, issue, body.as_str());
             let now = world.now;
+            world.house.said_on.insert(issue.clone());
             let found = world.house.changed(issue)?;
             found.updated_at = now;
             let note = found.notes.iter_mut().find(|other| other.id == note && !other.deleted);

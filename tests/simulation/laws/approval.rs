@@ -32,6 +32,28 @@ pub(super) fn granted(world: &mut World, lease: &Lease, change: &Change) {
     world.law("grants are in the audit log", logged, || name.to_string());
 }
 
+/// A machine that was found: nobody's so far, and nothing is done to it.
+pub(super) fn found(world: &mut World, lease: &Lease) {
+    let key = &lease.order.key;
+    let is_there = world.laws.strangers.iter().any(|(provider, machine)| {
+        *provider == lease.provider && machine.name == key.name && Some(machine.uuid) == key.uuid
+    });
+    let left_alone = lease.protected && lease.deadline.is_none();
+    world.law("what was found is left alone", is_there && left_alone, || key.name.to_string());
+}
+
+/// Whether a sysadmin has said whose a found machine is.
+pub(super) fn is_confirmed(world: &World, lease: &Lease) -> bool {
+    let house = &world.house;
+    house.issues.get(&lease.issue).is_some_and(|issue| {
+        issue.notes.iter().any(|note| {
+            note.body.contains("innkeeper confirm ")
+                && !note.edited
+                && house.decided(note.author, note.created_at)
+        })
+    })
+}
+
 fn approved(world: &World, lease: &Lease) -> bool {
     let house = &world.house;
     let Some(issue) = house.issues.get(&lease.issue) else { return false };

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use innkeeper::{
+    brake::Deed,
     effect::Task,
     identity::{LeaseId, ProviderName},
     lease::{State, lifecycle::Effect},
     machine::{MachineKey, Shape},
 };
 
+use uuid::Uuid;
+
+use super::approval;
 use crate::{story::Who, world::World};
 
 /// Something that was really done to a machine.
@@ -22,6 +26,8 @@ pub(crate) enum Touch {
     Change,
     Destroy,
     DropBackups,
+    /// Our mark was written into it.
+    Adopt,
 }
 
 /// It was done by whoever is at it.
@@ -37,7 +43,7 @@ pub(crate) fn touched(world: &mut World, provider: &ProviderName, key: &MachineK
     world
         .law("no machine but the lease's is touched", right_place, || format!("{name}: {touch:?}"));
     let state = lease.state;
-    let fits = match touch {
+    let fits = |state: State| match touch {
         Touch::Create(_) => state == State::Provisioning,
         Touch::Stop if step == Some(Effect::SwitchOff) => state == State::Active,
         Touch::Stop => state == State::Expired,
@@ -46,8 +52,10 @@ pub(crate) fn touched(world: &mut World, provider: &ProviderName, key: &MachineK
         Touch::Change => state == State::Active,
         Touch::Destroy => state == State::Destroying,
         Touch::DropBackups => state == State::Destroyed,
+        Touch::Adopt => state == State::Adopted,
     };
-    world.law("a machine is treated as its lease stands", fits, || {
+    let fitted = stood_when_begun(world, key.lease).is_some_and(fits);
+    world.law("a machine is treated as its lease stands", fits(state) || fitted, || {
         format!("{name}: {touch:?} although the lease is {state:?}")
     });
     match touch {
@@ -73,15 +81,26 @@ pub(crate) fn touched(world: &mut World, provider: &ProviderName, key: &MachineK
             within(world, ("no more machines a day are destroyed", recent, most));
         }
         Touch::DropBackups => unguarded(world, key, touch),
+        Touch::Adopt => {
+            let confirmed = approval::is_confirmed(world, &lease);
+            world.law("what was found is left alone", confirmed, || name.to_string());
+            world.laws.strangers.retain(|(host, other)| host != provider || other.name != *name);
+            count(&mut world.laws.made, key.lease);
+        }
         _ => {}
+    }
+    // What was made is switched on again as long as its hooks run.
+    let deed = step.as_ref().and_then(Effect::deed);
+    let is_made = matches!((touch, deed), (Touch::Start, Some(Deed::Create)));
+    if let Some(deed) = deed.filter(|_| !is_made) {
+        not_frozen(world, key, deed);
     }
     strangers_are_untouched(world);
     every_machine_has_a_lease(world);
 }
 
-/// A day, less the time from the beginning of a turn, which is what the day is
-/// counted from, to the end of its call.
-const DAY: TimeDelta = TimeDelta::minutes(24 * 60 - 5);
+/// A day, less what clocks of replicas may differ by.
+const DAY: TimeDelta = TimeDelta::seconds(24 * 3_600 - 10);
 
 fn count(times: &mut BTreeMap<LeaseId, u64>, lease: LeaseId) -> u64 {
     let times = times.entry(lease).or_default();
@@ -92,9 +111,7 @@ fn count(times: &mut BTreeMap<LeaseId, u64>, lease: LeaseId) -> u64 {
 /// A clock that jumps ahead makes a day of what was less: nobody could tell.
 fn within(world: &mut World, (law, recent, most): (&'static str, u64, u64)) {
     let jumped = world.laws.jumped.is_some_and(|at| world.now - at < DAY);
-    let unanswered =
-        world.laws.unanswered.iter().filter(|at| world.now - **at < DAY).count() as u64;
-    world.law(law, recent <= most + unanswered || jumped, || format!("{recent} of {most}"));
+    world.law(law, recent <= most || jumped, || format!("{recent} of {most}"));
 }
 
 /// Nobody's call takes effect after somebody else has taken over. What is
@@ -114,6 +131,38 @@ fn fence(world: &mut World, key: &MachineKey, touch: Touch) -> Option<Effect> {
         Task::Lease(_, step) => Some(step),
         _ => None,
     }
+}
+
+/// The machine a call is about is the one that was made for the lease, or found.
+pub(crate) fn is_meant(world: &mut World, key: &MachineKey, uuid: Uuid) {
+    let known = *world.laws.uuids.entry(key.lease).or_insert(uuid);
+    world.law("no machine but the lease's is touched", known == uuid, || {
+        format!("{}: {uuid} is another machine than {known}", key.name)
+    });
+}
+
+/// How long a call may be on its way that was begun before a freeze was heard of.
+const ON_ITS_WAY: TimeDelta = TimeDelta::seconds(60);
+
+/// Nothing is done that operators hold back, unless it was on its way already.
+fn not_frozen(world: &mut World, key: &MachineKey, deed: Deed) {
+    let (now, clock) = (world.now, world.clock());
+    if world.laws.stepped.is_some_and(|at| now - at < ON_ITS_WAY) {
+        return;
+    }
+    let frozen = world.laws.frozen.get(&deed);
+    let held =
+        frozen.is_some_and(|(freeze, since)| freeze.holds(clock) && now - *since > ON_ITS_WAY);
+    world.law("what is frozen is left alone", !held, || format!("{}: {deed}", key.name));
+}
+
+/// Where the lease stood when whoever is at it began, if it has moved on since:
+/// a call on its way cannot be taken back. What is destroyed never moved on.
+fn stood_when_begun(world: &World, lease: LeaseId) -> Option<State> {
+    let Who::Replica { task, .. } = world.who else { return None };
+    let (_, begun) = world.laws.claims.get(&task)?;
+    let (before, moved) = world.laws.moved.get(&lease)?;
+    (moved >= begun).then_some(*before)
 }
 
 /// Neither protected nor on hold since before it was begun.

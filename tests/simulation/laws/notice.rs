@@ -143,8 +143,9 @@ fn after_an_outage(world: &mut World, lease: &Lease, deadline: &Deadline) {
     let Some(ended) = world.laws.outage else { return };
     let window = leads(lease, deadline).into_iter().map(Delay::span).max();
     let window = deadline.at - window.unwrap_or(TimeDelta::zero());
-    // By the clock of now; what is set after the outage was not touched by it.
-    if window > ended || deadline.set_at >= ended || world.laws.jumped.is_some() {
+    // By the clock of now; what is set after the outage was not touched by it. As
+    // long as a clock is behind, nothing is swept: that is no outage.
+    if window > ended || deadline.set_at >= ended || world.laws.stepped.is_some() {
         return;
     }
     let (had, notice) = (world.now - ended, lease.terms.min_notice.span());

@@ -16,15 +16,18 @@ use crate::{
     world::World,
 };
 
-/// Nothing is under way and nothing is due.
+/// Nothing is under way and nothing is due. What was well when this was last
+/// looked at, and where nothing of ours was said since, still is.
 pub(crate) fn quiet(world: &mut World) {
     let mut twice = None;
-    for (at, issue) in world.house.issues.iter().filter(|(_, issue)| !issue.deleted) {
+    for at in std::mem::take(&mut world.house.said_on) {
+        let Some(issue) = world.house.issues.get(&at).filter(|issue| !issue.deleted) else {
+            continue;
+        };
         let mut markers = BTreeSet::new();
         for note in issue.notes.iter().filter(|note| note.author == BOT && !note.deleted) {
             let marker = note.body.lines().next().unwrap_or_default();
-            // The first comment is mended by the next look: counted at the end.
-            if !marker.contains("sticky") && !markers.insert(marker) {
+            if !markers.insert(marker) {
                 twice = Some(format!("{at}: {}", note.body));
             }
         }
@@ -145,7 +148,9 @@ pub(crate) fn at_the_end(world: &mut World, rows: &MemoryStore) {
         });
         let has = |word: &str| actions.iter().any(|action| action == word);
         let handed_over = lease.handed_over.is_some();
-        let told = has("destroyed") && (!handed_over || has("created") && has("backups-dropped"));
+        let begun = has("created") || has("adopted") && has("marked");
+        let told = has("destroyed") && (!handed_over || begun && has("backups-dropped"))
+            || has("adopted") && has("let-go") && !handed_over;
         world.law("what was done is in the audit log", told, || format!("{name}: {actions:?}"));
     }
     views(world, rows);
@@ -173,9 +178,9 @@ fn views(world: &mut World, rows: &MemoryStore) {
         let (open, reopened, due) = (issue.open, issue.reopened, issue.due_date);
         let request = requests.iter().find(|request| request.issue == at);
         let Some(request) = request else {
-            // Closed before anybody looked, it asks for nothing; nor did it while
-            // its cookbook was gone.
-            let asks = open && world.laws.offered.is_none_or(|since| issue.updated_at > since);
+            // Closed before anybody looked, it asks for nothing. What we filed
+            // ourselves waits for whoever wanted to adopt a machine.
+            let asks = open && issue.author != BOT;
             world.law("every request is answered", !asks, || at.to_string());
             continue;
         };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{NaiveDate, TimeDelta};
 use innkeeper::{calendar::Calendar, identity::Timestamp};
 
-use super::{Item, Play, Telling};
+use super::{Item, Play, Telling, operators::SKEW};
 use crate::{
     dice::Dice,
     forge, hooks,
@@ -40,7 +40,7 @@ impl Play {
         let automatic = dice.below(5) == 0;
         let creations_per_day = dice.below(5) + 1;
         let destroys_per_day = dice.below(3) + 1;
-        let outage_after = TimeDelta::minutes(90);
+        let outage_after = TimeDelta::hours(4);
         let hosts: BTreeMap<_, _> =
             HOSTS.iter().map(|name| ((*name).into(), Host::default())).collect();
         let mut laws = Laws::new(calendar());
@@ -67,6 +67,7 @@ impl Play {
         let house = House {
             world: world.clone(),
             rows: Arc::clone(&rows),
+            twin: None,
             entropy: House::entropy(Dice::new(seed, 3)),
             hooks,
             calendar: calendar(),
@@ -78,7 +79,7 @@ impl Play {
         let odd = if is_calm { 0 } else { dice.below(60) };
         let replicas = if is_calm { 1 } else { dice.range(1, 3) };
         let replicas = (0..replicas)
-            .map(|_| Replica::new(TimeDelta::milliseconds(dice.range(-3_000, 3_000)), begin));
+            .map(|_| Replica::new(TimeDelta::milliseconds(dice.range(-SKEW, SKEW)), begin));
         let mut play = Self {
             house,
             world,
@@ -88,7 +89,7 @@ impl Play {
             agenda: BTreeMap::new(),
             next: 0,
             workers: usize::try_from(dice.range(1, 2)).unwrap_or(1),
-            every: (dice.range(30, 60), dice.range(20, 50)),
+            every: (dice.range(50, 100), dice.range(50, 120)),
             pace: *dice.pick(&[20, 60, 400, 1_500]).unwrap_or(&20),
             people: People { dice: Dice::new(seed, 4), odd },
             dice,
@@ -134,6 +135,21 @@ impl Play {
                 let minutes = self.dice.range(60, storm.num_minutes());
                 let policy = *self.dice.pick(&Policy::ALL).unwrap_or(&Policy::Usual);
                 self.policy_at(minutes, policy);
+            }
+        }
+        if self.people.odd > 5 {
+            for number in 0..self.replicas.len() {
+                let hours = self.dice.range(6, 60);
+                self.at(TimeDelta::hours(hours), Item::Drift(number));
+            }
+            let minutes = self.dice.range(60, storm.num_minutes());
+            match self.dice.below(4) {
+                0 => self.at(TimeDelta::minutes(minutes), Item::Freeze),
+                1 => {
+                    self.at(TimeDelta::minutes(minutes), Item::Adopt);
+                    self.at(TimeDelta::minutes(minutes + 700), Item::Adopt);
+                }
+                _ => {}
             }
         }
         self.policy_at(storm.num_minutes() + 5, Policy::Usual);

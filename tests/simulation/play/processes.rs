@@ -125,8 +125,8 @@ impl Play {
             }
             world.skew = self.replicas[number].skew + self.jump;
             let mut clock = world.clock();
-            if world.is_broken(Sabotage::ClocksRunAhead) && self.polls > 20_000 {
-                clock += TimeDelta::hours(22);
+            if world.is_broken(Sabotage::ClocksRunAhead) && self.polls > 5_000 {
+                clock += TimeDelta::days(7);
             }
             self.replicas[number].clock.set(clock);
         }

@@ -3,17 +3,22 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use crate::house::eventually;
-
 /// The driver's one machine.
 pub(crate) const MACHINE: &str = "test";
+
+/// The daemon.
+pub(crate) const PROGRAM: &str = "/usr/sbin/libvirtd";
+
+/// The longest it may take to listen.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Libvirtd {
     child: Child,
@@ -26,25 +31,26 @@ impl Libvirtd {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let mut program = Command::new("setpriv");
-        if fs::metadata("/proc/self").is_ok_and(|own| {
-            use std::os::unix::fs::MetadataExt as _;
-            own.uid() == 0
-        }) {
+        if fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
             program.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
         }
-        program.args(["/usr/sbin/libvirtd", "-p"]).arg(folder.path().join("pid"));
+        program.args([PROGRAM, "-p"]).arg(folder.path().join("pid"));
         for variable in ["HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
             program.env(variable, folder.path());
         }
         let log = File::create(folder.path().join("log")).unwrap();
         let child = program.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let daemon = Self { child, folder };
-        let socket = daemon.socket();
-        eventually("libvirtd listens", || socket.exists()).await;
+        let began = Instant::now();
+        while !daemon.socket().exists() {
+            assert!(began.elapsed() < PATIENCE, "libvirtd does not listen");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         daemon
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("libvirt/libvirt-sock")
     }
 

@@ -1,0 +1,155 @@
+//! What is done to the program: kills, above all.
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::{Duration, Instant},
+};
+
+use crate::{dice::Dice, play::Plan, world::World};
+
+/// How soon it has to notice that it is not ready, or is again.
+const READY: Duration = Duration::from_secs(20);
+
+/// What was done to the program.
+#[derive(Default)]
+pub(crate) struct Blows {
+    pub(crate) kills: u64,
+    pub(crate) while_starting: u64,
+    pub(crate) asked_to_end: u64,
+    pub(crate) stopped_and_killed: u64,
+    pub(crate) stopped_and_woken: u64,
+    pub(crate) rolled: u64,
+    pub(crate) disk_filled: u64,
+    pub(crate) forge_cut: Arc<AtomicU64>,
+    pub(crate) provider_cut: Arc<AtomicU64>,
+}
+
+impl World {
+    /// Kills until there were enough.
+    pub(crate) async fn strike(&mut self, plan: &Plan) {
+        let mut dice = Dice::new(plan.seed, 5);
+        // The first of them hit the migrations.
+        for _ in 0..3 {
+            self.replicas[0].start();
+            tokio::time::sleep(Duration::from_millis(dice.below(200))).await;
+            self.kill(0, true);
+        }
+        for replica in &mut self.replicas {
+            replica.start();
+            assert!(replica.serves().await, "it does not start\n{}", replica.last_words());
+        }
+        let mut half_way = false;
+        while self.blows.kills < plan.kills {
+            if !half_way && self.blows.kills >= plan.kills / 2 {
+                half_way = true;
+                self.full_disk().await;
+            }
+            let index = dice.index(self.replicas.len());
+            let mut ballast = None;
+            if dice.below(12) == 0 {
+                ballast = self.database.fill();
+                self.blows.disk_filled += u64::from(ballast.is_some());
+            }
+            let starting = dice.below(5) == 0;
+            if !starting && ballast.is_none() {
+                self.serving(index).await;
+            }
+            tokio::time::sleep(Duration::from_millis(dice.below(1_500))).await;
+            self.has_not_ended(index, ballast.is_some());
+            match dice.below(12) {
+                0 => self.asked_to_end(index, ballast.is_some()).await,
+                1 => {
+                    self.still(index, dice.below(1_500)).await;
+                    self.blows.stopped_and_killed += 1;
+                    self.kill(index, starting);
+                }
+                2 => {
+                    // Longer than its claims, some of the time.
+                    self.still(index, dice.below(6_000)).await;
+                    self.replicas[index].signal("CONT");
+                    self.blows.stopped_and_woken += 1;
+                    continue;
+                }
+                3 if self.replicas.len() > 1 => self.roll(&mut dice).await,
+                _ => self.kill(index, starting),
+            }
+            drop(ballast);
+            if !self.replicas[index].runs() {
+                self.replicas[index].start();
+            }
+        }
+    }
+
+    async fn still(&mut self, index: usize, milliseconds: u64) {
+        self.replicas[index].signal("STOP");
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+
+    async fn asked_to_end(&mut self, index: usize, may_fail: bool) {
+        let replica = &mut self.replicas[index];
+        let status = replica.stop().await;
+        // Before it serves nobody listens to the request.
+        let listened = status.code().is_some();
+        assert!(status.success() || !listened || may_fail, "{status}\n{}", replica.last_words());
+        self.blows.asked_to_end += 1;
+    }
+
+    /// One after the other is ended, well or not, and is back before the next.
+    async fn roll(&mut self, dice: &mut Dice) {
+        for index in 0..self.replicas.len() {
+            if dice.below(2) == 0 {
+                self.asked_to_end(index, false).await;
+            } else {
+                self.kill(index, false);
+            }
+            self.replicas[index].start();
+            self.serving(index).await;
+        }
+        self.blows.rolled += 1;
+    }
+
+    /// There is no room for the store: it says so, and goes on when there is.
+    async fn full_disk(&mut self) {
+        self.serving(0).await;
+        let Some(ballast) = self.database.fill() else { return };
+        self.blows.disk_filled += 1;
+        self.readiness(503).await;
+        drop(ballast);
+        self.readiness(200).await;
+        let log = self.replicas[0].log();
+        assert!(log.contains("disk is full"), "nobody said why");
+    }
+
+    async fn readiness(&mut self, wanted: u16) {
+        let began = Instant::now();
+        loop {
+            let answer = self.replicas[0].get("/readyz").await;
+            if answer.as_ref().is_some_and(|(status, _)| *status == wanted) {
+                return;
+            }
+            let words = self.replicas[0].last_words();
+            assert!(began.elapsed() < READY, "not {wanted} but {answer:?}\n{words}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn kill(&mut self, index: usize, starting: bool) {
+        self.replicas[index].kill();
+        self.blows.kills += 1;
+        self.blows.while_starting += u64::from(starting);
+    }
+
+    pub(crate) async fn serving(&mut self, index: usize) {
+        let replica = &mut self.replicas[index];
+        assert!(replica.serves().await, "it ended by itself\n{}", replica.last_words());
+    }
+
+    /// It never ends by itself, unless it starts without room for its store.
+    fn has_not_ended(&mut self, index: usize, may: bool) {
+        let replica = &mut self.replicas[index];
+        assert!(replica.runs() || may, "it ended by itself\n{}", replica.last_words());
+        if !replica.runs() {
+            replica.start();
+        }
+    }
+}

@@ -1,7 +1,11 @@
 //! The program on a `PostgreSQL` server: every command, and two replicas that share
 //! the work while they are restarted one after the other.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use innkeeper::{
     app::system::SystemClock,
@@ -11,7 +15,7 @@ use innkeeper::{
 
 use crate::{
     forge::{Scripted, listener},
-    house::{House, SEVEN, Service, eventually, issue_event},
+    house::{House, SEVEN, Service, issue_event},
     serve::world,
     server::{self, Database},
 };
@@ -85,13 +89,18 @@ async fn every_command_works_with_a_store_on_a_server() {
 }
 
 /// How many issues are filed while replicas come and go.
-const ISSUES: usize = 24;
+const ISSUES: usize = 12;
+
+/// How long it may take to answer them all, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_that_are_restarted_under_load_lose_nothing_and_do_nothing_twice() {
     let Some(database) = server::database().await else { return };
     let (listener, forge) = listener().await;
     let house = house(&forge, &database);
+    house.adjust("innkeeper.toml", "forge_timeout_seconds = 1", "forge_timeout_seconds = 4");
+    house.adjust("innkeeper.toml", "claim_seconds = 3", "claim_seconds = 10");
     let mut replicas = vec![house.serve().await, house.serve().await];
     // No webhook reaches anybody but these deliveries, as a proxy would spread them.
     let nowhere = Hook::new(7, "http://127.0.0.1:9/webhooks/gitlab").secret_token(SEVEN);
@@ -111,10 +120,10 @@ async fn replicas_that_are_restarted_under_load_lose_nothing_and_do_nothing_twic
         // A redelivery goes to the other one.
         let (status, _) = replicas[(number + 1) % 2].deliver(SEVEN, event).await;
         assert_eq!(status, 200);
-        if number % 6 == 5 {
+        if number % 3 == 2 {
             // One ends, well or not, in the middle of what it does; another follows.
             let mut old = replicas.remove(0);
-            if number % 12 == 5 {
+            if number % 6 == 2 {
                 let (status, _) = old.stop().await;
                 assert!(status.success(), "{}", old.gist());
                 keeps_its_secret(&old);
@@ -127,8 +136,12 @@ async fn replicas_that_are_restarted_under_load_lose_nothing_and_do_nothing_twic
     let answered = |key: &IssueKey| {
         forge.issue(*key).is_some_and(|issue| issue.comments_by("innkeeper").next().is_some())
     };
-    eventually("every issue is answered", || filed.iter().all(answered)).await;
-    eventually("everything is done", || house.status()["looks_waiting"] == 0).await;
+    let begun = Instant::now();
+    while !(filed.iter().all(answered) && house.status()["looks_waiting"] == 0) {
+        let silent: Vec<_> = filed.iter().filter(|key| !answered(*key)).collect();
+        assert!(begun.elapsed() < PATIENCE, "{silent:?}:\n{}", replicas[1].gist());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     for key in &filed {
         let issue = forge.issue(*key).unwrap();
         let answers: Vec<_> = issue.comments_by("innkeeper").map(|note| &note.body).collect();

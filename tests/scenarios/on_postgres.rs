@@ -2,7 +2,7 @@
 //! with `DATABASE=postgres`.
 
 use chrono::TimeDelta;
-use innkeeper::{engine::Turn, machine::Power};
+use innkeeper::{engine::Turn, machine::Power, rehearsal::IssueKey};
 
 use super::postgres;
 use crate::{
@@ -17,13 +17,20 @@ async fn on_postgres(story: impl AsyncFnOnce(&mut World)) {
     }
 }
 
+/// Each step was announced, and told.
+fn read_to_the_end(world: &mut World, issue: IssueKey) {
+    for words in ["will be stopped on", "was stopped", "will be destroyed on", "were destroyed"] {
+        world.expect(issue, words);
+    }
+}
+
 #[tokio::test]
 async fn a_machine_lives_and_dies_on_time_by_a_store_on_a_server() {
     on_postgres(async |world: &mut World| {
         let issue = world.handed_over(&[]).await;
         assert_eq!(world.host.power_of("sandbox-1"), Some(Power::On));
         world.until(|world| world.host.power_of("sandbox-1").is_none()).await;
-        world.expect(issue, "will be destroyed on");
+        read_to_the_end(world, issue);
         assert!(!world.is_open(issue));
         world.after(TimeDelta::days(10)).await;
         assert_eq!(world.host.done(Call::Destroy, "sandbox-1"), 1);
@@ -65,6 +72,7 @@ async fn replicas_at_once_make_one_machine_of_an_answer_that_was_lost() {
         assert_eq!(world.host.machines().len(), 1);
         world.crash_and_restart();
         world.until(|world| world.host.power_of("sandbox-1").is_none()).await;
+        read_to_the_end(world, issue);
         assert_eq!(world.host.done(Call::Destroy, "sandbox-1"), 1);
     })
     .await;

@@ -7,8 +7,8 @@ CARGO ?= cargo
 
 # What building and testing needs from Debian: libvirt's headers, and a linker.
 PACKAGES := pkg-config libvirt-dev gcc libc6-dev make git openssh-client
-# What the tests need besides: a PostgreSQL server of their own.
-TEST_PACKAGES := postgresql
+# What the tests need besides: a PostgreSQL server and a libvirtd of their own.
+TEST_PACKAGES := postgresql libvirt-daemon libvirt-clients
 
 # Snapshots are compared, never rewritten.
 export INSTA_UPDATE := no
@@ -44,8 +44,8 @@ story: check-setup ## The whole life of a machine, played in the terminal
 test-faults: check-setup ## Every kind of trouble at every call to the forge, a life each (minutes)
 	$(CARGO) test --locked --test scenarios --test scenarios_github matrix:: -- --ignored --nocapture
 
-test-kill: check-setup ## The real program under load, killed KILLS=200 times, and then everything counted (STORE=sqlite, SEED=1)
-	KILLS='$(KILLS)' STORE='$(STORE)' SEED='$(SEED)' \
+test-kill: check-setup check-setup-tests ## The real program under load, killed KILLS=200 times, and then everything counted (STORE=sqlite or postgres, SEED=1, REPLICAS=3)
+	KILLS='$(KILLS)' STORE='$(STORE)' SEED='$(SEED)' REPLICAS='$(REPLICAS)' RATE='$(RATE)' \
 	$(CARGO) test --locked --test survival killed -- --ignored --nocapture
 
 test-postgres: check-setup check-setup-tests ## All stories with the store on PostgreSQL, and how fast it is (minutes)
@@ -80,13 +80,14 @@ check-setup: ## Install what Debian packages are missing (asks sudo unless root)
 	$$as_root apt-get update; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(PACKAGES)
 
-# The server alone: no cluster is made, and none is started.
+# The servers alone: no cluster is made, and nothing is started.
 check-setup-tests:
-	@if command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then exit 0; fi; \
+	@if { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 && \
+	  [ -x /usr/sbin/libvirtd ] && command -v virsh >/dev/null; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
-	  echo 'PostgreSQL is not installed: its tests are left out.' >&2; exit 0; fi; \
+	  echo 'PostgreSQL or libvirtd is not installed: their tests are left out.' >&2; exit 0; fi; \
 	as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; command -v sudo >/dev/null || { \
-	  echo 'PostgreSQL is not installed: its tests are left out. As root: apt-get install $(TEST_PACKAGES)' >&2; exit 0; }; fi; \
+	  echo 'PostgreSQL or libvirtd is not installed: their tests are left out. As root: apt-get install $(TEST_PACKAGES)' >&2; exit 0; }; fi; \
 	$$as_root apt-get update; \
 	install='env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends'; \
 	$$as_root $$install postgresql-common && \

@@ -135,6 +135,13 @@ pub async fn doubt(
     Ok(Some(Doubt { since, until: since + CLOCK_PROOF }))
 }
 
+/// Believes the clock at a moment when somebody has looked at how things stand,
+/// however long ago the last heartbeat is.
+pub(super) async fn believe(store: &dyn Store, now: Timestamp) -> Result<(), PortError> {
+    store.set_moment(AHEAD, now).await?;
+    store.set_moment(CONFIRMED, now).await
+}
+
 /// Somebody says that the clock is right. What it showed before was then an
 /// outage, and deadlines move.
 ///

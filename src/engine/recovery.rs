@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 pub use self::differences::{Differences, Found, IssueFound, MachineFound, Next, Said, Stray};
-use super::{Engine, draft::Draft, look::Desk};
+use super::{Engine, clock_guard, draft::Draft, look::Desk};
 use crate::{
     command::Command,
     effect::Task,
@@ -74,6 +74,8 @@ pub async fn go_on(store: &dyn Store, now: Timestamp) -> Result<Option<Restorati
         at: now,
         ..Change::default()
     };
+    // The lost days are no mistake of the clock.
+    clock_guard::believe(store, now).await?;
     store.commit(&change).await.map_err(|error| match error {
         CommitError::Port(error) => error,
         CommitError::Conflict => PortError::retry("go on", CommitError::Conflict),

@@ -22,6 +22,7 @@ mod parting;
 mod payloads;
 mod payloads_github;
 mod policy;
+mod postgres;
 mod real_forms;
 mod recovery;
 mod refusals;
@@ -29,6 +30,9 @@ mod reload;
 mod restart;
 mod secrets;
 mod serve;
+#[path = "../common/postgres.rs"]
+#[expect(dead_code, reason = "made for several tests; some of it is not needed here")]
+mod server;
 mod setup;
 mod setup_github;
 mod siege;

@@ -11,7 +11,7 @@ use innkeeper::{
         clock::Clock as _,
         store::{Change, Store, Versioned},
     },
-    store::sqlite::Sqlite,
+    store::sql::SqlStore,
 };
 
 use crate::{
@@ -72,7 +72,7 @@ async fn the_start_with_very_many_leases() {
     // What is logged of each query at `trace` takes longer than the query.
     house.adjust("innkeeper.toml", "filter = \"trace\"", "filter = \"info,innkeeper=debug\"");
     let filled = Instant::now();
-    let store = Sqlite::open(&house.path("innkeeper.db")).await.unwrap();
+    let store = SqlStore::open(house.path("innkeeper.db")).await.unwrap();
     fill(&store, leases, steps).await;
     drop(store);
     println!("{leases} leases, {steps} effects: stored in {:.1?}", filled.elapsed());

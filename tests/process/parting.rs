@@ -7,7 +7,7 @@ use innkeeper::{
     effect::{NewEffect, Task},
     lease::lifecycle::Effect,
     ports::store::{Change, Store as _, Versioned},
-    store::sqlite::Sqlite,
+    store::sql::SqlStore,
 };
 
 use crate::{
@@ -97,7 +97,7 @@ async fn a_machine_that_a_slow_provider_holds_up_is_handed_back() {
 
 /// A request that was granted, and its machine, which is still to be made.
 async fn one_machine_to_make(house: &House) {
-    let store = Sqlite::open(&house.path("innkeeper.db")).await.unwrap();
+    let store = SqlStore::open(house.path("innkeeper.db")).await.unwrap();
     let (mut request, mut lease) = (request(1), lease(1));
     request.state = innkeeper::request::lifecycle::State::Approved;
     request.leases = vec![lease.id];

@@ -87,7 +87,7 @@ impl World {
             providers: vec![provider],
             hook_runner: Arc::new(NoHooks),
             cookbooks: cookbooks.clone(),
-            folder: folder.path().to_owned(),
+            store: folder.path().join("practice.db").into(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             options: Options::default(),
             adjust: |_| {},

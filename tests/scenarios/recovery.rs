@@ -24,8 +24,8 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 async fn back_up(world: &World) -> Vec<u8> {
     world.asleep(TimeDelta::minutes(1));
     let mut backup = Vec::new();
-    let (path, now) = (world.folder().join("practice.db"), world.clock.now());
-    let store = SqlStore::open_to_read(&path).await.unwrap();
+    let now = world.clock.now();
+    let store = SqlStore::open_to_read(world.place()).await.unwrap();
     store.back_up(&mut backup, now, &mut |_| {}).await.unwrap();
     backup
 }

@@ -17,10 +17,14 @@ mod issue_life;
 mod life;
 mod log;
 mod matrix;
+mod on_postgres;
 mod panics;
 mod places;
 mod policies;
 mod poll;
+#[path = "../common/postgres.rs"]
+#[expect(dead_code, reason = "made for several tests; some of it is not needed here")]
+pub(crate) mod postgres;
 #[path = "../common/provider_contract.rs"]
 pub(crate) mod provider_contract;
 mod provider_faults;

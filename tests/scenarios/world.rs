@@ -22,10 +22,11 @@ use innkeeper::{
         Account, Dialect, IssueKey, IssueSnapshot, IssueState, Options, Refused, quick_actions,
         references,
     },
-    store::audit_chain,
+    store::{audit_chain, sql::Place},
 };
 use tokio::net::TcpListener;
 
+use super::postgres::{self, Database};
 use crate::{FORGE, host::Host};
 
 pub(crate) const PROJECT_PATH: &str = practice::project_path(FORGE);
@@ -66,6 +67,8 @@ pub(crate) struct World {
     /// takes them along, and its number if the project is new.
     read: std::collections::BTreeMap<u64, usize>,
     folder: tempfile::TempDir,
+    place: Place,
+    _database: Option<Database>,
 }
 
 /// Plays a story, and checks that it leaves nothing over. A story that hangs
@@ -117,6 +120,8 @@ pub(crate) struct Scene {
     pub(crate) hook_runner: Arc<dyn HookRunner>,
     pub(crate) cookbooks: Cookbooks,
     pub(crate) adjust: fn(&mut Settings),
+    /// Whether the store is on a server, whatever `DATABASE` says.
+    pub(crate) on_postgres: bool,
 }
 
 impl Default for Scene {
@@ -127,11 +132,22 @@ impl Default for Scene {
             hook_runner: Arc::new(NoHooks),
             cookbooks: cookbook::load::embedded(),
             adjust: |_| {},
+            on_postgres: false,
         }
     }
 }
 
 impl Scene {
+    /// A database on a server, where the store is to be in one: with
+    /// `DATABASE=postgres` every story is played on it.
+    #[expect(clippy::disallowed_methods, reason = "whoever runs the tests says so")]
+    async fn database(&self) -> Option<Database> {
+        if !self.on_postgres && std::env::var_os("DATABASE").is_none_or(|it| it != "postgres") {
+            return None;
+        }
+        Some(postgres::database().await.expect("PostgreSQL is installed"))
+    }
+
     /// Short leases, so that a whole life fits into a working week.
     pub(crate) fn brief() -> Self {
         let cookbooks = sandbox_cookbook(&[
@@ -159,6 +175,11 @@ impl World {
     pub(crate) async fn new(scene: Scene) -> Self {
         // In memory where that is possible: these stories are not about disks.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let database = scene.database().await;
+        let place = match &database {
+            Some(database) => database.place(),
+            None => folder.path().join("practice.db").into(),
+        };
         let clock = Arc::new(MovableClock::starting(scene.begin.parse().unwrap(), false));
         let hosts: Vec<_> = scene.hosts.iter().map(|name| Arc::new(Host::new(name))).collect();
         let practice = Practice::start(Setup {
@@ -166,7 +187,7 @@ impl World {
             providers: hosts.iter().map(|host| host.clone() as Arc<dyn Provider>).collect(),
             hook_runner: scene.hook_runner,
             cookbooks: scene.cookbooks,
-            folder: folder.path().to_owned(),
+            store: place.clone(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             // Recorded for checks of what was said: tests/contract/run.sh.
             options: Options { dialect: FORGE, record: recording(), ..Options::default() },
@@ -181,6 +202,8 @@ impl World {
             clock,
             read: std::collections::BTreeMap::new(),
             folder,
+            place,
+            _database: database,
         };
         world.practice.tick().await.unwrap();
         world
@@ -382,7 +405,12 @@ impl World {
         leases.into_iter().map(|lease| lease.value).collect()
     }
 
-    /// Where its store is.
+    /// Where its store is, to begin with.
+    pub(crate) fn place(&self) -> Place {
+        self.place.clone()
+    }
+
+    /// For whatever it needs on disk.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
@@ -444,6 +472,9 @@ impl World {
             }
             for note in issue.comments_by("innkeeper") {
                 assert_harmless(&note.body);
+                for secret in ["practice-token", "practice-webhook-secret"] {
+                    assert!(!note.body.contains(secret), "a secret is told: {}", note.body);
+                }
             }
         }
         let figures = self.practice.store.figures(self.clock.now()).await.unwrap();

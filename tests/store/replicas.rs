@@ -127,3 +127,67 @@ async fn limits(replicas: &[SqlStore]) {
     assert_eq!(admitted.iter().filter(|admitted| **admitted).count(), 5);
     assert_eq!(replicas[2].used(kind, at(100)).await.unwrap().count(), 5);
 }
+
+/// How much `PostgreSQL` does in a second, by four replicas at once: each waits for
+/// its turn to write. `make test-postgres` shows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "measures, and decides nothing"]
+#[expect(clippy::print_stdout, reason = "it is there to be read")]
+async fn figures_of_four_replicas_on_one_server() {
+    let Some(database) = postgres::database().await else { return };
+    let replicas = join_all((0..REPLICAS).map(|_| database.open())).await;
+    let rate = |count: usize, begun: std::time::Instant| {
+        f64::from(u32::try_from(count).unwrap()) / begun.elapsed().as_secs_f64()
+    };
+
+    let begun = std::time::Instant::now();
+    join_all((0..16).map(|worker| {
+        let store = &replicas[worker % REPLICAS];
+        async move {
+            for number in 0..50 {
+                let name = format!("{worker}-{number}");
+                let effects = vec![effect(&name, &name)];
+                let seen = vec![(issue(9), NoteId(number))];
+                let full = Change { effects, seen, audit: vec![note("approve")], ..change() };
+                store.commit(&full).await.unwrap();
+            }
+        }
+    }))
+    .await;
+    println!("commits a second (effect, comment, audit entry): {:.0}", rate(800, begun));
+
+    let begun = std::time::Instant::now();
+    let taken = join_all((0..16).map(|worker| {
+        let store = &replicas[worker % REPLICAS];
+        async move {
+            let mut taken = 0;
+            while let Some(claim) = store.claim_effect(at(0), at(60)).await.unwrap() {
+                let finishing = Change { finishes: Some(claim), ..change() };
+                store.commit(&finishing).await.unwrap();
+                taken += 1;
+            }
+            taken
+        }
+    }))
+    .await;
+    let taken: usize = taken.into_iter().sum();
+    assert_eq!(taken, 800);
+    println!("effects claimed and finished a second: {:.0}", rate(taken, begun));
+
+    let mut past = database.connect().await;
+    sqlx::raw_sql(
+        "INSERT INTO effects (key, lane, priority, kind, task, state, ordered_at, due, finished_at)
+         SELECT 'old ' || n, 'lane ' || n, 1, 'other', '{}', 'done', 0, 0, 0
+         FROM generate_series(1, 200000) AS n",
+    )
+    .execute(&mut past)
+    .await
+    .unwrap();
+    let waiting = (0..2_000).map(|number| effect(&format!("w{number}"), &format!("w{number}")));
+    order(&replicas[0], waiting.collect()).await;
+    let begun = std::time::Instant::now();
+    for _ in 0..200 {
+        replicas[0].claim_effect(at(0), at(60)).await.unwrap().unwrap();
+    }
+    println!("claims a second by one, 2,000 waiting, 200,000 done: {:.0}", rate(200, begun));
+}

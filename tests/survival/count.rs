@@ -88,6 +88,7 @@ pub(crate) async fn count(world: &World) -> Counted {
     count.row("the way to the forge broke", cut(&blows.forge_cut));
     count.row("the way to libvirt broke", cut(&blows.provider_cut));
     count.row("the store's disk was full", blows.disk_filled);
+    count.row("the store's server was ended", blows.server_ended);
 
     deliveries(world, &mut count).await;
     let store = world.store().await;

@@ -5,19 +5,32 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::service::Ballast;
+use crate::{
+    dice::Dice,
+    postgres::{self, Cluster},
+    service::Ballast,
+};
 
 /// Room for the store, where the test may give it a file system of its own.
 const ROOM: &str = "size=32m";
+
+/// Looks through every index, and whether each row is in it.
+const CHECK_INDEXES: &str = "SELECT count(bt_index_check(index.indexrelid, true))
+     FROM pg_index AS index
+     JOIN pg_class AS class ON class.oid = index.indexrelid
+     JOIN pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+     WHERE class.relnamespace = 'public'::regnamespace";
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sqlite,
+    Postgres,
 }
 
 /// One, started.
@@ -27,10 +40,15 @@ pub(crate) enum Database {
         /// Whether the folder is a small file system that can be filled.
         small: bool,
     },
+    Postgres {
+        database: postgres::Database,
+        server: Box<Cluster>,
+    },
 }
 
 impl Database {
-    pub(crate) fn start(kind: Kind, folder: &Path) -> Self {
+    /// `None` where it is not installed.
+    pub(crate) async fn start(kind: Kind, folder: &Path) -> Option<Self> {
         match kind {
             Kind::Sqlite => {
                 let folder = folder.join("store");
@@ -38,7 +56,13 @@ impl Database {
                 let mut mount = Command::new("mount");
                 mount.args(["-t", "tmpfs", "-o", ROOM, "survival"]).arg(&folder);
                 let small = mount.output().is_ok_and(|mount| mount.status.success());
-                Self::Sqlite { folder, small }
+                Some(Self::Sqlite { folder, small })
+            }
+            Kind::Postgres => {
+                let server = Box::new(Cluster::start()?);
+                // Without the schema, so that the migrations are interrupted too.
+                let database = server.create("template1").await;
+                Some(Self::Postgres { database, server })
             }
         }
     }
@@ -49,6 +73,7 @@ impl Database {
             Self::Sqlite { folder, .. } => {
                 format!("[store]\npath = \"{}\"\n", folder.join("innkeeper.db").display())
             }
+            Self::Postgres { database, .. } => format!("[store]\nurl = \"{}\"\n", database.url),
         }
     }
 
@@ -57,7 +82,19 @@ impl Database {
     pub(crate) fn fill(&self) -> Option<Ballast> {
         match self {
             Self::Sqlite { folder, small } => small.then(|| Ballast::fill(folder)),
+            Self::Postgres { .. } => None,
         }
+    }
+
+    /// Its server goes away, well or not, and comes back; `false` where there is none.
+    pub(crate) async fn stumble(&self, dice: &mut Dice) -> bool {
+        let Self::Postgres { server, .. } = self else { return false };
+        server.order(if dice.below(3) == 0 { "stop" } else { "crash" });
+        tokio::time::sleep(Duration::from_millis(dice.below(1_500))).await;
+        server.order("start");
+        // Until it has recovered.
+        drop(server.administrator().await);
+        true
     }
 
     /// What the database itself finds wrong with what it keeps.
@@ -70,14 +107,20 @@ impl Database {
                 let said: Vec<String> = asked.fetch_all(&mut connection).await.unwrap();
                 (said != ["ok"]).then(|| said.join("; "))
             }
+            Self::Postgres { database, .. } => {
+                let mut connection = database.connect().await;
+                let extension = sqlx::raw_sql("CREATE EXTENSION amcheck");
+                extension.execute(&mut connection).await.unwrap();
+                let checked = sqlx::query_scalar::<_, i64>(CHECK_INDEXES);
+                checked.fetch_one(&mut connection).await.err().map(|error| error.to_string())
+            }
         }
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let Self::Sqlite { folder, small } = self;
-        if *small {
+        if let Self::Sqlite { folder, small: true } = self {
             let _ = Command::new("umount").args(["--lazy"]).arg(folder).status();
         }
     }

@@ -39,7 +39,7 @@ const LIFE_DAYS: u64 = 9;
 
 pub(crate) async fn play(plan: &Plan) {
     let began = Instant::now();
-    let mut world = World::build(plan).await;
+    let Some(mut world) = World::build(plan).await else { return };
     let Plan { kills, seed, kind, replicas, .. } = plan;
     say(&format!("seed {seed}: {kills} kills, {kind:?}, {replicas} at a time"));
     let over = Arc::new(AtomicBool::new(false));

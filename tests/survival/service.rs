@@ -25,6 +25,8 @@ pub(crate) struct Replica {
     pub(crate) port: u16,
     clock: FastClock,
     child: Option<Child>,
+    /// Its store was away since it last served: what starts then says so, and ends.
+    pub(crate) is_excused: bool,
 }
 
 impl Replica {
@@ -36,7 +38,14 @@ impl Replica {
         let file = folder.join(CONFIGURATION);
         fs::write(&file, configuration.replace("PORT", &port.to_string())).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        Self { name: name.to_owned(), folder, port, clock: clock.clone(), child: None }
+        Self {
+            name: name.to_owned(),
+            folder,
+            port,
+            clock: clock.clone(),
+            child: None,
+            is_excused: false,
+        }
     }
 
     pub(crate) fn configuration(&self) -> PathBuf {

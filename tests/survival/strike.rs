@@ -20,6 +20,7 @@ pub(crate) struct Blows {
     pub(crate) stopped_and_woken: u64,
     pub(crate) rolled: u64,
     pub(crate) disk_filled: u64,
+    pub(crate) server_ended: u64,
     pub(crate) forge_cut: Arc<AtomicU64>,
     pub(crate) provider_cut: Arc<AtomicU64>,
 }
@@ -42,7 +43,7 @@ impl World {
         while self.blows.kills < plan.kills {
             if !half_way && self.blows.kills >= plan.kills / 2 {
                 half_way = true;
-                self.full_disk().await;
+                self.at_least_once(&mut dice).await;
             }
             let index = dice.index(self.replicas.len());
             let mut ballast = None;
@@ -50,14 +51,17 @@ impl World {
                 ballast = self.database.fill();
                 self.blows.disk_filled += u64::from(ballast.is_some());
             }
+            let stumbled = dice.below(12) == 0 && self.stumble(&mut dice).await;
+            self.replicas[index].is_excused |= ballast.is_some();
+            let trouble = ballast.is_some() || stumbled;
             let starting = dice.below(5) == 0;
-            if !starting && ballast.is_none() {
+            if !starting && !trouble {
                 self.serving(index).await;
             }
             tokio::time::sleep(Duration::from_millis(dice.below(1_500))).await;
-            self.has_not_ended(index, ballast.is_some());
+            self.has_not_ended(index);
             match dice.below(12) {
-                0 => self.asked_to_end(index, ballast.is_some()).await,
+                0 => self.asked_to_end(index).await,
                 1 => {
                     self.still(index, dice.below(1_500)).await;
                     self.blows.stopped_and_killed += 1;
@@ -85,20 +89,25 @@ impl World {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
 
-    async fn asked_to_end(&mut self, index: usize, may_fail: bool) {
+    async fn asked_to_end(&mut self, index: usize) {
         let replica = &mut self.replicas[index];
         let status = replica.stop().await;
         // Before it serves nobody listens to the request.
         let listened = status.code().is_some();
-        assert!(status.success() || !listened || may_fail, "{status}\n{}", replica.last_words());
+        assert!(
+            status.success() || !listened || replica.is_excused,
+            "{status}\n{}",
+            replica.last_words()
+        );
         self.blows.asked_to_end += 1;
     }
 
     /// One after the other is ended, well or not, and is back before the next.
     async fn roll(&mut self, dice: &mut Dice) {
         for index in 0..self.replicas.len() {
+            self.serving(index).await;
             if dice.below(2) == 0 {
-                self.asked_to_end(index, false).await;
+                self.asked_to_end(index).await;
             } else {
                 self.kill(index, false);
             }
@@ -106,6 +115,24 @@ impl World {
             self.serving(index).await;
         }
         self.blows.rolled += 1;
+    }
+
+    /// What chance might leave out of a short run.
+    async fn at_least_once(&mut self, dice: &mut Dice) {
+        self.full_disk().await;
+        if self.replicas.len() > 1 {
+            self.roll(dice).await;
+        }
+        self.stumble(dice).await;
+    }
+
+    async fn stumble(&mut self, dice: &mut Dice) -> bool {
+        let stumbled = self.database.stumble(dice).await;
+        self.blows.server_ended += u64::from(stumbled);
+        for replica in &mut self.replicas {
+            replica.is_excused |= stumbled;
+        }
+        stumbled
     }
 
     /// There is no room for the store: it says so, and goes on when there is.
@@ -141,14 +168,18 @@ impl World {
 
     pub(crate) async fn serving(&mut self, index: usize) {
         let replica = &mut self.replicas[index];
-        assert!(replica.serves().await, "it ended by itself\n{}", replica.last_words());
+        while !replica.serves().await {
+            assert!(replica.is_excused, "it ended by itself\n{}", replica.last_words());
+            replica.start();
+        }
+        replica.is_excused = false;
     }
 
-    /// It never ends by itself, unless it starts without room for its store.
-    fn has_not_ended(&mut self, index: usize, may: bool) {
+    /// It never ends by itself, unless it starts while its store is away.
+    fn has_not_ended(&mut self, index: usize) {
         let replica = &mut self.replicas[index];
-        assert!(replica.runs() || may, "it ended by itself\n{}", replica.last_words());
         if !replica.runs() {
+            assert!(replica.is_excused, "it ended by itself\n{}", replica.last_words());
             replica.start();
         }
     }

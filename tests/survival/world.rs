@@ -46,12 +46,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn build(plan: &Plan) -> Self {
+    /// `None` where the database is not installed.
+    pub(crate) async fn build(plan: &Plan) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let clock = FastClock::start(plan.rate, folder.path());
         let libvirtd = Libvirtd::start().await;
         let host = Host::watch(&libvirtd.uri(), &clock);
-        let database = Database::start(plan.kind, folder.path());
+        let database = Database::start(plan.kind, folder.path()).await?;
         let policies = folder.path().join("policies");
         fs::create_dir(&policies).unwrap();
         for (name, text) in town::COOKBOOKS.iter() {
@@ -74,7 +75,7 @@ impl World {
         let forge = Arc::new(town::open(&clock, listener, front));
         let most = usize::try_from(plan.kills).unwrap() / 2 + 15;
         let people = Arc::new(Mutex::new(People::new(&forge, plan.seed, most)));
-        Self {
+        Some(Self {
             forge,
             people,
             host,
@@ -86,7 +87,7 @@ impl World {
             clock,
             _libvirtd: libvirtd,
             _folder: folder,
-        }
+        })
     }
 
     /// What time it is here.

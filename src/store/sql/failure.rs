@@ -24,8 +24,15 @@ pub(super) fn is_taken(error: &sqlx::Error) -> bool {
 pub(super) const NAME_THE_PRIMARY: &str =
     "Name the primary server in [store] url, or make this one the primary.";
 
+const CHECK_TLS: &str =
+    "Check `sslmode` and `sslrootcert` in [store] url, and the server's certificate.";
+
 fn judge(what: &str, error: sqlx::Error) -> PortError {
     match error {
+        // A certificate that is not trusted.
+        sqlx::Error::Io(ref cause) if cause.kind() == std::io::ErrorKind::InvalidData => {
+            PortError::retry(what, error).advice(CHECK_TLS)
+        }
         sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed
@@ -33,12 +40,14 @@ fn judge(what: &str, error: sqlx::Error) -> PortError {
         | sqlx::Error::Io(_)
         // What a server says that is just starting, or going down, may be cut short.
         | sqlx::Error::Protocol(_) => PortError::retry(what, error),
-        sqlx::Error::Tls(_) => PortError::give_up(what, error)
-            .advice("Check `sslmode` and `sslrootcert` in [store] url, and the server's certificate."),
+        sqlx::Error::Tls(_) => PortError::give_up(what, error).advice(CHECK_TLS),
         sqlx::Error::Database(ref cause) => {
             let code = cause.code().unwrap_or_default().into_owned();
             match cause.try_downcast_ref::<PgDatabaseError>() {
-                Some(_) => of_postgres(what, &code, error),
+                // What it says, without the line of its own source.
+                Some(cause) => {
+                    of_postgres(what, &code, format!("PostgreSQL says: {}", cause.message()))
+                }
                 None => of_sqlite(what, &code, error),
             }
         }
@@ -83,7 +92,7 @@ fn of_sqlite(what: &str, code: &str, error: sqlx::Error) -> PortError {
 }
 
 /// By `SQLSTATE`, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn of_postgres(what: &str, code: &str, error: sqlx::Error) -> PortError {
+fn of_postgres(what: &str, code: &str, error: String) -> PortError {
     match code {
         "53100" => PortError::retry(what, error)
             .advice("The disk of the PostgreSQL server is full: free some space, nothing is lost."),

@@ -63,6 +63,17 @@ macro_rules! both {
         }
         answer
     }};
+    // About a task, which the twin knows by another number.
+    ($this:ident, $world:ident, $effect:ident => $name:ident($($argument:expr),*)) => {{
+        let answer = at_once($this.rows.$name($($argument),*));
+        if let Some(twin) = &$this.twin {
+            let known = twin.known($effect);
+            let $effect = &known;
+            let other = twin.wait_for(twin.store.$name($($argument),*));
+            twin::same($world, stringify!($name), &answer, &other);
+        }
+        answer
+    }};
 }
 
 macro_rules! pass_on {
@@ -93,7 +104,14 @@ macro_rules! pass_on {
             ) -> Result<Option<ClaimedEffect>, PortError> {
                 self.gate
                     .call(Side::Store, "claim_effect", String::new, |world| {
-                        let mut claimed = both!(self, world, claim_effect(now, until))?;
+                        let answer = at_once(self.rows.claim_effect(now, until));
+                        if let Some(twin) = &self.twin {
+                            let other = twin.wait_for(twin.store.claim_effect(now, until));
+                            let ours = answer.as_ref().ok().and_then(Option::as_ref);
+                            let other = other.map(|other| twin.claimed(ours, other));
+                            twin::same(world, "claim_effect", &answer, &other);
+                        }
+                        let mut claimed = answer?;
                         if let Some(effect) = &mut claimed {
                             laws::claimed(world, effect);
                             if world.is_broken(Sabotage::NoFence) {
@@ -122,7 +140,7 @@ macro_rules! pass_on {
                         if world.is_broken(Sabotage::GivenUp) {
                             laws::buried(world, effect);
                         }
-                        both!(self, world, postpone_effect(effect, due, error))
+                        both!(self, world, effect => postpone_effect(effect, due, error))
                     })
                     .await
             }
@@ -139,7 +157,7 @@ macro_rules! pass_on {
                         if world.is_broken(Sabotage::GivenUp) {
                             laws::buried(world, effect);
                         }
-                        both!(self, world, doubt_effect(effect, due, error))
+                        both!(self, world, effect => doubt_effect(effect, due, error))
                     })
                     .await
             }
@@ -155,7 +173,33 @@ macro_rules! pass_on {
                     .call(Side::Store, "admit", || effect.key.clone(), |world| {
                         let broken = world.is_broken(Sabotage::NoLimits);
                         let most = if broken { u64::MAX } else { most };
-                        both!(self, world, admit(kind, effect, since, most))
+                        both!(self, world, effect => admit(kind, effect, since, most))
+                    })
+                    .await
+            }
+
+            async fn hold_effect(
+                &self,
+                effect: &ClaimedEffect,
+                due: Timestamp,
+                why: &str,
+            ) -> Result<(), PortError> {
+                self.gate
+                    .call(Side::Store, "hold_effect", String::new, |world| {
+                        both!(self, world, effect => hold_effect(effect, due, why))
+                    })
+                    .await
+            }
+
+            async fn pause_effect(
+                &self,
+                effect: &ClaimedEffect,
+                due: Timestamp,
+                progress: &str,
+            ) -> Result<(), PortError> {
+                self.gate
+                    .call(Side::Store, "pause_effect", String::new, |world| {
+                        both!(self, world, effect => pause_effect(effect, due, progress))
                     })
                     .await
             }
@@ -169,7 +213,7 @@ macro_rules! pass_on {
                 self.gate
                     .call(Side::Store, "bury_effect", || effect.key.clone(), |world| {
                         laws::buried(world, effect);
-                        both!(self, world, bury_effect(effect, now, error))
+                        both!(self, world, effect => bury_effect(effect, now, error))
                     })
                     .await
             }
@@ -219,7 +263,8 @@ impl SimulatedStore {
         };
         let answer = at_once(async { stored(self.rows.commit(kept).await) });
         if let Some(twin) = &self.twin {
-            let other = twin.wait_for(async { stored(twin.store.commit(kept).await) });
+            let other =
+                twin.wait_for(async { stored(twin.store.commit(&twin.change(kept)).await) });
             twin::same(world, "commit", &answer, &other);
         }
         if answer.as_ref().is_ok_and(|stored| *stored) {
@@ -247,8 +292,6 @@ pass_on! {
     due_leases(now: Timestamp, limit: usize) -> Vec<Versioned<Lease>>;
     seen_notes(issue: &IssueRef) -> BTreeSet<NoteId>;
     usage_mark() -> u64;
-    hold_effect(effect: &ClaimedEffect, due: Timestamp, why: &str) -> ();
-    pause_effect(effect: &ClaimedEffect, due: Timestamp, progress: &str) -> ();
     revive_effects(lanes: &[String], now: Timestamp) -> u64;
     used(kind: EffectKind, since: Timestamp) -> Used;
     memo(name: &str) -> Option<String>;

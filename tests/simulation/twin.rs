@@ -1,10 +1,17 @@
 //! A real store beside the one in memory: told the same, it has to answer the
 //! same, call by call. So laws that hold on the one hold on the other.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use innkeeper::{
-    ports::{PortError, store::Store},
+    ports::{
+        PortError,
+        store::{Change, ClaimedEffect, Store},
+    },
     store::sql::SqlStore,
 };
 use tempfile::TempDir;
@@ -15,6 +22,9 @@ use crate::world::World;
 pub(crate) struct Twin {
     pub(crate) store: Arc<dyn Store>,
     runtime: Runtime,
+    /// The numbers it has given to tasks, by the memory's: a database may leave
+    /// some out.
+    numbers: Mutex<BTreeMap<u64, u64>>,
     _folder: TempDir,
 }
 
@@ -26,9 +36,37 @@ impl Twin {
             let folder = tempfile::tempdir()?;
             let file = folder.path().join("store.db");
             let store: Arc<dyn Store> = Arc::new(runtime.block_on(SqlStore::open(file.as_path()))?);
-            Ok(Self { store, runtime, _folder: folder })
+            Ok(Self { store, runtime, numbers: Mutex::default(), _folder: folder })
         };
         Arc::new(made().unwrap_or_else(|error| panic!("a store to play on: {error}")))
+    }
+
+    /// Both have claimed a task: what the twin's answer is by the memory's number.
+    pub(crate) fn claimed(
+        &self,
+        ours: Option<&ClaimedEffect>,
+        mut other: Option<ClaimedEffect>,
+    ) -> Option<ClaimedEffect> {
+        if let (Some(ours), Some(other)) = (ours, &mut other) {
+            let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+            if *numbers.entry(ours.id).or_insert(other.id) == other.id {
+                other.id = ours.id;
+            }
+        }
+        other
+    }
+
+    /// A claim by the twin's number.
+    pub(crate) fn known(&self, effect: &ClaimedEffect) -> ClaimedEffect {
+        let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = numbers.get(&effect.id).copied().unwrap_or(effect.id);
+        ClaimedEffect { id, ..effect.clone() }
+    }
+
+    /// A change by the twin's numbers.
+    pub(crate) fn change(&self, change: &Change) -> Change {
+        let finishes = change.finishes.as_ref().map(|effect| self.known(effect));
+        Change { finishes, ..change.clone() }
     }
 
     pub(crate) fn wait_for<T>(&self, answer: impl Future<Output = T>) -> T {

@@ -32,7 +32,7 @@ pub(crate) struct Plan {
 }
 
 /// How long everything may take to come to rest, besides the days its lives last.
-const REST: Duration = Duration::from_secs(90);
+const REST: Duration = Duration::from_mins(4);
 /// The most days a life takes: extended as far as it goes, stopped, destroyed,
 /// its backups dropped, and some of them late.
 const LIFE_DAYS: u64 = 9;

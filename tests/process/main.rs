@@ -10,6 +10,7 @@ mod chain;
 mod check;
 mod doctor;
 mod forge;
+mod forget;
 mod freeze;
 mod hostile;
 mod house;

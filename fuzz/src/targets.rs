@@ -184,6 +184,7 @@ fn request(data: &[u8]) {
     }
     let mut case = CASE.clone();
     case.body = body.into_owned();
+    case.world.today = now().date_naive();
     let (tried, _) = cases::run(cookbook, COOKBOOKS.version, &[case]);
     let said = &tried[0].said;
     for violation in &reading.violations {

@@ -1,17 +1,26 @@
 //! What every long-running subcommand needs: threads, signals, a log.
 
-use std::{future::Future, io::IsTerminal as _};
+use std::{future::Future, io::IsTerminal as _, num::NonZero};
 
 use anyhow::Context as _;
 use tokio::{
-    runtime::Runtime,
+    runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
 };
 use tracing_subscriber::EnvFilter;
 
+/// The fewest threads. Reading very many leases keeps one of them busy for a
+/// while, and nobody who asks for health may wait for that.
+const FEWEST_THREADS: usize = 4;
+
 /// Threads for everything asynchronous.
 pub(super) fn runtime() -> anyhow::Result<Runtime> {
-    Runtime::new().context("could not start the worker threads")
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread()
+        .worker_threads(cores.max(FEWEST_THREADS))
+        .enable_all()
+        .build()
+        .context("could not start the worker threads")
 }
 
 /// Whoever asks the process to end: Ctrl-C or `systemctl stop`.

@@ -14,6 +14,9 @@ use crate::{
 /// hold them. The rest is most overdue in the next one.
 const BATCH: usize = 1_000;
 
+/// A sweep over many leases that are due tells each time it has done so many.
+const TOLD_EACH: usize = 200;
+
 /// The lock that a sweep holds.
 pub(super) const LOCK_NAME: &str = "sweep";
 
@@ -76,8 +79,11 @@ impl Engine {
         self.show_what_is_not_made(&freezes).await?;
         let due = self.store().due_leases(self.now(), most_due(&leases)).await?;
         // Of a machine on the operator's list nothing is announced either.
-        for lease in due.iter().filter(|lease| !self.is_listed(&lease.value)) {
-            if self.is_lease_behind(&lease.value).await? {
+        for (done, lease) in due.iter().enumerate() {
+            if done > 0 && done % TOLD_EACH == 0 {
+                tracing::info!(done, due = due.len(), all = leases.len(), "sweeping");
+            }
+            if self.is_listed(&lease.value) || self.is_lease_behind(&lease.value).await? {
                 continue;
             }
             let event = self.tick(&freezes, &lease.value);

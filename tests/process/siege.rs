@@ -80,7 +80,7 @@ async fn slow_body(mut stream: TcpStream) {
 }
 
 async fn many_headers(stream: TcpStream) {
-    let flood: String = (0..5_000).map(|number| format!("x-{number}: {number}\r\n")).collect();
+    let flood = "x-flood: 1\r\n".repeat(5_000);
     say_and_wait(stream, head(&flood).as_bytes()).await;
 }
 

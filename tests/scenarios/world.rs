@@ -67,7 +67,7 @@ pub(crate) struct World {
     /// takes them along, and its number if the project is new.
     read: std::collections::BTreeMap<u64, usize>,
     folder: tempfile::TempDir,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// Plays a story, and checks that it leaves nothing over. A story that hangs
@@ -93,12 +93,14 @@ pub(crate) async fn scenario_with_cookbooks(
 /// The same in another scene.
 pub(crate) async fn scenario_in(scene: Scene, story: impl AsyncFnOnce(&mut World)) {
     let mut world = World::new(scene).await;
-    let played = AssertUnwindSafe(tokio::time::timeout(PATIENCE, story(&mut world)));
+    // A server has every step on disk before the next.
+    let patience = if world.database.is_some() { PATIENCE * 5 } else { PATIENCE };
+    let played = AssertUnwindSafe(tokio::time::timeout(patience, story(&mut world)));
     match played.catch_unwind().await {
         Ok(Ok(())) => world.finish().await,
         Ok(Err(_)) => {
             world.print();
-            panic!("the story did not end within {PATIENCE:?}");
+            panic!("the story did not end within {patience:?}");
         }
         Err(panic) => {
             world.print();
@@ -201,7 +203,7 @@ impl World {
             clock,
             read: std::collections::BTreeMap::new(),
             folder,
-            _database: database,
+            database,
         };
         world.practice.tick().await.unwrap();
         world

@@ -68,7 +68,7 @@ pub(crate) struct World {
     read: std::collections::BTreeMap<u64, usize>,
     folder: tempfile::TempDir,
     place: Place,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// Plays a story, and checks that it leaves nothing over. A story that hangs
@@ -94,12 +94,14 @@ pub(crate) async fn scenario_with_cookbooks(
 /// The same in another scene.
 pub(crate) async fn scenario_in(scene: Scene, story: impl AsyncFnOnce(&mut World)) {
     let mut world = World::new(scene).await;
-    let played = AssertUnwindSafe(tokio::time::timeout(PATIENCE, story(&mut world)));
+    // A server has every step on disk before the next.
+    let patience = if world.database.is_some() { PATIENCE * 5 } else { PATIENCE };
+    let played = AssertUnwindSafe(tokio::time::timeout(patience, story(&mut world)));
     match played.catch_unwind().await {
         Ok(Ok(())) => world.finish().await,
         Ok(Err(_)) => {
             world.print();
-            panic!("the story did not end within {PATIENCE:?}");
+            panic!("the story did not end within {patience:?}");
         }
         Err(panic) => {
             world.print();
@@ -203,7 +205,7 @@ impl World {
             read: std::collections::BTreeMap::new(),
             folder,
             place,
-            _database: database,
+            database,
         };
         world.practice.tick().await.unwrap();
         world

@@ -160,7 +160,7 @@ impl Engine {
         until: Timestamp,
         part: i32,
     ) -> Result<(), PortError> {
-        if self.now() + self.settings.claim / part <= until {
+        if is_left(self.now(), until, self.settings.claim, part) {
             return Ok(());
         }
         Err(PortError::retry(thing, "too little of the claim on it is left"))
@@ -319,6 +319,12 @@ impl Engine {
     }
 }
 
+/// Whether this part of a claim that holds until then is left. A clock that is
+/// behind the moment of the claim was set back, and tells nothing.
+fn is_left(now: Timestamp, until: Timestamp, claim: TimeDelta, part: i32) -> bool {
+    until - claim <= now && now + claim / part <= until
+}
+
 async fn take_step(
     provider: &dyn Provider,
     lease: &Lease,
@@ -423,6 +429,16 @@ fn audit_word(event: &Event) -> &'static str {
 mod tests {
     use super::*;
     use crate::lease::samples;
+
+    #[test]
+    fn whoever_slept_while_the_clock_was_set_back_has_no_time_left() {
+        let claim = TimeDelta::minutes(2);
+        let begun: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
+        for (seconds, left) in [(0, true), (60, true), (61, false), (90, false), (-1, false)] {
+            let now = begun + TimeDelta::seconds(seconds);
+            assert_eq!(is_left(now, begun + claim, claim, FOR_PROVIDER), left, "{seconds}");
+        }
+    }
 
     #[test]
     fn nothing_is_kept_of_a_machine_that_was_never_handed_over() {

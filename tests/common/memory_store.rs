@@ -52,7 +52,15 @@ pub(crate) struct Rows {
     usage_mark: u64,
     pub(crate) audit: Vec<AuditEntry>,
     /// The answer of `next_work`, as long as nothing has changed since.
-    next: Option<Option<Timestamp>>,
+    next: Known,
+}
+
+/// An answer that may be known already.
+#[derive(Default)]
+enum Known {
+    #[default]
+    Not,
+    As(Option<Timestamp>),
 }
 
 struct LookRow {
@@ -115,7 +123,7 @@ impl MemoryStore {
     /// Changes it.
     fn change<T>(&self, deed: impl FnOnce(&mut Rows) -> T) -> T {
         self.rows(|rows| {
-            rows.next = None;
+            rows.next = Known::Not;
             deed(rows)
         })
     }
@@ -189,13 +197,13 @@ impl Rows {
     /// effects.
     #[cfg_attr(not(test), expect(dead_code, reason = "for simulations"))]
     pub(crate) fn next_work(&mut self) -> Option<Timestamp> {
-        if let Some(known) = self.next {
+        if let Known::As(known) = self.next {
             return known;
         }
         let looks = self.looks.values().filter(|row| row.wanted > row.done);
         let looks = looks.map(|row| row.claimed_until.map_or(row.due, |until| until.max(row.due)));
         let next = looks.chain(self.firsts().map(|(_, at)| at)).min();
-        self.next = Some(next);
+        self.next = Known::As(next);
         next
     }
 

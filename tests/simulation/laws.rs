@@ -218,9 +218,8 @@ fn transition(world: &mut World, before: &Lease, after: &Lease) {
                 || matches!(
                     (one, other),
                     (State::Provisioning | State::Expired | State::Adopted, State::Active)
-                        | (State::Adopted, State::Ended)
                         | (State::Destroying, State::Destroyed | State::Ended)
-                        | (State::Destroyed, State::Ended)
+                        | (State::Adopted | State::Destroyed, State::Ended)
                 );
             world.law("no way back", is_way, || format!("{} was {one:?}, is {other:?}", after.id));
         }
@@ -247,11 +246,12 @@ pub(crate) fn buried(world: &mut World, effect: &ClaimedEffect) {
 }
 
 /// A moment is remembered: the heartbeat tells outages.
-pub(crate) fn noted(world: &mut World, name: &str) {
+pub(crate) fn noted(world: &mut World, name: &str, at: Timestamp) {
     if name != innkeeper::engine::HEARTBEAT {
         return;
     }
-    let now = world.now;
+    // In true time: it may be stored later than it was read from the clock.
+    let now = at - world.skew;
     let gap = world.laws.heartbeat.map(|last| now - last);
     if gap.is_some_and(|gap| gap > world.laws.outage_after + chrono::TimeDelta::minutes(10)) {
         world.laws.outage = Some(now);

@@ -14,7 +14,7 @@ use innkeeper::identity::{IssueRef, Timestamp};
 use crate::{
     dice::Dice,
     laws,
-    memory_store::MemoryStore,
+    memory_store::{MemoryStore, Rows},
     people::People,
     policies::Policy,
     replica::{House, Kind, Replica, Task},
@@ -181,10 +181,10 @@ impl Play {
         if self.tasks.is_empty()
             && self
                 .rows
-                .rows(|rows| rows.next_work())
+                .rows(Rows::next_work)
                 .is_none_or(|at| at > now + self.jump + TimeDelta::minutes(1))
         {
-            let nothing_due = self.rows.rows(|rows| rows.next_work()).is_none();
+            let nothing_due = self.rows.rows(Rows::next_work).is_none();
             if nothing_due {
                 laws::quiet(&mut self.world.lock());
             }
@@ -193,7 +193,7 @@ impl Play {
         let stalls =
             self.tasks.iter().map(|task| task.stalled.max(self.replicas[task.replica].stalled));
         let stalls = stalls.filter(|at| *at > now).min();
-        let work = self.rows.rows(|rows| rows.next_work());
+        let work = self.rows.rows(Rows::next_work);
         let work = work.and_then(|at| {
             let living = self.replicas.iter().filter(|replica| replica.engine.is_some());
             living
@@ -269,7 +269,7 @@ impl Play {
     fn tidy(&mut self) {
         let converged = laws::converged(&self.world.lock(), &self.rows);
         let now = self.now();
-        let waits = self.rows.rows(|rows| rows.next_work()).is_some_and(|at| at <= now + self.jump);
+        let waits = self.rows.rows(Rows::next_work).is_some_and(|at| at <= now + self.jump);
         match converged {
             Ok(()) if !waits && self.tasks.is_empty() => {
                 laws::at_the_end(&mut self.world.lock(), &self.rows);

@@ -221,7 +221,7 @@ macro_rules! pass_on {
             async fn set_moment(&self, name: &str, at: Timestamp) -> Result<(), PortError> {
                 self.gate
                     .call(Side::Store, "set_moment", || name.to_owned(), |world| {
-                        laws::noted(world, name);
+                        laws::noted(world, name, at);
                         both!(self, world, set_moment(name, at))
                     })
                     .await

@@ -149,7 +149,7 @@ async fn memory_tells_when_something_may_be_taken_next() {
     use innkeeper::ports::store::Store as _;
 
     let store = MemoryStore::default();
-    let next = || store.rows(|rows| rows.next_work());
+    let next = || store.rows(memory_store::Rows::next_work);
     assert_eq!(next(), None);
     store.want_looks(&[issue(1)], at(5)).await.unwrap();
     assert_eq!(next(), Some(at(5)));

@@ -27,8 +27,8 @@ pub(super) const SKEW: i64 = 4_500;
 impl Play {
     /// Where an operator types.
     fn console(&self) -> Option<(usize, Arc<Engine>)> {
-        let living = self.replicas.iter().enumerate();
-        living.filter_map(|(number, replica)| Some((number, replica.engine.clone()?))).next()
+        let mut living = self.replicas.iter().enumerate();
+        living.find_map(|(number, replica)| Some((number, replica.engine.clone()?)))
     }
 
     /// Somebody freezes something, and thaws it later, unless it thaws by itself.

@@ -7,6 +7,7 @@ use innkeeper::engine::Turn;
 
 use super::{Item, Play};
 use crate::{
+    memory_store::Rows,
     replica::{Ended, Kind, Task},
     sabotage::Sabotage,
     story::Who,
@@ -67,7 +68,7 @@ impl Play {
 
     /// Workers take what is due.
     pub(super) fn start_turns(&mut self) {
-        let Some(work) = self.rows.rows(|rows| rows.next_work()) else { return };
+        let Some(work) = self.rows.rows(Rows::next_work) else { return };
         let now = self.now();
         for number in 0..self.replicas.len() {
             let replica = &self.replicas[number];

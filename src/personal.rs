@@ -73,11 +73,20 @@ impl Subject {
             Part::None
         } else if lease.owner.id == self.id {
             Part::Own
-        } else if self.is_in(lease) {
+        } else if self.is_in(lease) || self.is_called(&lease.order.owner) {
             Part::Named
         } else {
             Part::None
         }
+    }
+
+    /// Whether a lease needs them: its machine is theirs, or they stand in.
+    #[must_use]
+    pub fn is_needed_in(&self, lease: &Lease) -> bool {
+        let mut people = std::iter::once(&lease.owner).chain(&lease.fallback);
+        lease.issue.forge == self.forge
+            && lease.state != State::Ended
+            && people.any(|person| person.id == self.id)
     }
 
     /// The same request without them; the same if they are not in it.
@@ -114,7 +123,14 @@ impl Subject {
     pub fn out_of_lease(&self, lease: &Lease) -> serde_json::Result<Lease> {
         match self.in_lease(lease) {
             Part::None => return Ok(lease.clone()),
-            Part::Named => return self.renamed(lease),
+            Part::Named => {
+                let mut lease = lease.clone();
+                // It was made for them, and handed on.
+                if self.is_called(&lease.order.owner) {
+                    forget_order(&mut lease);
+                }
+                return self.renamed(&lease);
+            }
             Part::Own => {}
         }
         let mut lease = Lease {
@@ -126,10 +142,7 @@ impl Subject {
             host_keys: Vec::new(),
             ..lease.clone()
         };
-        NOBODY.clone_into(&mut lease.order.owner);
-        lease.order.ssh_keys.clear();
-        lease.order.parameters.clear();
-        lease.order.message_of_the_day.clear();
+        forget_order(&mut lease);
         for run in &mut lease.hooks {
             run.said.clear();
         }
@@ -212,6 +225,14 @@ impl Subject {
             _ => {}
         }
     }
+}
+
+/// What a machine was ordered with says for whom.
+fn forget_order(lease: &mut Lease) {
+    NOBODY.clone_into(&mut lease.order.owner);
+    lease.order.ssh_keys.clear();
+    lease.order.parameters.clear();
+    lease.order.message_of_the_day.clear();
 }
 
 /// Ids, states and times of a request.

@@ -108,7 +108,8 @@ fn print_erased(erased: Erased, who: &str) {
     ));
     if left > 0 {
         output::line(format_args!(
-            "{left} comments that name them are still to be posted: do this again later."
+            "{left} things that name them are still in use (comments to be posted, machines that \
+             others have now): do this again later."
         ));
     }
     output::line(

@@ -38,6 +38,9 @@ FROM information_schema.columns AS columns
 WHERE columns.table_schema = 'public' AND columns.table_name <> '_sqlx_migrations'
 ORDER BY columns.table_name = 'usage', columns.table_name, columns.ordinal_position";
 
+/// The table that the schema itself puts a row into.
+const FILLED: &str = "usage";
+
 /// The first schema that a server had. What an older one was made into by the
 /// steps between, they do in a file alone.
 const OLDEST_ON_SERVER: i64 = 6;
@@ -149,8 +152,8 @@ async fn fill(
     is_empty(&mut transaction, &present, doing).await?;
     fits(&tables, &present, doing)?;
     let inserts: Vec<String> = tables.iter().map(|table| insert(store.dialect, table)).collect();
-    for table in &tables {
-        // The schema itself puts rows into some.
+    // The schema itself puts a row there.
+    for table in tables.iter().filter(|table| table.name == FILLED) {
         let query = AssertSqlSafe(format!("DELETE FROM {}", quoted(&table.name)));
         sqlx::query(query).execute(&mut *transaction).await.doing(doing)?;
     }
@@ -203,8 +206,7 @@ async fn is_empty(
     tables: &[Table],
     doing: &str,
 ) -> Result<(), PortError> {
-    // Its one row is there from the start.
-    for Table { name, .. } in tables.iter().filter(|table| table.name != "usage") {
+    for Table { name, .. } in tables.iter().filter(|table| table.name != FILLED) {
         let query = format!("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT 1) AS one", quoted(name));
         let rows: i64 = sqlx::query_scalar(AssertSqlSafe(query))
             .fetch_one(&mut *database)

@@ -54,8 +54,8 @@ pub struct Erased {
     pub comments: u64,
     /// Bodies of deliveries.
     pub bodies: u64,
-    /// Comments on others' issues that name them and are not posted yet: they
-    /// can be forgotten afterwards.
+    /// What names them and is still in use: comments on others' issues that are
+    /// not posted yet, machines that were made for them and are others' now.
     pub left: u64,
 }
 
@@ -67,6 +67,7 @@ struct About {
     needed: Vec<Needed>,
     issues: BTreeSet<IssueRef>,
     lanes: BTreeSet<String>,
+    left: u64,
 }
 
 impl SqlStore {
@@ -180,6 +181,11 @@ async fn about(database: &mut AnyConnection, subject: &Subject) -> sqlx::Result<
             continue;
         }
         let Lease { id, state, order, issue, .. } = &lease.value;
+        if *state != State::Ended && !subject.is_needed_in(&lease.value) {
+            // Somebody else's by now; its keys are needed until it ends.
+            about.left += 1;
+            continue;
+        }
         if *state != State::Ended {
             about.needed.push(Needed::Lease {
                 lease: *id,
@@ -204,7 +210,7 @@ async fn erase(
     about: &About,
 ) -> sqlx::Result<Erased> {
     let unreadable = |error: serde_json::Error| sqlx::Error::Encode(error.into());
-    let mut erased = Erased::default();
+    let mut erased = Erased { left: about.left, ..Erased::default() };
     for Versioned { version, value } in &about.requests {
         let emptied = subject.out_of_request(value).map_err(unreadable)?;
         if emptied != *value {

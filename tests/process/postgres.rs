@@ -138,7 +138,7 @@ async fn replicas_that_are_restarted_under_load_lose_nothing_and_do_nothing_twic
     };
     let begun = Instant::now();
     while !(filed.iter().all(answered) && house.status()["looks_waiting"] == 0) {
-        let silent: Vec<_> = filed.iter().filter(|key| !answered(*key)).collect();
+        let silent: Vec<_> = filed.iter().filter(|key| !answered(key)).collect();
         assert!(begun.elapsed() < PATIENCE, "{silent:?}:\n{}", replicas[1].gist());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

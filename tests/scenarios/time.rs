@@ -3,6 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use innkeeper::{
+    brake::{Deed, Freeze},
+    engine,
     machine::Power,
     ports::clock::Clock as _,
     rehearsal::{Fault, IssueKey, Trouble},
@@ -459,20 +461,25 @@ async fn one_machine_a_day_is_made_and_the_others_wait_visibly() {
 async fn workers_at_once_do_not_pass_the_limit_of_the_day() {
     let scene = Scene { adjust: |settings| settings.creations_per_day = 1, ..Scene::default() };
     scenario_in(scene, async |world: &mut World| {
+        let store = world.practice.store.clone();
+        let since = world.clock.now();
+        let freeze =
+            Freeze { reason: "so that all are due at once".to_owned(), since, until: None };
+        engine::freeze(store.as_ref(), &[Deed::Create], &freeze, since).await.unwrap();
         let mut issues = Vec::new();
         for _ in 0..3 {
-            // Each first try fails, so that all three are due at the same time.
-            world.host.fail(Call::Create, Fails::Before);
             let issue = world.filed(&[]).await;
             let approve = format!("@innkeeper approve {}", world.digest(issue));
             world.says("carol", issue, &approve).await;
             issues.push(issue);
         }
         assert_eq!(world.host.machines().len(), 0);
-        world.asleep(TimeDelta::minutes(1));
+        engine::thaw(store.as_ref(), &[Deed::Create], world.clock.now()).await.unwrap();
         let engine = &world.practice.engine;
-        for turn in join_all((0..4).map(|_| engine.turn())).await {
-            turn.unwrap();
+        for _ in 0..8 {
+            for turn in join_all((0..4).map(|_| engine.turn())).await {
+                turn.unwrap();
+            }
         }
         world.settle().await;
         assert_eq!(world.host.machines().len(), 1);

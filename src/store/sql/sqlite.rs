@@ -47,6 +47,10 @@ pub(super) async fn open_to_read(path: &Path) -> Result<SqlStore, PortError> {
 
 async fn read(path: &Path, doing: &str) -> Result<SqlStore, PortError> {
     let options = options(path, Access::Read).doing(doing)?;
+    // As above.
+    let mut first = AnyConnection::connect_with(&options).await.doing(doing)?;
+    sqlx::raw_sql("PRAGMA schema_version").execute(&mut first).await.doing(doing)?;
+    first.close().await.doing(doing)?;
     let readers = pool(READERS).connect_with(options).await.doing(doing)?;
     Ok(SqlStore {
         dialect: Dialect::Sqlite,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use sqlx::AnyExecutor;
 
 use super::column::{from_issue, from_limit, from_time, from_value, to_count, to_value};
@@ -76,14 +77,12 @@ pub(super) async fn requests_by(
 pub(super) async fn open_requests(
     database: impl AnyExecutor<'_>,
 ) -> sqlx::Result<Vec<Versioned<Request>>> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows = sqlx::query_as(
         "SELECT id, version, document FROM requests
          WHERE state NOT IN ('rejected', 'withdrawn', 'fulfilled')
          ORDER BY id",
-    )
-    .fetch_all(database)
-    .await?;
-    rows.into_iter().map(to_request).collect()
+    );
+    rows.fetch(database).map(|row| row.and_then(to_request)).try_collect().await
 }
 
 pub(super) async fn lease(
@@ -102,12 +101,16 @@ pub(super) async fn live_leases(
     database: impl AnyExecutor<'_>,
     aside: &SetAside,
 ) -> sqlx::Result<Vec<Versioned<Lease>>> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows = sqlx::query_as(
         "SELECT id, version, document FROM leases WHERE state <> 'ended' ORDER BY id",
-    )
-    .fetch_all(database)
-    .await?;
-    Ok(aside.of_all(rows.into_iter().map(|row| (row.0.clone(), to_lease(row)))))
+    );
+    // Each is read as it arrives: all texts at once would be as much again.
+    let leases: Vec<_> = rows
+        .fetch(database)
+        .map_ok(|row: Row| (row.0.clone(), to_lease(row)))
+        .try_collect()
+        .await?;
+    Ok(aside.of_all(leases))
 }
 
 pub(super) const DUE: &str = "

@@ -190,11 +190,17 @@ impl Engine {
     /// The store's; or when somebody else is faster every time.
     pub(super) async fn lease_meets(&self, id: LeaseId, event: &Event) -> Result<(), PortError> {
         for _ in 0..RACES {
+            let begun = self.now();
             let Some((mut draft, _)) = self.draft_of_lease(id).await? else { return Ok(()) };
             if draft.lease_event(id, event).is_err() || draft.is_empty() {
                 return Ok(());
             }
             draft.look_again();
+            // What was decided before a sleep is not done after it.
+            if self.now() - begun > self.settings.claim {
+                let why = "the process stood still meanwhile";
+                return Err(PortError::retry(format!("tell lease {id} what happened"), why));
+            }
             match draft.commit().await {
                 Ok(()) => return Ok(()),
                 Err(CommitError::Conflict) => {}

@@ -117,9 +117,7 @@ impl Engine {
 
     async fn postpone(&self, lease: &Lease, now: Timestamp) -> Result<(), PortError> {
         let Some(deadline) = &lease.deadline else { return Ok(()) };
-        let longest = warning::leads(&lease.terms, deadline).first().copied();
-        let window = longest.map_or(deadline.at, |lead| deadline.at - lead.span());
-        if window > now {
+        if warning::notice_begins(&lease.terms, deadline) > now {
             return Ok(());
         }
         let not_before = now + lease.terms.min_notice.span();

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Engine;
 use crate::{
+    identity::Timestamp,
     lease::Lease,
     ports::{PortError, store::Versioned},
 };
@@ -48,12 +49,12 @@ impl Engine {
         if !self.store().lock(LOCK_NAME, &self.settings.holder, now, now + LOCK).await? {
             return Ok(SweepReport { skipped: true, due: 0 });
         }
-        let report = self.sweep_locked().await;
+        let report = self.sweep_locked(now + LOCK).await;
         self.store().unlock(LOCK_NAME, &self.settings.holder).await?;
         report
     }
 
-    async fn sweep_locked(&self) -> Result<SweepReport, PortError> {
+    async fn sweep_locked(&self, until: Timestamp) -> Result<SweepReport, PortError> {
         let leases = self.store().live_leases().await?;
         if self.only_listens().await? {
             self.log_listening();
@@ -80,6 +81,16 @@ impl Engine {
         let due = self.store().due_leases(self.now(), most_due(&leases)).await?;
         // Of a machine on the operator's list nothing is announced either.
         for (done, lease) in due.iter().enumerate() {
+            // Whoever stood still does not know for how long nobody was there: the next
+            // sweep begins with that.
+            if self.now() >= until {
+                tracing::warn!(
+                    done,
+                    due = due.len(),
+                    "a sweep took too long; the next one goes on"
+                );
+                return Ok(SweepReport { skipped: false, due: done });
+            }
             if done > 0 && done % TOLD_EACH == 0 {
                 tracing::info!(done, due = due.len(), all = leases.len(), "sweeping");
             }

@@ -55,6 +55,14 @@ pub fn leads(terms: &Terms, deadline: &Deadline) -> Vec<Delay> {
     leads
 }
 
+/// Since when people rely on being heard about this deadline: from its first
+/// warning on, and as long before it as notice was promised.
+#[must_use]
+pub fn notice_begins(terms: &Terms, deadline: &Deadline) -> Timestamp {
+    let longest = leads(terms, deadline).first().map_or(TimeDelta::zero(), |lead| lead.span());
+    deadline.at - longest.max(terms.min_notice.span())
+}
+
 /// The warnings whose time has come and that were not ordered yet, longest
 /// lead first.
 #[must_use]

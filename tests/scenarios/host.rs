@@ -62,6 +62,8 @@ struct Inside {
     /// How often each machine's system was installed anew.
     builds: BTreeMap<MachineName, u32>,
     capacity: Capacity,
+    /// What happens while the machines are listed the next time.
+    while_listed: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Inside {
@@ -89,6 +91,11 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    /// Something happens while the machines are listed the next time.
+    pub(crate) fn while_listed(&self, happens: impl FnOnce() + Send + 'static) {
+        self.lock().while_listed = Some(Box::new(happens));
+    }
+
     pub(crate) fn new(name: &str) -> Self {
         let capacity = Capacity { memory: 1 << 30, largest_memory: 1 << 30, ..Capacity::default() };
         let inside = Inside { capacity, ..Inside::default() };
@@ -267,6 +274,9 @@ impl Provider for Host {
 
     async fn list(&self) -> Result<Vec<Machine>, PortError> {
         let mut inside = self.lock();
+        if let Some(happens) = inside.while_listed.take() {
+            happens();
+        }
         match Self::planned(&mut inside, Call::List) {
             Some(Fails::Panics) => {
                 drop(inside);

@@ -171,6 +171,26 @@ async fn a_process_that_slept_gives_the_full_notice_after_waking() {
 }
 
 #[tokio::test]
+async fn a_process_that_slept_in_the_middle_of_a_sweep_gives_the_full_notice_after_waking() {
+    brief(async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        world.after(TimeDelta::hours(47)).await;
+        assert_eq!(power(world), Some(Power::On));
+        // After the heartbeat of that sweep, and past the stop.
+        let clock = world.clock.clone();
+        world.host.while_listed(move || clock.advance(TimeDelta::hours(5)));
+        world.practice.engine.sweep().await.unwrap();
+        let woke = world.clock.now();
+        world.settle().await;
+        assert_eq!(power(world), Some(Power::On));
+        let stopped = next_step(world, issue, "will be stopped on").await;
+        assert!(stopped - woke >= NOTICE, "woke at {woke}, stopped at {stopped}");
+        to_the_end(world, issue).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_process_that_slept_through_the_grace_period_gives_the_full_notice_after_waking() {
     for asleep in [3, 24, 3 * 24, 30 * 24] {
         brief(async move |world: &mut World| {

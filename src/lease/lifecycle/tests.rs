@@ -288,6 +288,19 @@ fn an_extension_needs_fresh_warnings() {
 }
 
 #[test]
+fn notice_begins_with_the_first_warning_or_as_long_before_as_was_promised() {
+    let Lease { deadline, terms, .. } = Play::active().lease;
+    let mut deadline = deadline.unwrap();
+    let begins = warning::notice_begins(&terms, &deadline);
+    assert_eq!(begins, deadline.at - warning::leads(&terms, &deadline)[0].span());
+    // Set so late that the announcement is all there is.
+    deadline.set_at = deadline.at - TimeDelta::minutes(1);
+    assert_eq!(warning::leads(&terms, &deadline), []);
+    let begins = warning::notice_begins(&terms, &deadline);
+    assert_eq!(begins, deadline.at - terms.min_notice.span());
+}
+
+#[test]
 fn a_machine_started_during_grace_is_stopped_again_once() {
     let mut play = Play::active();
     play.wait_until(State::Expired);

@@ -152,7 +152,10 @@ impl Life<'_> {
                 self.lease.hold = Some(reason.clone());
             }
             (state, Event::Unhold) if state != State::Ended => self.unhold(),
-            (state, Event::Protect(protected)) if state.has_machine() => {
+            // Protection that came too late can be taken back: nothing else would ever end.
+            (state, Event::Protect(protected))
+                if state.has_machine() || (state == State::Destroyed && !protected) =>
+            {
                 let was_protected = std::mem::replace(&mut self.lease.protected, *protected);
                 if was_protected && !protected {
                     self.give_notice();

@@ -102,8 +102,8 @@ impl Engine {
         } else {
             "is not protected any more; whatever fell due meanwhile is announced again first."
         };
-        let about = (machine, WITH_MACHINE.as_slice());
-        Self::as_sysadmin(draft, order, about, &Event::Protect(protected), what);
+        let fit: &[State] = if protected { &WITH_MACHINE } else { &NOT_ENDED };
+        Self::as_sysadmin(draft, order, (machine, fit), &Event::Protect(protected), what);
     }
 
     fn as_sysadmin(

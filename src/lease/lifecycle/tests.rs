@@ -675,3 +675,15 @@ fn a_machine_that_is_protected_or_on_hold_does_not_wait_for_anything_else() {
         assert_eq!(play.lease.waiting, None);
     }
 }
+
+#[test]
+fn protection_that_came_too_late_can_be_taken_back() {
+    let mut play = Play::active();
+    play.wait_until(State::Destroyed);
+    // It was said while the machine was being destroyed.
+    play.lease.protected = true;
+    play.wait(24 * 90);
+    assert_eq!(play.lease.state, State::Destroyed);
+    play.meet(&Event::Protect(false));
+    play.wait_until(State::Ended);
+}

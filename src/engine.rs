@@ -244,7 +244,7 @@ impl Engine {
     }
 
     /// Does the next thing that is due: a look, else an effect; every
-    /// [`EFFECT_FIRST`]th time the other way round.
+    /// `EFFECT_FIRST`th time the other way round.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! A store in SQL: in an `SQLite` file, for one Innkeeper, or on a `PostgreSQL`
 //! server, for as many replicas as one likes. Both get the same statements;
-//! where they differ is in [`dialect`].
+//! where they differ is in `dialect`.
 //!
 //! One transaction writes at a time, over all replicas, and begins as a writer:
 //! what it reads cannot change before it is done. So whatever is true of the

@@ -1,4 +1,4 @@
-//! Forgetting somebody: see [`personal`](crate::personal) for what that means.
+//! Forgetting somebody: see [`personal`] for what that means.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -229,10 +229,7 @@ impl Adoption<'_> {
             None => self.file(machine, protected_name).await?,
         };
         let page = issue.web_url.clone();
-        self.store(machine, issue).await.map_err(|error| match error {
-            CommitError::Port(error) => error,
-            CommitError::Conflict => PortError::retry(doing, error),
-        })?;
+        self.store(machine, issue).await.map_err(|error| error.or_retry(doing))?;
         Ok(Prospect::Unconfirmed { page })
     }
 

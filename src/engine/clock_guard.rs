@@ -19,7 +19,7 @@ use crate::{
     identity::Timestamp,
     ports::{
         PortError,
-        store::{Actor, AuditNote, Change, CommitError, Store},
+        store::{AuditNote, Change, Store},
     },
 };
 
@@ -128,8 +128,7 @@ pub async fn doubt(
         _ if jumped || now - last > LONGEST_OUTAGE => now,
         _ => return Ok(None),
     };
-    let confirmed = store.moment(CONFIRMED).await?;
-    if confirmed.is_some_and(|at| since <= at && at <= now) || now - since >= CLOCK_PROOF {
+    if is_confirmed(store, since, now).await? || now - since >= CLOCK_PROOF {
         return Ok(None);
     }
     Ok(Some(Doubt { since, until: since + CLOCK_PROOF }))
@@ -150,20 +149,9 @@ pub(super) async fn believe(store: &dyn Store, now: Timestamp) -> Result<(), Por
 /// The store's.
 pub async fn confirm_clock(store: &dyn Store, now: Timestamp) -> Result<(), PortError> {
     store.set_moment(CONFIRMED, now).await?;
-    let note = AuditNote {
-        actor: Actor::Operator,
-        action: "clock-confirmed".to_owned(),
-        authority: None,
-        request: None,
-        lease: None,
-        digest: None,
-        policy_version: None,
-    };
+    let note = AuditNote::by_operator("clock-confirmed");
     let change = Change { audit: vec![note], at: now, ..Change::default() };
-    store.commit(&change).await.map_err(|error| match error {
-        CommitError::Port(error) => error,
-        CommitError::Conflict => PortError::retry("confirm the clock", CommitError::Conflict),
-    })
+    store.commit(&change).await.map_err(|error| error.or_retry("confirm the clock"))
 }
 
 /// Whether somebody has said so since that moment.

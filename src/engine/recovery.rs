@@ -30,7 +30,7 @@ use crate::{
     ports::{
         PortError,
         restoration::{MEMO, Restoration},
-        store::{Actor, AuditNote, Change, ClaimedEffect, CommitError, Store},
+        store::{AuditNote, Change, ClaimedEffect, CommitError, Store},
     },
     request::Request,
 };
@@ -58,15 +58,7 @@ pub async fn go_on(store: &dyn Store, now: Timestamp) -> Result<Option<Restorati
     let leases = store.live_leases().await?.into_iter().map(|lease| lease.value.issue);
     let requests = store.open_requests().await?.into_iter().map(|request| request.value.issue);
     let issues: BTreeSet<IssueRef> = leases.chain(requests).collect();
-    let note = AuditNote {
-        actor: Actor::Operator,
-        action: "went-on-after-restoring".to_owned(),
-        authority: None,
-        request: None,
-        lease: None,
-        digest: None,
-        policy_version: None,
-    };
+    let note = AuditNote::by_operator("went-on-after-restoring");
     let change = Change {
         memos: vec![(MEMO.to_owned(), restoration.text())],
         looks: issues.into_iter().collect(),
@@ -76,10 +68,7 @@ pub async fn go_on(store: &dyn Store, now: Timestamp) -> Result<Option<Restorati
     };
     // The lost days are no mistake of the clock.
     clock_guard::believe(store, now).await?;
-    store.commit(&change).await.map_err(|error| match error {
-        CommitError::Port(error) => error,
-        CommitError::Conflict => PortError::retry("go on", CommitError::Conflict),
-    })?;
+    store.commit(&change).await.map_err(|error| error.or_retry("go on"))?;
     Ok(Some(restoration))
 }
 

@@ -332,6 +332,22 @@ pub struct Change {
     pub at: Timestamp,
 }
 
+impl AuditNote {
+    /// What an operator did at the command line, to no request or lease.
+    #[must_use]
+    pub fn by_operator(action: impl Into<String>) -> Self {
+        Self {
+            actor: Actor::Operator,
+            action: action.into(),
+            authority: None,
+            request: None,
+            lease: None,
+            digest: None,
+            policy_version: None,
+        }
+    }
+}
+
 /// Why a change was not stored.
 #[derive(Debug, Error)]
 pub enum CommitError {
@@ -341,6 +357,17 @@ pub enum CommitError {
     /// The store failed.
     #[error(transparent)]
     Port(#[from] PortError),
+}
+
+impl CommitError {
+    /// For whoever does not decide again at once: a conflict is worth another try.
+    #[must_use]
+    pub fn or_retry(self, doing: impl Into<String>) -> PortError {
+        match self {
+            Self::Port(error) => error,
+            Self::Conflict => PortError::retry(doing, self),
+        }
+    }
 }
 
 /// A claim on a task.

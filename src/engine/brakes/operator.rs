@@ -7,7 +7,7 @@ use crate::{
     identity::Timestamp,
     ports::{
         PortError,
-        store::{Actor, AuditNote, Change, CommitError, Store},
+        store::{AuditNote, Change, Store},
     },
 };
 
@@ -54,21 +54,10 @@ pub async fn thaw(
 }
 
 async fn commit(store: &dyn Store, change: &Change) -> Result<(), PortError> {
-    store.commit(change).await.map_err(|error| match error {
-        CommitError::Port(error) => error,
-        CommitError::Conflict => PortError::retry("store a freeze", CommitError::Conflict),
-    })
+    store.commit(change).await.map_err(|error| error.or_retry("store a freeze"))
 }
 
 /// The reason may be personal: it stands beside the log, not in it.
 fn note(what: &str, deed: Deed) -> AuditNote {
-    AuditNote {
-        actor: Actor::Operator,
-        action: format!("{what}-{deed}"),
-        authority: None,
-        request: None,
-        lease: None,
-        digest: None,
-        policy_version: None,
-    }
+    AuditNote::by_operator(format!("{what}-{deed}"))
 }

@@ -15,7 +15,7 @@ use crate::{
     ports::{
         PortError,
         restoration::{MEMO, Restoration},
-        store::{Actor, AuditNote},
+        store::AuditNote,
     },
     store::backup::{
         BackupError, Cell, Column, Contents, Header, Kind, Progress, Reader, Table, Writer,
@@ -186,15 +186,7 @@ async fn fill(
     // Whoever held them is gone.
     sqlx::query("DELETE FROM locks").execute(&mut *transaction).await.doing(doing)?;
     super::memory::set_memo(&mut *transaction, MEMO, &restoration.text()).await.doing(doing)?;
-    let note = [AuditNote {
-        actor: Actor::Operator,
-        action: "restored".to_owned(),
-        authority: None,
-        request: None,
-        lease: None,
-        digest: None,
-        policy_version: None,
-    }];
+    let note = [AuditNote::by_operator("restored")];
     audit::append(&mut transaction, &note, restoration.restored_at).await.doing(doing)?;
     transaction.commit().await.doing(doing)?;
     Ok(contents)

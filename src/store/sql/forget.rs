@@ -19,7 +19,7 @@ use crate::{
     personal::{self, Needed, Part, Subject},
     ports::{
         PortError,
-        store::{Actor, AuditNote, Versioned},
+        store::{AuditNote, Versioned},
     },
     request::Request,
 };
@@ -113,15 +113,7 @@ impl SqlStore {
         }
         let erased = erase(&mut transaction, &subject, &about).await?;
         if erased != (Erased { left: erased.left, ..Erased::default() }) {
-            let note = [AuditNote {
-                actor: Actor::Operator,
-                action: format!("forgot:{forge}:{id}"),
-                authority: None,
-                request: None,
-                lease: None,
-                digest: None,
-                policy_version: None,
-            }];
+            let note = [AuditNote::by_operator(format!("forgot:{forge}:{id}"))];
             audit::append(&mut transaction, &note, now).await?;
         }
         transaction.commit().await?;

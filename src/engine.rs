@@ -182,7 +182,7 @@ pub struct Engine {
     not_made: Mutex<brakes::NotMade>,
     additions: unread::Additions,
     turns: AtomicUsize,
-    clock_seen: Mutex<clock_guard::Seen>,
+    clocks_seen: Mutex<Option<clock_guard::Clocks>>,
     /// The heartbeat while the clock is doubted: only others can move it then.
     doubted_at: Mutex<Option<Timestamp>>,
 }
@@ -238,7 +238,7 @@ impl Engine {
             not_made: Mutex::default(),
             additions: unread::Additions::default(),
             turns: AtomicUsize::new(0),
-            clock_seen: Mutex::default(),
+            clocks_seen: Mutex::default(),
             doubted_at: Mutex::default(),
         }
     }

@@ -1,11 +1,12 @@
 //! The system's clock and randomness, and a clock that is moved by hand.
 
 use std::{
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use chrono::{TimeDelta, Utc};
+use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
 
 use crate::{
@@ -23,9 +24,10 @@ impl Clock for SystemClock {
         Utc::now()
     }
 
+    /// Goes on while the host is suspended, which is an outage and no clock that
+    /// was set; [`Instant`] would stand still.
     fn running(&self) -> Option<Duration> {
-        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        Some(BEGAN.elapsed())
+        clock_gettime(ClockId::Boottime).try_into().ok()
     }
 }
 

@@ -36,8 +36,8 @@ const JUMP: TimeDelta = TimeDelta::hours(1);
 /// Nobody leaves a service alone for so long.
 const LONGEST_OUTAGE: TimeDelta = TimeDelta::days(7);
 
-/// The two clocks when they were last held against each other.
-pub(super) type Seen = Option<(Timestamp, Duration)>;
+/// The two clocks at one moment: ours, and the one that nobody can set.
+pub(super) type Clocks = (Timestamp, Option<Duration>);
 
 /// Why the clock cannot be relied on, as a stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +60,10 @@ impl Engine {
     /// Holds the clocks against each other, before anything else is done in a
     /// sweep, and tells whether ours is to be doubted.
     pub(super) async fn watch_clock(&self) -> Result<Option<Doubt>, PortError> {
-        let now = self.now();
+        let seen = self.look_at_clocks();
+        let now = seen.0;
+        let jumped = self.has_jumped(seen);
         let last = self.store().moment(HEARTBEAT).await?;
-        let jumped = self.has_jumped(now);
         // Somebody else goes by another clock.
         let contradicted = {
             let mut heard = self.doubted_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,7 +79,7 @@ impl Engine {
                 `innkeeper thaw --clock`");
             self.store().set_moment(AHEAD, now).await?;
         }
-        self.see_clock(now);
+        *self.clocks_seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         let doubt = self.clock_doubt().await?;
         if doubt.is_none() {
             *self.doubted_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -92,22 +93,19 @@ impl Engine {
     ///
     /// The store's.
     pub async fn clock_doubt(&self) -> Result<Option<Doubt>, PortError> {
-        let now = self.now();
-        doubt(self.store(), now, self.has_jumped(now)).await
+        let seen = self.look_at_clocks();
+        doubt(self.store(), seen.0, self.has_jumped(seen)).await
     }
 
-    fn has_jumped(&self, now: Timestamp) -> bool {
-        let seen = *self.clock_seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (Some((then, ran)), Some(running)) = (seen, self.ports.clock.running()) else {
-            return false;
-        };
+    fn look_at_clocks(&self) -> Clocks {
+        (self.now(), self.ports.clock.running())
+    }
+
+    fn has_jumped(&self, (now, running): Clocks) -> bool {
+        let seen = *self.clocks_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some((then, Some(ran))), Some(running)) = (seen, running) else { return false };
         let passed = TimeDelta::from_std(running.saturating_sub(ran)).unwrap_or(TimeDelta::MAX);
         (now - then).checked_sub(&passed).is_some_and(|ahead| ahead > JUMP)
-    }
-
-    fn see_clock(&self, now: Timestamp) {
-        let seen = self.ports.clock.running().map(|running| (now, running));
-        *self.clock_seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 }
 

@@ -21,10 +21,6 @@ const TOLD_EACH: usize = 200;
 /// The lock that a sweep holds.
 pub(super) const LOCK_NAME: &str = "sweep";
 
-/// How long a sweep may hold the lock. A process that died in a sweep keeps
-/// the others from sweeping for as long.
-const LOCK: TimeDelta = TimeDelta::minutes(5);
-
 /// How long the bodies of deliveries are kept: long enough to look into a
 /// complaint, no longer than that, since they hold what people wrote.
 const BODIES: TimeDelta = TimeDelta::days(30);
@@ -38,6 +34,13 @@ pub struct SweepReport {
     pub due: usize,
 }
 
+/// A sweep under way.
+struct Turn {
+    begun: Timestamp,
+    /// When it last took the lock.
+    locked: Timestamp,
+}
+
 impl Engine {
     /// Lets time pass for everything that is due.
     ///
@@ -46,15 +49,36 @@ impl Engine {
     /// The store's. A lease that fails does not keep the others waiting.
     pub async fn sweep(&self) -> Result<SweepReport, PortError> {
         let now = self.now();
-        if !self.store().lock(LOCK_NAME, &self.settings.holder, now, now + LOCK).await? {
+        if !self.lock_sweep(now).await? {
             return Ok(SweepReport { skipped: true, due: 0 });
         }
-        let report = self.sweep_locked(now + LOCK).await;
+        let report = self.sweep_locked(Turn { begun: now, locked: now }).await;
         self.store().unlock(LOCK_NAME, &self.settings.holder).await?;
         report
     }
 
-    async fn sweep_locked(&self, until: Timestamp) -> Result<SweepReport, PortError> {
+    /// Takes the lock, or prolongs it. A process that died in a sweep keeps the
+    /// others from sweeping for as long as a claim holds.
+    async fn lock_sweep(&self, now: Timestamp) -> Result<bool, PortError> {
+        let until = now + self.settings.claim;
+        self.store().lock(LOCK_NAME, &self.settings.holder, now, until).await
+    }
+
+    /// Whether this sweep still has the lock, and has not stood still: that was an
+    /// outage, and the next one begins with it.
+    async fn may_sweep_on(&self, turn: &mut Turn) -> Result<bool, PortError> {
+        let now = self.now();
+        if now - turn.begun > self.settings.outage_after {
+            return Ok(false);
+        }
+        if now - turn.locked < self.settings.claim / 2 {
+            return Ok(true);
+        }
+        turn.locked = now;
+        self.lock_sweep(now).await
+    }
+
+    async fn sweep_locked(&self, mut turn: Turn) -> Result<SweepReport, PortError> {
         let leases = self.store().live_leases().await?;
         if self.only_listens().await? {
             self.log_listening();
@@ -81,14 +105,8 @@ impl Engine {
         let due = self.store().due_leases(self.now(), most_due(&leases)).await?;
         // Of a machine on the operator's list nothing is announced either.
         for (done, lease) in due.iter().enumerate() {
-            // Whoever stood still does not know for how long nobody was there: the next
-            // sweep begins with that.
-            if self.now() >= until {
-                tracing::warn!(
-                    done,
-                    due = due.len(),
-                    "a sweep took too long; the next one goes on"
-                );
+            if !self.may_sweep_on(&mut turn).await? {
+                tracing::warn!(done, due = due.len(), "a sweep ends early; the next one goes on");
                 return Ok(SweepReport { skipped: false, due: done });
             }
             if done > 0 && done % TOLD_EACH == 0 {

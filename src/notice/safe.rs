@@ -92,11 +92,12 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Mentions somebody on purpose: they are notified. Names that address a group
-/// of people or refer to an issue, or are no usernames, are only shown.
+/// of people or refer to an issue, or are no usernames, are only shown. So is one
+/// with `-` at its end, where a forge would stop reading: it is somebody else's.
 #[must_use]
 pub fn mention(username: &str) -> String {
     let is_name = username.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && username.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        && username.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && username.len() <= 255
         && username.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     let is_everybody =

@@ -11,8 +11,9 @@ pub trait Clock: Send + Sync {
     /// The moment it is now.
     fn now(&self) -> Timestamp;
 
-    /// How long this process runs, by a clock that nobody can set; `None` if
-    /// there is none. Shows when the other one is moved.
+    /// How much time has passed since some moment before this process began, by
+    /// a clock that nobody can set; `None` if there is none. Shows when the other
+    /// one is moved.
     fn running(&self) -> Option<Duration> {
         None
     }

@@ -68,7 +68,6 @@ fn few(kind: Kind, replicas: usize) -> Plan {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the program doubts a time of day that flies: the clock it compares has to fly as well"]
 async fn killed_ten_times_it_loses_nothing_and_does_nothing_twice() {
     if can_run() {
         play(&few(Kind::Sqlite, 1)).await;
@@ -76,7 +75,6 @@ async fn killed_ten_times_it_loses_nothing_and_does_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the program doubts a time of day that flies: the clock it compares has to fly as well"]
 async fn replicas_killed_ten_times_lose_nothing_and_do_nothing_twice() {
     if can_run() {
         play(&few(Kind::Postgres, 2)).await;

@@ -374,7 +374,8 @@ fn only_a_persons_name_is_mentioned() {
     for name in ["alice", "a.b-c_d", "0x", "project_7_bot_1f"] {
         assert_eq!(mention(name), format!("@{name}"));
     }
-    for name in ["all", "ALL", "here", "channel", "", "a b", "a/b", "_x_", "-x", "x.", "a\nb", "ä"]
+    for name in
+        ["all", "ALL", "here", "channel", "", "a b", "a/b", "_x_", "-x", "x-", "x.", "a\nb", "ä"]
     {
         assert_eq!(mention(name), inline(name), "{name:?}");
     }

@@ -14,6 +14,7 @@ pub mod adopt;
 mod brakes;
 mod breakers;
 mod by_hand;
+mod census;
 mod clock_guard;
 mod command;
 mod comment;

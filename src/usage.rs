@@ -35,35 +35,38 @@ pub struct Asking<'a> {
     pub lease: Option<LeaseId>,
 }
 
-/// Counts what is there. Leases without a machine and requests that are
-/// decided count nothing.
-#[must_use]
-pub fn count<'a>(
-    asking: &Asking<'_>,
-    cookbooks: &Cookbooks,
-    leases: impl IntoIterator<Item = &'a Lease>,
-    requests: impl IntoIterator<Item = &'a Request>,
-) -> Usage {
-    let mut count = Count(Usage::default());
-    for lease in leases.into_iter().filter(|lease| lease.state.has_machine()) {
-        count.add_lease(asking, lease);
-    }
-    for request in requests {
-        if request.id != asking.request && request.state.is_open() {
-            count.add_request(asking, cookbooks, request);
-        }
-    }
-    count.0
+/// Counts what is there, one by one: there may be very many.
+#[derive(Debug)]
+pub struct Count<'a> {
+    asking: &'a Asking<'a>,
+    cookbooks: &'a Cookbooks,
+    usage: Usage,
 }
 
-struct Count(Usage);
+impl<'a> Count<'a> {
+    /// Nothing yet, as seen by whoever asks.
+    #[must_use]
+    pub fn new(asking: &'a Asking<'a>, cookbooks: &'a Cookbooks) -> Self {
+        Self { asking, cookbooks, usage: Usage::default() }
+    }
 
-impl Count {
-    fn add_lease(&mut self, asking: &Asking<'_>, lease: &Lease) {
+    /// What was counted.
+    #[must_use]
+    pub fn usage(self) -> Usage {
+        self.usage
+    }
+
+    /// Adds a lease; one without a machine counts nothing.
+    pub fn add_lease(&mut self, lease: &Lease) {
+        if !lease.state.has_machine() {
+            return;
+        }
+        let asking = self.asking;
         let here = lease.issue.forge == *asking.forge;
         let owns = here && lease.owner.id == asking.owner;
         if owns {
-            self.0.extensions = self.0.extensions.saturating_add(lease.extensions.all.into());
+            self.usage.extensions =
+                self.usage.extensions.saturating_add(lease.extensions.all.into());
         }
         if asking.lease == Some(lease.id) {
             return;
@@ -81,10 +84,15 @@ impl Count {
         });
     }
 
-    fn add_request(&mut self, asking: &Asking<'_>, cookbooks: &Cookbooks, request: &Request) {
+    /// Adds a request; one that is decided, or is judged, counts nothing.
+    pub fn add_request(&mut self, request: &Request) {
+        let (asking, cookbooks) = (self.asking, self.cookbooks);
+        if request.id == asking.request || !request.state.is_open() {
+            return;
+        }
         let here = request.issue.forge == *asking.forge;
         let owns = here && request.verdict.owner.id == asking.owner;
-        self.0.open_issues = self.0.open_issues.saturating_add(owns.into());
+        self.usage.open_issues = self.usage.open_issues.saturating_add(owns.into());
         let Some(spec) = &request.verdict.spec else { return };
         let Some(cookbook) = cookbooks.get(&request.cookbook) else { return };
         let concerned = [
@@ -110,7 +118,7 @@ impl Count {
 
     /// Those of owner, team, cookbook and provider for which it is so.
     fn concerned(&mut self, concerned: [bool; 4]) -> impl Iterator<Item = &mut Holding> {
-        let Usage { owner, team, cookbook, provider, .. } = &mut self.0;
+        let Usage { owner, team, cookbook, provider, .. } = &mut self.usage;
         let holdings = [owner, team, cookbook, provider];
         holdings.into_iter().zip(concerned).filter_map(|(holding, so)| so.then_some(holding))
     }

@@ -162,8 +162,9 @@ impl Engine {
 
     /// Leases on a provider that have not ended.
     async fn leases_on(&self, provider: &ProviderName) -> Result<Vec<Lease>, PortError> {
-        let leases = self.store().live_leases().await?.into_iter().map(|lease| lease.value);
-        Ok(leases.filter(|lease| lease.provider == *provider).collect())
+        let mut here = |lease: &Lease| lease.provider == *provider;
+        let leases = self.store().live_leases_where(&mut here).await?;
+        Ok(leases.into_iter().map(|lease| lease.value).collect())
     }
 
     async fn prospect(&self, machine: &Machine, leases: &[Lease]) -> Result<Prospect, PortError> {

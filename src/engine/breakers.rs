@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, clock_guard::Doubt};
+use super::{Engine, census::Known, clock_guard::Doubt};
 use crate::{
-    brake::{Deed, Why},
+    brake::{Deed, Waiting, Why},
     identity::Timestamp,
-    lease::{Lease, State},
-    ports::{
-        PortError,
-        store::{Store, Versioned},
-    },
+    lease::State,
+    ports::{PortError, store::Store},
 };
 
 /// Where the store remembers them.
@@ -47,6 +44,17 @@ impl Breaker {
         Self::Clock,
         Self::Outage,
     ];
+
+    /// What this waits for.
+    pub(super) fn of(waiting: &Waiting) -> Self {
+        match (&waiting.why, waiting.deed) {
+            (Why::Frozen { .. }, _) => Self::Freeze,
+            (Why::Embargo { .. }, _) => Self::Embargo,
+            (Why::DayLimit { .. }, Deed::Create) => Self::CreationsPerDay,
+            (Why::DayLimit { .. }, _) => Self::DestroysPerDay,
+            (Why::Clock, _) => Self::Clock,
+        }
+    }
 
     /// The word for metrics and `status`.
     #[must_use]
@@ -88,7 +96,7 @@ impl Engine {
     /// Counts what waits for which breaker.
     pub(super) async fn count_breakers(
         &self,
-        leases: &[Versioned<Lease>],
+        leases: &[Known],
         (doubt, went_back): (Option<Doubt>, bool),
     ) -> Result<(), PortError> {
         let now = self.now();
@@ -97,21 +105,12 @@ impl Engine {
         if in_doubt {
             held.insert(Breaker::Clock, 0);
         }
-        for lease in leases.iter().map(|lease| &lease.value) {
-            let waits = lease.waiting.as_ref().map(|waiting| match (&waiting.why, waiting.deed) {
-                (Why::Frozen { .. }, _) => Breaker::Freeze,
-                (Why::Embargo { .. }, _) => Breaker::Embargo,
-                (Why::DayLimit { .. }, Deed::Create) => Breaker::CreationsPerDay,
-                (Why::DayLimit { .. }, _) => Breaker::DestroysPerDay,
-                (Why::Clock, _) => Breaker::Clock,
-            });
-            let ends = lease.state == State::Destroying
-                || lease.deadline.is_some_and(|deadline| deadline.at <= now);
-            let postponed = lease
-                .deadline
-                .is_some_and(|deadline| deadline.not_before.is_some_and(|at| at > now));
+        for lease in leases {
+            let limit = lease.deadline.as_ref();
+            let ends = lease.state == State::Destroying || limit.is_some_and(|it| it.at <= now);
+            let postponed = limit.and_then(|it| it.not_before).is_some_and(|at| at > now);
             let breakers = [
-                waits.filter(|breaker| !(in_doubt && *breaker == Breaker::Clock)),
+                lease.waits_for.filter(|breaker| !(in_doubt && *breaker == Breaker::Clock)),
                 (in_doubt && ends).then_some(Breaker::Clock),
                 postponed.then_some(Breaker::Outage),
             ];

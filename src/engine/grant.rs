@@ -18,7 +18,7 @@ use crate::{
     policy::{self, Verdict},
     ports::{
         PortError,
-        store::{Actor, CommitError},
+        store::{Actor, CommitError, Versioned},
     },
     request::{Approval, Request, WaitsOn, lifecycle::Event, spec::Spec, value::Term},
 };
@@ -188,8 +188,10 @@ impl Engine {
     async fn names_in_use(&self, cookbook: &Cookbook) -> Result<BTreeSet<String>, PortError> {
         let mut names: BTreeSet<String> = self.inspection().names_on(&cookbook.placement.providers);
         names.extend(self.in_force().protected_names.iter().cloned());
-        let live = self.store().live_leases().await?;
-        names.extend(live.into_iter().map(|lease| lease.value.order.key.name.to_string()));
+        let mut show = |lease: Versioned<Lease>| {
+            names.insert(lease.value.order.key.name.to_string());
+        };
+        self.store().each_live_lease(&mut show).await?;
         Ok(names)
     }
 }

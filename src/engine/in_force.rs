@@ -12,8 +12,14 @@ use crate::{
     cookbook::{Cookbook, Cookbooks},
     hook::Hook,
     identity::{CookbookName, Digest, ForgeName, ProviderName},
+    lease::Lease,
     notice::render::Renderer,
-    ports::{PortError, forge::Forge, provider::Provider, store::Store},
+    ports::{
+        PortError,
+        forge::Forge,
+        provider::Provider,
+        store::{Store, Versioned},
+    },
 };
 
 /// All that is exchanged, at once.
@@ -218,11 +224,12 @@ pub async fn orphaned(
             orphaned.entry(request.value.cookbook).or_default().0 += 1;
         }
     }
-    for lease in store.live_leases().await? {
+    let mut show = |lease: Versioned<Lease>| {
         if !known.contains(&lease.value.cookbook) {
             orphaned.entry(lease.value.cookbook).or_default().1 += 1;
         }
-    }
+    };
+    store.each_live_lease(&mut show).await?;
     let orphan = |(cookbook, (requests, leases))| Orphaned { cookbook, requests, leases };
     Ok(orphaned.into_iter().map(orphan).collect())
 }

@@ -2,22 +2,18 @@
 //! back, and machines of ours that no lease knows.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::PoisonError,
 };
 
 use serde::Serialize;
 
-use super::Engine;
+use super::{Engine, census::Known};
 use crate::{
     identity::{LeaseId, MachineName, ProviderName, Timestamp},
-    lease::{Lease, State, lifecycle::Event},
+    lease::{State, lifecycle::Event},
     machine::{Capacity, Machine},
-    ports::{
-        PortError, Verdict,
-        provider::Provider,
-        store::{CommitError, Versioned},
-    },
+    ports::{PortError, Verdict, provider::Provider, store::CommitError},
 };
 
 /// What the last sweep found on the providers.
@@ -58,25 +54,21 @@ impl Inspection {
 impl Engine {
     /// Looks at every provider, and notes what is not as the leases say. One that
     /// is away does not keep the others waiting for long.
-    pub(super) async fn inspect(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
+    pub(super) async fn inspect(&self, leases: &[Known]) -> Result<(), PortError> {
         self.inspect_all(leases, true).await
     }
 
     /// Looks at every provider, and changes no lease.
-    pub(super) async fn observe(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
+    pub(super) async fn observe(&self, leases: &[Known]) -> Result<(), PortError> {
         self.inspect_all(leases, false).await
     }
 
-    async fn inspect_all(
-        &self,
-        leases: &[Versioned<Lease>],
-        compare: bool,
-    ) -> Result<(), PortError> {
-        let all = self
-            .ports
-            .providers
-            .values()
-            .map(|provider| self.inspect_one(provider.as_ref(), leases, compare));
+    async fn inspect_all(&self, leases: &[Known], compare: bool) -> Result<(), PortError> {
+        let with_machine = leases.iter().filter(|lease| lease.state.has_machine());
+        let living: HashSet<LeaseId> = with_machine.map(Known::id).collect();
+        let all = self.ports.providers.values().map(|provider| async {
+            self.inspect_one(provider.as_ref(), leases, &living, compare).await
+        });
         let found = futures::future::try_join_all(all).await?;
         let inspection =
             Inspection { at: Some(self.now()), providers: found.into_iter().collect() };
@@ -87,7 +79,8 @@ impl Engine {
     async fn inspect_one(
         &self,
         provider: &dyn Provider,
-        leases: &[Versioned<Lease>],
+        leases: &[Known],
+        living: &HashSet<LeaseId>,
         compare: bool,
     ) -> Result<(ProviderName, Inspected), PortError> {
         let name = provider.name().clone();
@@ -103,18 +96,16 @@ impl Engine {
                 return Ok((name, Inspected { error: Some(error.chain()), ..known }));
             }
         };
-        let here = leases.iter().map(|lease| &lease.value).filter(|lease| lease.provider == name);
+        let there = There::of(&machines);
+        let here = leases.iter().filter(|lease| lease.provider == name);
         for lease in here.filter(|_| compare) {
-            if let Err(error) = self.compare(provider, lease, &machines).await {
-                self.pass_over(lease, error)?;
+            if let Err(error) = self.compare(provider, lease, &there).await {
+                self.pass_over(lease.id(), error)?;
             }
         }
-        let lives = |id: LeaseId| {
-            leases.iter().any(|lease| lease.value.id == id && lease.value.state.has_machine())
-        };
         let strays: Vec<MachineName> = machines
             .iter()
-            .filter(|machine| machine.lease.is_some_and(|id| !lives(id)))
+            .filter(|machine| machine.lease.is_some_and(|id| !living.contains(&id)))
             .map(|machine| machine.name.clone())
             .collect();
         for stray in &strays {
@@ -136,22 +127,21 @@ impl Engine {
     /// # Errors
     ///
     /// Whatever else failed: the next sweep finds it again.
-    pub(super) fn pass_over(&self, lease: &Lease, error: PortError) -> Result<(), PortError> {
+    pub(super) fn pass_over(&self, lease: LeaseId, error: PortError) -> Result<(), PortError> {
         if error.verdict != Verdict::GiveUp {
             return Err(error);
         }
-        self.log_failure("store", &format!("lease {}", lease.id), &error);
+        self.log_failure("store", &format!("lease {lease}"), &error);
         Ok(())
     }
 
     async fn compare(
         &self,
         provider: &dyn Provider,
-        lease: &Lease,
-        machines: &[Machine],
+        lease: &Known,
+        there: &There<'_>,
     ) -> Result<(), PortError> {
-        let key = &lease.order.key;
-        let event = match machines.iter().find(|machine| is_machine_of(machine, lease)) {
+        let event = match there.machine_of(lease) {
             Some(machine) => {
                 let same_addresses =
                     machine.addresses.is_empty() || machine.addresses == lease.addresses;
@@ -162,13 +152,13 @@ impl Engine {
             }
             // Another machine has its name, so it cannot have been overlooked.
             None if lease.state == State::Adopted
-                && machines.iter().any(|machine| machine.name == key.name) =>
+                && there.by_name.contains_key(&lease.key.name) =>
             {
                 Event::Vanished
             }
             None if matches!(lease.state, State::Active | State::Expired | State::Adopted) => {
                 // A listing taken while the machine was being moved may miss it.
-                match provider.find(key).await {
+                match provider.find(&lease.key).await {
                     Ok(None) => Event::Vanished,
                     _ => return Ok(()),
                 }
@@ -176,10 +166,10 @@ impl Engine {
             None => return Ok(()),
         };
         // Somebody may have said what explains it, and was not heard yet.
-        if self.is_lease_behind(lease).await? {
+        if self.is_lease_behind(lease.request).await? {
             return Ok(());
         }
-        self.lease_meets(lease.id, &event).await
+        self.lease_meets(lease.id(), &event).await
     }
 
     /// A lease meets an event outside of any look. Read anew when somebody
@@ -211,12 +201,30 @@ impl Engine {
     }
 }
 
-/// Whether this is the lease's machine: by our mark, or, as long as an adopted
-/// one bears none, by name and UUID.
-fn is_machine_of(machine: &Machine, lease: &Lease) -> bool {
-    let key = &lease.order.key;
-    match lease.state {
-        State::Adopted => machine.name == key.name && Some(machine.uuid) == key.uuid,
-        _ => machine.lease == Some(lease.id),
+/// The machines of a provider, to be found among very many.
+struct There<'a> {
+    by_lease: HashMap<LeaseId, &'a Machine>,
+    by_name: HashMap<&'a MachineName, &'a Machine>,
+}
+
+impl<'a> There<'a> {
+    fn of(machines: &'a [Machine]) -> Self {
+        let marked = machines.iter().filter_map(|machine| Some((machine.lease?, machine)));
+        Self {
+            by_lease: marked.collect(),
+            by_name: machines.iter().map(|machine| (&machine.name, machine)).collect(),
+        }
+    }
+
+    /// The lease's machine: by our mark, or, as long as an adopted one bears none,
+    /// by name and UUID.
+    fn machine_of(&self, lease: &Known) -> Option<&'a Machine> {
+        match lease.state {
+            State::Adopted => {
+                let named = self.by_name.get(&lease.key.name).copied();
+                named.filter(|machine| Some(machine.uuid) == lease.key.uuid)
+            }
+            _ => self.by_lease.get(&lease.id()).copied(),
+        }
     }
 }

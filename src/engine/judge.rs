@@ -17,10 +17,10 @@ use crate::{
     ports::{
         PortError,
         forge::Standing,
-        store::{Actor, CommitError},
+        store::{Actor, CommitError, Versioned},
     },
     request::{self, Reading, Request, form, lifecycle::Event, value::Value},
-    usage::{self, Asking},
+    usage::{Asking, Count},
     violation::{Violation, ViolationCode},
 };
 
@@ -279,18 +279,27 @@ impl Engine {
         draft: &Draft<'_>,
         asking: &Asking<'_>,
     ) -> Result<(Usage, BTreeSet<String>), PortError> {
-        let live = self.store().live_leases().await?;
+        let cookbooks = self.cookbooks();
+        let mut count = Count::new(asking, &cookbooks);
+        let mut taken = self.inspection().names_on(&asking.cookbook.placement.providers);
+        let mut add = |lease: &Lease| {
+            count.add_lease(lease);
+            if lease.state.has_machine() {
+                taken.insert(lease.order.key.name.to_string());
+            }
+        };
         // What this draft has decided a moment ago is not stored yet.
         let decided = |id| draft.leases.iter().any(|lease| lease.value.id == id);
-        let others = live.iter().filter(|lease| !decided(lease.value.id));
-        let leases: Vec<&Lease> = others.chain(&draft.leases).map(|lease| &lease.value).collect();
+        let mut show = |lease: Versioned<Lease>| {
+            if !decided(lease.value.id) {
+                add(&lease.value);
+            }
+        };
+        self.store().each_live_lease(&mut show).await?;
+        draft.leases.iter().for_each(|lease| add(&lease.value));
         let open = self.store().open_requests().await?;
         let requests = open.iter().map(|request| &request.value);
-        let cookbooks = self.cookbooks();
-        let usage = usage::count(asking, &cookbooks, leases.iter().copied(), requests.clone());
-        let there = leases.iter().filter(|lease| lease.state.has_machine());
-        let mut taken = self.inspection().names_on(&asking.cookbook.placement.providers);
-        taken.extend(there.map(|lease| lease.order.key.name.to_string()));
+        requests.clone().for_each(|request| count.add_request(request));
         let others = requests.filter(|it| it.id != asking.request && it.state.is_open());
         // Where no machine is made, the name is that of another one.
         let makes_one = |request: &&Request| {
@@ -298,7 +307,7 @@ impl Engine {
         };
         let specs = others.filter(makes_one).filter_map(|request| request.verdict.spec.as_ref());
         taken.extend(specs.filter_map(|spec| spec.hostname().map(str::to_owned)));
-        Ok((usage, taken))
+        Ok((count.usage(), taken))
     }
 }
 

@@ -4,11 +4,11 @@
 
 use chrono::TimeDelta;
 
-use super::{Engine, clock_guard::is_confirmed};
+use super::{Engine, census::Known, clock_guard::is_confirmed};
 use crate::{
     identity::{ForgeName, Timestamp},
-    lease::{Lease, lifecycle::Event, warning},
-    ports::{PortError, store::Versioned},
+    lease::lifecycle::Event,
+    ports::PortError,
 };
 
 /// The moment this process, or any replica, was last known to work.
@@ -32,18 +32,14 @@ const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 
 impl Engine {
     /// Notes that we work, and moves deadlines if we did not for long.
-    pub(super) async fn heartbeat(&self, leases: &[Versioned<Lease>]) -> Result<(), PortError> {
-        self.alive(HEARTBEAT, leases).await
+    pub(super) async fn heartbeat(&self) -> Result<(), PortError> {
+        self.alive(HEARTBEAT).await
     }
 
     /// Notes that `what` works at this moment. If it did not for longer than
     /// an outage takes, every deadline whose warning window that gap touched
     /// moves far enough for the full notice.
-    pub(super) async fn alive(
-        &self,
-        what: &str,
-        leases: &[Versioned<Lease>],
-    ) -> Result<(), PortError> {
+    pub(super) async fn alive(&self, what: &str) -> Result<(), PortError> {
         let now = self.now();
         // What nobody knows the time of moves nothing.
         if self.clock_doubt().await?.is_some() {
@@ -59,8 +55,8 @@ impl Engine {
             }
             if now < last || now - last > self.settings.outage_after {
                 tracing::warn!(what, since = %last, "there was an outage; deadlines it touched move");
-                for lease in leases {
-                    self.postpone(&lease.value, now).await?;
+                for lease in self.census().await? {
+                    self.postpone(&lease, now).await?;
                 }
             }
         }
@@ -68,23 +64,16 @@ impl Engine {
     }
 
     /// While a forge is away nobody can be heard there, so nothing falls due.
-    pub(super) async fn wait_for_forges(
-        &self,
-        leases: &[Versioned<Lease>],
-    ) -> Result<(), PortError> {
+    pub(super) async fn wait_for_forges(&self, leases: &[Known]) -> Result<(), PortError> {
         let now = self.now();
         for forge in self.ports.forges.keys() {
             let last = self.store().moment(&forge_moment(forge)).await?;
             if last.is_none_or(|last| now - last <= self.settings.outage_after) {
                 continue;
             }
-            let due = |lease: &Lease| {
-                lease.deadline.is_some_and(|deadline| {
-                    deadline.at.max(deadline.not_before.unwrap_or(deadline.at)) <= now
-                })
-            };
-            for lease in leases.iter().map(|lease| &lease.value) {
-                if lease.issue.forge == *forge && due(lease) {
+            for lease in leases {
+                let due = lease.deadline.as_ref().is_some_and(|limit| limit.is_due(now));
+                if lease.forge == *forge && due {
                     self.postpone(lease, now).await?;
                 }
             }
@@ -115,16 +104,13 @@ impl Engine {
         Ok(false)
     }
 
-    async fn postpone(&self, lease: &Lease, now: Timestamp) -> Result<(), PortError> {
-        let Some(deadline) = &lease.deadline else { return Ok(()) };
-        if warning::notice_begins(&lease.terms, deadline) > now {
-            return Ok(());
-        }
-        let not_before = now + lease.terms.min_notice.span();
-        match self.lease_meets(lease.id, &Event::Postpone { not_before }).await {
+    async fn postpone(&self, lease: &Known, now: Timestamp) -> Result<(), PortError> {
+        let postponed = lease.deadline.as_ref().and_then(|limit| limit.postponed(now));
+        let Some(not_before) = postponed else { return Ok(()) };
+        match self.lease_meets(lease.id(), &Event::Postpone { not_before }).await {
             Ok(()) => Ok(()),
             // Nothing happens to a lease that cannot be read.
-            Err(error) => self.pass_over(lease, error),
+            Err(error) => self.pass_over(lease.id(), error),
         }
     }
 

@@ -35,7 +35,6 @@ impl Engine {
         if self.only_listens().await? {
             return Ok(0);
         }
-        let leases = self.store().live_leases().await?;
         let mut found = 0;
         let mut answered = std::collections::BTreeSet::new();
         self.discover().await;
@@ -59,7 +58,7 @@ impl Engine {
             self.additions.done(pending);
         }
         for forge in answered {
-            self.alive(&super::outage::forge_moment(&forge), &leases).await?;
+            self.alive(&super::outage::forge_moment(&forge)).await?;
         }
         self.watch_credentials().await?;
         Ok(found)

@@ -21,7 +21,7 @@ use super::{Engine, clock_guard, draft::Draft, look::Desk};
 use crate::{
     command::Command,
     effect::Task,
-    identity::{IssueRef, Timestamp},
+    identity::{IssueRef, RequestId, Timestamp},
     lease::{
         Lease,
         lifecycle::{Effect, Event},
@@ -30,7 +30,7 @@ use crate::{
     ports::{
         PortError,
         restoration::{MEMO, Restoration},
-        store::{AuditNote, Change, ClaimedEffect, CommitError, Store},
+        store::{AuditNote, Change, ClaimedEffect, CommitError, Store, Versioned},
     },
     request::Request,
 };
@@ -55,9 +55,12 @@ pub async fn go_on(store: &dyn Store, now: Timestamp) -> Result<Option<Restorati
     let standing = Restoration::read(store).await?.filter(Restoration::stands);
     let Some(restoration) = standing else { return Ok(None) };
     let restoration = Restoration { gone_on_at: Some(now), ..restoration };
-    let leases = store.live_leases().await?.into_iter().map(|lease| lease.value.issue);
     let requests = store.open_requests().await?.into_iter().map(|request| request.value.issue);
-    let issues: BTreeSet<IssueRef> = leases.chain(requests).collect();
+    let mut issues: BTreeSet<IssueRef> = requests.collect();
+    let mut show = |lease: Versioned<Lease>| {
+        issues.insert(lease.value.issue);
+    };
+    store.each_live_lease(&mut show).await?;
     let note = AuditNote::by_operator("went-on-after-restoring");
     let change = Change {
         memos: vec![(MEMO.to_owned(), restoration.text())],
@@ -107,8 +110,11 @@ impl Engine {
     }
 
     /// Whether the issue of this lease was not looked at since things go on.
-    pub(super) async fn is_lease_behind(&self, lease: &Lease) -> Result<bool, PortError> {
-        let (Some(since), Some(id)) = (self.gone_on().await?, lease.request) else {
+    pub(super) async fn is_lease_behind(
+        &self,
+        request: Option<RequestId>,
+    ) -> Result<bool, PortError> {
+        let (Some(since), Some(id)) = (self.gone_on().await?, request) else {
             return Ok(false);
         };
         let request = self.store().request(id).await?;

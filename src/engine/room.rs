@@ -55,11 +55,10 @@ impl Engine {
 
     /// Machines that were promised there and are not made yet.
     async fn waiting_on(&self, provider: &ProviderName) -> Result<Vec<MachineOrder>, PortError> {
-        let leases = self.store().live_leases().await?.into_iter().map(|lease| lease.value);
-        Ok(leases
-            .filter(|lease| lease.provider == *provider && lease.state == State::Provisioning)
-            .map(|lease| lease.order)
-            .collect())
+        let mut waits =
+            |lease: &Lease| lease.provider == *provider && lease.state == State::Provisioning;
+        let leases = self.store().live_leases_where(&mut waits).await?;
+        Ok(leases.into_iter().map(|lease| lease.value.order).collect())
     }
 
     /// What is free, for the rules of a cookbook: on its provider with most

@@ -4,12 +4,8 @@
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::Engine;
-use crate::{
-    identity::Timestamp,
-    lease::Lease,
-    ports::{PortError, store::Versioned},
-};
+use super::{Engine, census::Known};
+use crate::{identity::Timestamp, ports::PortError};
 
 /// The most leases one sweep ticks, besides those that stay due because people
 /// hold them. The rest is most overdue in the next one.
@@ -79,7 +75,7 @@ impl Engine {
     }
 
     async fn sweep_locked(&self, mut turn: Turn) -> Result<SweepReport, PortError> {
-        let leases = self.store().live_leases().await?;
+        let leases = self.census().await?;
         if self.only_listens().await? {
             self.log_listening();
             self.observe(&leases).await?;
@@ -90,7 +86,7 @@ impl Engine {
         let doubt = self.watch_clock().await?;
         if doubt.is_none() {
             // First of all: an outage moves deadlines before anything is due.
-            self.heartbeat(&leases).await?;
+            self.heartbeat().await?;
         }
         let went_back = self.clock_moved_back().await?;
         self.count_breakers(&leases, (doubt, went_back)).await?;
@@ -112,7 +108,7 @@ impl Engine {
             if done > 0 && done % TOLD_EACH == 0 {
                 tracing::info!(done, due = due.len(), all = leases.len(), "sweeping");
             }
-            if self.is_listed(&lease.value) || self.is_lease_behind(&lease.value).await? {
+            if self.is_listed(&lease.value) || self.is_lease_behind(lease.value.request).await? {
                 continue;
             }
             let event = self.tick(&freezes, &lease.value);
@@ -126,21 +122,20 @@ impl Engine {
 
 /// How many leases to ask for. Those that are protected or on hold stay the
 /// most overdue of all, and must not be all that is ever asked for.
-fn most_due(leases: &[Versioned<Lease>]) -> usize {
-    let held = |lease: &&Versioned<Lease>| lease.value.protected || lease.value.hold.is_some();
-    BATCH + leases.iter().filter(held).count()
+fn most_due(leases: &[Known]) -> usize {
+    BATCH + leases.iter().filter(|lease| lease.is_kept).count()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lease::samples;
+    use crate::lease::{Lease, samples};
 
     #[test]
     fn leases_that_stay_due_take_nobody_s_place() {
         let lease = |hold: Option<&str>, protected| {
             let hold = hold.map(str::to_owned);
-            Versioned::new(Lease { hold, protected, ..samples::lease() })
+            Known::of(Lease { hold, protected, ..samples::lease() })
         };
         let leases = [lease(None, false), lease(Some("moved"), false), lease(None, true)];
         assert_eq!(most_due(&leases), BATCH + 2);

@@ -23,6 +23,12 @@ use crate::{
     request::Request,
 };
 
+/// What is shown the live leases, see [`Store::each_live_lease`].
+pub type Show<'a> = dyn FnMut(Versioned<Lease>) + Send + 'a;
+
+/// What chooses among the live leases, see [`Store::live_leases_where`].
+pub type Choose<'a> = dyn FnMut(&Lease) -> bool + Send + 'a;
+
 /// A store, in the engine's words. Times come from the caller and are kept to
 /// the millisecond.
 #[async_trait]
@@ -79,9 +85,42 @@ pub trait Store: Send + Sync {
     /// The lease with this id.
     async fn lease(&self, id: LeaseId) -> Result<Option<Versioned<Lease>>, PortError>;
 
-    /// Leases that have not ended, by id. One that cannot be read is left out,
+    /// Shows each lease that has not ended, by id, one after the other: never all
+    /// at once, since there may be very many. One that cannot be read is left out,
     /// and told in [`Figures::leases_unreadable`].
-    async fn live_leases(&self) -> Result<Vec<Versioned<Lease>>, PortError>;
+    ///
+    /// # Errors
+    ///
+    /// The store's, when some may have been shown already.
+    async fn each_live_lease(&self, show: &mut Show<'_>) -> Result<(), PortError>;
+
+    /// Live leases that are chosen, by id.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    async fn live_leases_where(
+        &self,
+        is_chosen: &mut Choose<'_>,
+    ) -> Result<Vec<Versioned<Lease>>, PortError> {
+        let mut chosen = Vec::new();
+        let mut show = |lease: Versioned<Lease>| {
+            if is_chosen(&lease.value) {
+                chosen.push(lease);
+            }
+        };
+        self.each_live_lease(&mut show).await?;
+        Ok(chosen)
+    }
+
+    /// All live leases at once, by id: for what a person asks for now and then.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    async fn live_leases(&self) -> Result<Vec<Versioned<Lease>>, PortError> {
+        self.live_leases_where(&mut |_| true).await
+    }
 
     /// Live leases whose [`next_check`](crate::lease::warning::next_check) is
     /// not after `now`, most overdue first, at most `limit`. One that cannot be

@@ -13,33 +13,9 @@ use std::{
 pub(super) struct SetAside(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl SetAside {
-    /// Those of all live leases that can be read; the others are told to the log
-    /// once.
-    pub(super) fn of_all<T>(
-        &self,
-        leases: impl IntoIterator<Item = (String, sqlx::Result<T>)>,
-    ) -> Vec<T> {
-        let mut aside = BTreeMap::new();
-        let readable = part(leases, &mut aside);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (id, why) in &aside {
-            if known.get(id) != Some(why) {
-                tracing::error!(
-                    lease = id,
-                    why,
-                    "a stored lease is set aside; repair its document"
-                );
-            }
-        }
-        *known = aside;
-        readable
-    }
-
-    /// Those of some leases that can be read.
-    pub(super) fn of_some<T>(
-        leases: impl IntoIterator<Item = (String, sqlx::Result<T>)>,
-    ) -> Vec<T> {
-        part(leases, &mut BTreeMap::new())
+    /// Begins to read all live leases.
+    pub(super) fn read_all(&self) -> Reading<'_> {
+        Reading { known: self, aside: BTreeMap::new() }
     }
 
     /// What is set aside, as sentences.
@@ -48,19 +24,38 @@ impl SetAside {
     }
 }
 
-fn part<T>(
-    leases: impl IntoIterator<Item = (String, sqlx::Result<T>)>,
-    aside: &mut BTreeMap<String, String>,
-) -> Vec<T> {
-    let mut readable = Vec::new();
-    for (id, read) in leases {
-        match read {
-            Ok(lease) => readable.push(lease),
-            Err(sqlx::Error::Decode(why)) => drop(aside.insert(id, why.to_string())),
-            Err(error) => drop(aside.insert(id, error.to_string())),
-        }
+/// A reading of all live leases, under way.
+pub(super) struct Reading<'a> {
+    known: &'a SetAside,
+    aside: BTreeMap<String, String>,
+}
+
+impl Reading<'_> {
+    /// The lease, unless it cannot be read.
+    pub(super) fn readable<T>(&mut self, id: String, read: sqlx::Result<T>) -> Option<T> {
+        let why = match read {
+            Ok(lease) => return Some(lease),
+            Err(sqlx::Error::Decode(why)) => why.to_string(),
+            Err(error) => error.to_string(),
+        };
+        self.aside.insert(id, why);
+        None
     }
-    readable
+
+    /// All were read: those that could not be are told to the log once.
+    pub(super) fn end(self) {
+        let mut known = self.known.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, why) in &self.aside {
+            if known.get(id) != Some(why) {
+                tracing::error!(
+                    lease = id,
+                    why,
+                    "a stored lease is set aside; repair its document"
+                );
+            }
+        }
+        *known = self.aside;
+    }
 }
 
 #[cfg(test)]
@@ -104,10 +99,15 @@ mod tests {
     #[test]
     fn what_was_repaired_is_forgotten() {
         let aside = SetAside::default();
-        let broken = || (String::from("a"), Err::<(), _>(sqlx::Error::Decode("no terms".into())));
-        assert!(aside.of_all([broken()]).is_empty());
+        let read = |outcome: sqlx::Result<()>| {
+            let mut reading = aside.read_all();
+            let readable = reading.readable("a".to_owned(), outcome);
+            reading.end();
+            readable
+        };
+        assert_eq!(read(Err(sqlx::Error::Decode("no terms".into()))), None);
         assert_eq!(aside.sentences(), ["no terms"]);
-        assert_eq!(aside.of_all([(String::from("a"), Ok(()))]).len(), 1);
+        assert_eq!(read(Ok(())), Some(()));
         assert!(aside.sentences().is_empty());
     }
 }

@@ -50,7 +50,7 @@ use crate::{
         PortError,
         store::{
             AuditEntry, Change, ClaimedEffect, CommitError, Delivered, Delivery, EffectKind,
-            Figures, Look, Store, Used, Versioned,
+            Figures, Look, Show, Store, Used, Versioned,
         },
     },
     request::Request,
@@ -289,8 +289,9 @@ impl Store for SqlStore {
         self.ask("read a lease", state::lease(&self.readers, id)).await
     }
 
-    async fn live_leases(&self) -> Result<Vec<Versioned<Lease>>, PortError> {
-        self.ask("read the live leases", state::live_leases(&self.readers, &self.aside)).await
+    async fn each_live_lease(&self, show: &mut Show<'_>) -> Result<(), PortError> {
+        let shown = state::each_live_lease(&self.readers, &self.aside, show);
+        self.ask("read the live leases", shown).await
     }
 
     async fn due_leases(

@@ -103,7 +103,14 @@ fn found(leases: &[Lease], requests: &[Request]) -> Usage {
         request: RequestId(uuid::Uuid::from_u128(10)),
         lease: Some(LeaseId(uuid::Uuid::from_u128(10))),
     };
-    count(&asking, &books, leases, requests)
+    let mut count = Count::new(&asking, &books);
+    for lease in leases {
+        count.add_lease(lease);
+    }
+    for request in requests {
+        count.add_request(request);
+    }
+    count.usage()
 }
 
 fn shown(holding: Holding) -> String {

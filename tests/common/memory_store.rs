@@ -16,7 +16,7 @@ use innkeeper::{
         PortError,
         store::{
             AuditEntry, AuditNote, Change, ClaimedEffect, CommitError, Delivered, Delivery,
-            EffectKind, Figures, Look, Store, Used, Versioned,
+            EffectKind, Figures, Look, Show, Store, Used, Versioned,
         },
     },
     request::{Request, lifecycle},
@@ -583,9 +583,10 @@ impl Store for MemoryStore {
         Ok(self.rows(|rows| rows.leases.get(&id).cloned()))
     }
 
-    async fn live_leases(&self) -> Result<Vec<Versioned<Lease>>, PortError> {
+    async fn each_live_lease(&self, show: &mut Show<'_>) -> Result<(), PortError> {
         let live = |lease: &&Versioned<Lease>| lease.value.state != State::Ended;
-        Ok(self.rows(|rows| rows.leases.values().filter(live).cloned().collect()))
+        self.rows(|rows| rows.leases.values().filter(live).cloned().for_each(show));
+        Ok(())
     }
 
     async fn due_leases(

@@ -61,6 +61,7 @@ impl Gate {
                 world.note(name, "failed", &detail);
                 return Err(error);
             }
+            world.asked = asked;
             let result = deed(&mut world);
             let outcome = if result.is_ok() { "ok" } else { "refused" };
             world.note(name, outcome, || match &result {

@@ -323,8 +323,13 @@ impl People {
             let at = world.house.whereabouts(&lease.issue).clone();
             let at = if at.project.0 == FOREIGN_PROJECT { lease.issue.clone() } else { at };
             let mut words = String::new();
-            if lease.state == State::Adopted {
+            let host = world.hosts.get(&lease.provider);
+            let is_there = host.is_some_and(|it| it.machines.contains_key(&lease.order.key.name));
+            if lease.state == State::Adopted && is_there {
                 words.push_str("@innkeeper confirm @bob 1 day\n");
+            } else if lease.state == State::Adopted {
+                // What was found and is gone is let go of, as the comment about it says.
+                words.push_str("@innkeeper release\n");
             }
             if lease.hold.is_some() {
                 words.push_str("@innkeeper unhold\n");

@@ -15,7 +15,7 @@ use innkeeper::{
         PortError,
         store::{
             AuditEntry, Change, ClaimedEffect, CommitError, Delivered, Delivery, EffectKind,
-            Figures, Look, Store, Used, Versioned,
+            Figures, Look, Show, Store, Used, Versioned,
         },
     },
     request::Request,
@@ -227,6 +227,17 @@ macro_rules! pass_on {
                     .await
             }
 
+            async fn each_live_lease(&self, show: &mut Show<'_>) -> Result<(), PortError> {
+                let leases = self
+                    .gate
+                    .call(Side::Store, "live_leases", String::new, |world| {
+                        both!(self, world, live_leases())
+                    })
+                    .await?;
+                leases.into_iter().for_each(show);
+                Ok(())
+            }
+
             async fn moment(&self, name: &str) -> Result<Option<Timestamp>, PortError> {
                 self.gate
                     .call(Side::Store, "moment", String::new, |world| {
@@ -288,7 +299,6 @@ pass_on! {
     requests_by(forge: &ForgeName, author: UserId) -> Vec<Versioned<Request>>;
     open_requests() -> Vec<Versioned<Request>>;
     lease(id: LeaseId) -> Option<Versioned<Lease>>;
-    live_leases() -> Vec<Versioned<Lease>>;
     due_leases(now: Timestamp, limit: usize) -> Vec<Versioned<Lease>>;
     seen_notes(issue: &IssueRef) -> BTreeSet<NoteId>;
     usage_mark() -> u64;

@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) who: Who,
     /// How wrong the clock of whoever is at it goes.
     pub(crate) skew: TimeDelta,
+    /// When they began the call that is answered, in true time.
+    pub(crate) asked: Timestamp,
     /// Faults that struck, by kind.
     pub(crate) faults: BTreeMap<Fault, u64>,
     pub(crate) others: BTreeMap<&'static str, u64>,

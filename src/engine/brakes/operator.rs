@@ -5,9 +5,10 @@ use crate::{
     brake::{Deed, Freeze, Why},
     effect::NewEffect,
     identity::Timestamp,
+    lease::Lease,
     ports::{
         PortError,
-        store::{AuditNote, Change, Store},
+        store::{AuditNote, Change, Store, Versioned},
     },
 };
 
@@ -43,12 +44,14 @@ pub async fn thaw(
     let freezes = thawed.iter().map(|(deed, _)| (*deed, None)).collect();
     let audit = thawed.iter().map(|(deed, _)| note("thaw", *deed)).collect();
     commit(store, &Change { freezes, audit, at: now, ..Change::default() }).await?;
-    let leases = store.live_leases().await?;
-    let frozen = leases.into_iter().filter(|lease| {
+    let mut lanes = Vec::new();
+    let mut show = |lease: Versioned<Lease>| {
         let waiting = lease.value.waiting.as_ref();
-        waiting.is_some_and(|waiting| matches!(waiting.why, Why::Frozen { .. }))
-    });
-    let lanes: Vec<String> = frozen.map(|lease| NewEffect::machine_lane(lease.value.id)).collect();
+        if waiting.is_some_and(|waiting| matches!(waiting.why, Why::Frozen { .. })) {
+            lanes.push(NewEffect::machine_lane(lease.value.id));
+        }
+    };
+    store.each_live_lease(&mut show).await?;
     store.revive_effects(&lanes, now).await?;
     Ok(thawed)
 }

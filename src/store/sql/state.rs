@@ -9,7 +9,7 @@ use super::column::{from_issue, from_limit, from_time, from_value, to_count, to_
 use crate::{
     identity::{ForgeName, IssueRef, LeaseId, NoteId, RequestId, Timestamp, UserId},
     lease::{Lease, warning},
-    ports::store::Versioned,
+    ports::store::{Show, Versioned},
     request::Request,
     store::set_aside::SetAside,
 };
@@ -97,20 +97,24 @@ pub(super) async fn lease(
         .transpose()
 }
 
-pub(super) async fn live_leases(
+pub(super) async fn each_live_lease(
     database: impl AnyExecutor<'_>,
     aside: &SetAside,
-) -> sqlx::Result<Vec<Versioned<Lease>>> {
-    let rows = sqlx::query_as(
+    show: &mut Show<'_>,
+) -> sqlx::Result<()> {
+    let mut rows = sqlx::query_as::<_, Row>(
         "SELECT id, version, document FROM leases WHERE state <> 'ended' ORDER BY id",
-    );
-    // Each is read as it arrives: all texts at once would be as much again.
-    let leases: Vec<_> = rows
-        .fetch(database)
-        .map_ok(|row: Row| (row.0.clone(), to_lease(row)))
-        .try_collect()
-        .await?;
-    Ok(aside.of_all(leases))
+    )
+    .fetch(database);
+    let mut reading = aside.read_all();
+    while let Some(row) = rows.try_next().await? {
+        let id = row.0.clone();
+        if let Some(lease) = reading.readable(id, to_lease(row)) {
+            show(lease);
+        }
+    }
+    reading.end();
+    Ok(())
 }
 
 pub(super) const DUE: &str = "
@@ -129,7 +133,8 @@ pub(super) async fn due_leases(
         .bind(from_limit(limit))
         .fetch_all(database)
         .await?;
-    Ok(SetAside::of_some(rows.into_iter().map(|row| (row.0.clone(), to_lease(row)))))
+    // What cannot be read is told by who reads all.
+    Ok(rows.into_iter().filter_map(|row| to_lease(row).ok()).collect())
 }
 
 pub(super) async fn seen_notes(

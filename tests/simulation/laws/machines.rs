@@ -10,11 +10,12 @@ use innkeeper::{
     identity::{LeaseId, ProviderName},
     lease::{State, lifecycle::Effect},
     machine::{MachineKey, Shape},
+    ports::store::ClaimedEffect,
 };
 
 use uuid::Uuid;
 
-use super::approval;
+use super::{approval, notice};
 use crate::{story::Who, world::World};
 
 /// Something that was really done to a machine.
@@ -33,7 +34,16 @@ pub(crate) enum Touch {
 /// It was done by whoever is at it.
 pub(crate) fn touched(world: &mut World, provider: &ProviderName, key: &MachineKey, touch: Touch) {
     let name = &key.name;
-    let step = fence(world, key, touch);
+    let effect = fence(world, key, touch);
+    let step = match effect.as_ref().map(|effect| &effect.task) {
+        Some(Task::Lease(_, step)) => Some(step.clone()),
+        _ => None,
+    };
+    if let (Some(effect), Some(Effect::Stop | Effect::Destroy | Effect::DropBackups)) =
+        (&effect, &step)
+    {
+        notice::in_working_hours(world, key, effect.ordered_at);
+    }
     let lease = world.laws.leases.get(&key.lease).map(|lease| lease.value.clone());
     let Some(lease) = lease else {
         world.law("no machine without a lease", false, || format!("{name}: {touch:?}"));
@@ -115,8 +125,8 @@ fn within(world: &mut World, (law, recent, most): (&'static str, u64, u64)) {
 }
 
 /// Nobody's call takes effect after somebody else has taken over. What is
-/// done, as far as it is known.
-fn fence(world: &mut World, key: &MachineKey, touch: Touch) -> Option<Effect> {
+/// worked on.
+fn fence(world: &mut World, key: &MachineKey, touch: Touch) -> Option<ClaimedEffect> {
     let Who::Replica { task, .. } = world.who else { return None };
     let Some((effect, _)) = world.laws.claims.get(&task).cloned() else {
         world.law("nobody acts without a claim", false, || format!("{}: {touch:?}", key.name));
@@ -127,10 +137,7 @@ fn fence(world: &mut World, key: &MachineKey, touch: Touch) -> Option<Effect> {
     world.law("nobody acts on what another took over", latest, || {
         format!("{}: {touch:?} by effect {} #{}", key.name, effect.id, effect.attempts)
     });
-    match effect.task {
-        Task::Lease(_, step) => Some(step),
-        _ => None,
-    }
+    Some(effect)
 }
 
 /// The machine a call is about is the one that was made for the lease, or found.

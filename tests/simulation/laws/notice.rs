@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use innkeeper::{
     identity::Timestamp,
     lease::{Deadline, Lease, State, Step},
+    machine::MachineKey,
     quantity::Delay,
 };
 
@@ -18,7 +19,7 @@ use crate::{
 /// How far clocks of replicas may differ without anybody noticing.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(15);
 
-/// How long a decision may take from reading the clock to being stored.
+/// How long a decision may take from reading the clock to the call that stores it.
 const DECIDING: TimeDelta = TimeDelta::minutes(15);
 
 pub(super) fn time_is_up(world: &mut World, lease: &Lease) {
@@ -77,11 +78,12 @@ fn by_time(world: &mut World, lease: &Lease, step: Step) {
     world.law("what is protected or on hold is left alone", !guarded, || {
         format!("{name}: {step:?}")
     });
+    // Whoever stood still in the middle of that call stores what is late. It is
+    // done in working hours all the same: [`in_working_hours`].
+    let begun = world.asked + world.skew;
     let calendar = &world.laws.calendar;
-    let at_work = calendar.may_act(clock) || calendar.may_act(clock - DECIDING);
-    world.law("steps by time are taken in working hours", at_work, || {
-        format!("{name}: {step:?} at {}", world_time(clock))
-    });
+    let at_work = [clock, begun, begun - DECIDING].iter().any(|at| calendar.may_act(*at));
+    world.law(AT_WORK, at_work, || format!("{name}: {step:?} at {}", world_time(clock)));
     match told(world, lease, &deadline) {
         Ok(last) => {
             let notice = lease.terms.min_notice.span();
@@ -98,6 +100,19 @@ fn by_time(world: &mut World, lease: &Lease, step: Step) {
             format!("{name}: {step:?} due {}: {missing}", deadline.at)
         }),
     }
+}
+
+const AT_WORK: &str = "steps by time are taken in working hours";
+
+/// What was decided in working hours is done to a machine in working hours.
+pub(super) fn in_working_hours(world: &mut World, key: &MachineKey, decided: Timestamp) {
+    let calendar = &world.laws.calendar;
+    if !calendar.may_act(decided) {
+        return;
+    }
+    let (clock, begun) = (world.clock(), world.asked + world.skew);
+    let at_work = [clock, begun, begun - DECIDING].iter().any(|at| calendar.may_act(*at));
+    world.law(AT_WORK, at_work, || format!("{}: done at {}", key.name, world_time(clock)));
 }
 
 /// By how much clocks were set ahead since then, too little to be taken for an

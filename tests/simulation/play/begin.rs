@@ -58,6 +58,7 @@ impl Play {
             story: Story::new(begin, telling != Telling::Nothing, telling == Telling::Everything),
             who: Who::World,
             skew: TimeDelta::zero(),
+            asked: begin,
             faults: BTreeMap::new(),
             others: BTreeMap::new(),
             sabotage: None,

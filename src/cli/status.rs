@@ -136,9 +136,6 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
     let store = compose::present_store(config).await?;
     let now = SystemClock.now();
     let chain = |error: PortError| anyhow::anyhow!(error.chain());
-    // What cannot be read is found by reading it.
-    store.live_leases().await.map_err(chain)?;
-    let figures = store.figures(now).await.map_err(chain)?;
     let last_sweep = store.moment(HEARTBEAT).await.map_err(chain)?;
     let gap: TimeDelta = config.schedule.sweep.longest_gap(now, 50) * 2;
     let runs = last_sweep.is_some_and(|at| now - at <= gap);
@@ -147,13 +144,15 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         let forge = forge(config, store.as_ref(), name, now).await.map_err(chain)?;
         forges.insert(name.clone(), forge);
     }
-    let policies = match Remembered::read(store.as_ref()).await? {
-        Some(remembered) => {
-            let orphaned = remembered.orphaned(store.as_ref()).await.map_err(chain)?;
-            Some(Policies { remembered, orphaned })
-        }
-        None => None,
+    let policies = if let Some(remembered) = Remembered::read(store.as_ref()).await? {
+        let orphaned = remembered.orphaned(store.as_ref()).await.map_err(chain)?;
+        Some(Policies { remembered, orphaned })
+    } else {
+        store.each_live_lease(&mut |_| ()).await.map_err(chain)?;
+        None
     };
+    // All leases have been read by now: that is how those are found that cannot be.
+    let figures = store.figures(now).await.map_err(chain)?;
     let restored = Restoration::read(store.as_ref()).await.map_err(chain)?;
     let restored = restored.filter(Restoration::stands);
     let panicked = Panic::latest(store.as_ref()).await.map_err(chain)?;

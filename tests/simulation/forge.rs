@@ -5,7 +5,7 @@ mod port;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use innkeeper::{
     identity::{IssueNumber, IssueRef, NoteId, Person, ProjectId, Timestamp, UserId},
     ports::{
@@ -71,7 +71,8 @@ pub(crate) struct SimulatedNote {
     pub(crate) id: NoteId,
     pub(crate) author: u64,
     pub(crate) body: String,
-    pub(crate) edited: bool,
+    /// When somebody first changed it, in true time.
+    pub(crate) edited_at: Option<Timestamp>,
     pub(crate) team: bool,
     /// In true time.
     pub(crate) created_at: Timestamp,
@@ -79,6 +80,16 @@ pub(crate) struct SimulatedNote {
     pub(crate) by_clock: Timestamp,
     /// Somebody took it away; that it was there stays known.
     pub(crate) deleted: bool,
+}
+
+/// How long it may take from reading comments to storing what follows from them.
+const READING: TimeDelta = TimeDelta::minutes(15);
+
+impl SimulatedNote {
+    /// Whether it could be read as it was written by whoever stores something now.
+    pub(crate) fn was_whole(&self, now: Timestamp) -> bool {
+        self.edited_at.is_none_or(|edited| edited > now - READING)
+    }
 }
 
 impl House {
@@ -160,7 +171,7 @@ impl House {
                 id: NoteId(0),
                 author,
                 body,
-                edited: false,
+                edited_at: None,
                 team: false,
                 created_at: now,
                 by_clock: now,
@@ -275,7 +286,7 @@ impl House {
             author: self.person(note.author),
             by_bot: note.author == BOT,
             body: note.body.clone(),
-            edited: note.edited && note.author != BOT,
+            edited: note.edited_at.is_some() && note.author != BOT,
             created_at: note.created_at,
         });
         Ok(Discussion { notes: notes.collect(), description_editors: issue.editors.clone() })

@@ -239,7 +239,7 @@ impl People {
                 let edited = world.house.issues.get_mut(at);
                 let last = edited.and_then(|i| i.notes.iter_mut().rev().find(|n| n.author != BOT));
                 if let Some(note) = last {
-                    note.edited = true;
+                    note.edited_at.get_or_insert(now);
                     note.body.push_str("\n@innkeeper release");
                 }
                 self.tell(world, MALLORY, "edits a comment", at);

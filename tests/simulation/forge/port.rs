@@ -162,7 +162,7 @@ impl Forge for SimulatedForge {
                 id: NoteId(0),
                 author: BOT,
                 body: body.as_str().to_owned(),
-                edited: false,
+                edited_at: None,
                 team: audience == Audience::Team,
                 created_at: world.now,
                 by_clock: world.clock(),
@@ -194,7 +194,7 @@ impl Forge for SimulatedForge {
             let note = found.notes.iter_mut().find(|other| other.id == note && !other.deleted);
             let note = note.ok_or_else(|| PortError::missing("edit the comment", "404"))?;
             body.as_str().clone_into(&mut note.body);
-            note.edited = true;
+            note.edited_at.get_or_insert(now);
             Ok(())
         })
         .await

@@ -48,7 +48,7 @@ pub(super) fn is_confirmed(world: &World, lease: &Lease) -> bool {
     house.issues.get(&lease.issue).is_some_and(|issue| {
         issue.notes.iter().any(|note| {
             note.body.contains("innkeeper confirm ")
-                && !note.edited
+                && note.was_whole(world.now)
                 && house.decided(note.author, note.created_at)
         })
     })
@@ -61,7 +61,7 @@ fn approved(world: &World, lease: &Lease) -> bool {
         let named = note.body.split_once("approve ").map(|(_, rest)| rest);
         let named = named.and_then(|rest| rest.split_whitespace().next());
         named.is_some_and(|digest| lease.digest.is_named_by(digest))
-            && !note.edited
+            && note.was_whole(world.now)
             && note.author != issue.author
             && note.author != lease.owner.id.0
             && house.decided(note.author, note.created_at)

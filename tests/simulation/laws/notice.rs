@@ -57,7 +57,7 @@ fn is_released(world: &World, lease: &Lease) -> bool {
             || lease.owner.id.0 == note.author
             || lease.fallback.iter().any(|person| person.id.0 == note.author);
         note.body.contains("release confirm ")
-            && !note.edited
+            && note.was_whole(world.now)
             && (owns || house.decided(note.author, note.created_at))
     })
 }

@@ -29,8 +29,9 @@ test: format lints tests documentation story ## All that has to hold: the five b
 format: check-setup ## The code looks as rustfmt would have it
 	$(CARGO) fmt --check
 
-lints: check-setup ## Neither the compiler nor clippy has anything to say
+lints: check-setup ## Neither the compiler nor clippy has anything to say; the fuzz targets compile
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTFLAGS='--cfg fuzzing' $(CARGO) check --locked --no-default-features --manifest-path fuzz/Cargo.toml --target-dir '$(or $(CARGO_TARGET_DIR),target)'
 
 tests: check-setup check-setup-tests ## The tests
 	$(CARGO) test --locked --no-fail-fast

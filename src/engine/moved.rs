@@ -15,7 +15,8 @@
 //!   lock from reading the issue to storing its request. So either the old one's
 //!   request is stored when the new one asks, or the old one is seen to be gone.
 //!
-//! If the new place is none of ours, everything stays with the old issue.
+//! If the new place is none of ours, everything stays with the old issue, and
+//! follows if it goes on from there to one that is.
 
 use std::collections::BTreeSet;
 
@@ -29,11 +30,14 @@ use crate::{
     notice::Reply,
     ports::{
         PortError, Verdict,
-        forge::{Discussion, Issue},
+        forge::{Discussion, Forge, Issue},
         store::{Actor, CommitError, Look, Versioned},
     },
     request::{Request, lifecycle::Event},
 };
+
+/// How often an issue may have been moved without our looking.
+const MOST_MOVES: usize = 5;
 
 /// How often what the forge copies is waited for.
 const COPYING: u32 = 4;
@@ -57,12 +61,12 @@ impl Engine {
         own: &Person,
     ) -> Result<Whereabouts, CommitError> {
         let forge = self.forge(&look.issue.forge)?;
-        let to = forge.moved_to(&look.issue).await?;
-        if let Some(to) = &to
-            && self.can_follow(&request.value, to).await?
-        {
-            self.follow(look, request, to).await?;
-            return Ok(Whereabouts::Followed);
+        let places = went(forge, &look.issue).await?;
+        for to in places.iter().rev() {
+            if self.can_follow(&request.value, to).await? {
+                self.follow(look, request, to).await?;
+                return Ok(Whereabouts::Followed);
+            }
         }
         let discussion = match forge.discussion(&look.issue).await {
             Ok(discussion) => discussion,
@@ -70,7 +74,7 @@ impl Engine {
             Err(error) => return Err(error.into()),
         };
         let is_known = request.value.shown.moved_away;
-        if to.is_none() && !is_known && look.failures < COPYING {
+        if places.is_empty() && !is_known && look.failures < COPYING {
             let why = "it is not there, but its comments are: it may be on its way elsewhere";
             return Err(PortError::retry(format!("read {}", look.issue), why).into());
         }
@@ -144,7 +148,7 @@ impl Engine {
         for request in requests {
             let Request { issue: before, sticky, description: read, .. } = &request.value;
             let may_be = bears_ours || sticky.is_none() || *read == description;
-            if may_be && forge.moved_to(before).await?.as_ref() == Some(desk.reference()) {
+            if may_be && went(forge, before).await?.contains(desk.reference()) {
                 return Ok(Some(request));
             }
         }
@@ -201,6 +205,21 @@ impl Engine {
 /// Shown as the trouble of a machine whose issue is gone.
 pub(super) const ISSUE_GONE: &str =
     "its issue is gone or hidden from us: nobody can be warned, so nothing is done by itself";
+
+/// Where an issue went, from place to place, as far as we can see it.
+async fn went(forge: &dyn Forge, issue: &IssueRef) -> Result<Vec<IssueRef>, PortError> {
+    let mut places: Vec<IssueRef> = Vec::new();
+    while places.len() < MOST_MOVES {
+        let to = match forge.moved_to(places.last().unwrap_or(issue)).await {
+            // Whatever keeps us from a place that is none of ours ends the trail.
+            Err(_) if !places.is_empty() => None,
+            to => to?,
+        };
+        let Some(to) = to else { break };
+        places.push(to);
+    }
+    Ok(places)
+}
 
 /// A closed issue of which nothing but the comments can be read.
 fn remains(request: &Request, now: Timestamp) -> Issue {

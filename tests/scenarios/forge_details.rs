@@ -261,6 +261,43 @@ async fn a_request_follows_its_issue_with_its_machine_whichever_is_looked_at_fir
     }
 }
 
+only_on_gitlab! { "GitHub leaves nothing of an issue that was transferred":
+    async fn a_request_follows_its_issue_out_of_what_is_looked_after_and_back() {
+        for new_first in [true, false] {
+            two_projects(look_elsewhere_too, async |world: &mut World| {
+                let issue = world.handed_over(&[]).await;
+                let rehearsal = &world.practice.rehearsal;
+                rehearsal.add_project(9, "tpo/attic");
+                // Not looked after, and yet to be seen: or nobody knows where it goes from there.
+                rehearsal.set_member("tpo/attic", Membership::new(BOT, Level::Reporter));
+                let attic = rehearsal.move_issue("carol", issue, "tpo/attic").unwrap();
+                world.after(TimeDelta::hours(6)).await;
+                world.read_until(issue, "moved to where requests are not looked after");
+
+                world.practice.rehearsal.webhooks(false);
+                let rehearsal = &world.practice.rehearsal;
+                let new = rehearsal.move_issue("carol", attic, ELSEWHERE.1).unwrap();
+                let order = if new_first { [new, issue] } else { [issue, new] };
+                for issue in order {
+                    world.practice.engine.want_looks(&[reference(issue)]).await.unwrap();
+                    world.settle().await;
+                }
+                let snapshot = world.issue(new);
+                let told = snapshot.comments_by("innkeeper");
+                assert_eq!(told.filter(|it| it.body.contains("This issue was moved,")).count(), 1);
+                let leases = world.leases().await;
+                assert_eq!(leases.iter().map(|lease| &lease.issue).collect::<Vec<_>>(), [&reference(new)]);
+                world.practice.rehearsal.comment("alice", new, "@innkeeper extend 1d").unwrap();
+                world.after(TimeDelta::hours(1)).await;
+                world.read_until(new, "was extended by alice");
+                world.until(|world| world.host.machines().is_empty()).await;
+                world.read_until(new, "were destroyed");
+            })
+            .await;
+        }
+    }
+}
+
 /// Cookbooks approve by themselves, and the second project is looked after.
 fn automatic_elsewhere(settings: &mut Settings) {
     settings.automatic_approval = true;

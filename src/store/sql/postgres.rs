@@ -30,6 +30,8 @@ const SETTINGS: &[Setting] = &[
     ("options[idle_in_transaction_session_timeout]", "30s"),
     ("options[synchronous_commit]", "on"),
     ("options[search_path]", "public"),
+    // That a table is there already is no news.
+    ("options[client_min_messages]", "warning"),
 ];
 
 /// What holds besides for those that only read.

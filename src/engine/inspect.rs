@@ -209,7 +209,8 @@ struct There<'a> {
 
 impl<'a> There<'a> {
     fn of(machines: &'a [Machine]) -> Self {
-        let marked = machines.iter().filter_map(|machine| Some((machine.lease?, machine)));
+        // Of a machine and its copies, which bear the same mark, the first is looked at.
+        let marked = machines.iter().rev().filter_map(|machine| Some((machine.lease?, machine)));
         Self {
             by_lease: marked.collect(),
             by_name: machines.iter().map(|machine| (&machine.name, machine)).collect(),

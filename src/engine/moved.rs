@@ -211,8 +211,8 @@ async fn went(forge: &dyn Forge, issue: &IssueRef) -> Result<Vec<IssueRef>, Port
     let mut places: Vec<IssueRef> = Vec::new();
     while places.len() < MOST_MOVES {
         let to = match forge.moved_to(places.last().unwrap_or(issue)).await {
-            // Whatever keeps us from a place that is none of ours ends the trail.
-            Err(_) if !places.is_empty() => None,
+            // What we may not see of a place that is none of ours ends the trail.
+            Err(error) if !places.is_empty() && error.verdict == Verdict::GiveUp => None,
             to => to?,
         };
         let Some(to) = to else { break };

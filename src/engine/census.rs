@@ -34,6 +34,8 @@ pub(super) struct Limit {
     pub(super) at: Timestamp,
     /// After an outage: not before this moment.
     pub(super) not_before: Option<Timestamp>,
+    /// When its time has come, both considered.
+    pub(super) due_at: Timestamp,
     /// Since when people rely on being heard about it.
     notice_begins: Timestamp,
     /// The least notice they were promised.
@@ -41,11 +43,6 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// Whether its time has come.
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.at.max(self.not_before.unwrap_or(self.at)) <= now
-    }
-
     /// To when it has to move if nobody could be heard until now, and people
     /// relied on it.
     pub(super) fn postponed(&self, now: Timestamp) -> Option<Timestamp> {
@@ -62,6 +59,7 @@ impl Known {
         let limit = lease.deadline.map(|deadline| Limit {
             at: deadline.at,
             not_before: deadline.not_before,
+            due_at: warning::time_of(&deadline),
             notice_begins: warning::notice_begins(&lease.terms, &deadline),
             min_notice: lease.terms.min_notice.span(),
         });

@@ -72,7 +72,7 @@ impl Engine {
                 continue;
             }
             for lease in leases {
-                let due = lease.deadline.as_ref().is_some_and(|limit| limit.is_due(now));
+                let due = lease.deadline.as_ref().is_some_and(|limit| limit.due_at <= now);
                 if lease.forge == *forge && due {
                     self.postpone(lease, now).await?;
                 }

@@ -98,7 +98,9 @@ pub fn clear_since(lease: &Lease, deadline: &Deadline) -> Result<Timestamp, NotY
     Ok(noticed.max(time_of(deadline)))
 }
 
-fn time_of(deadline: &Deadline) -> Timestamp {
+/// When its step may be taken at the earliest: not before what an outage left.
+#[must_use]
+pub fn time_of(deadline: &Deadline) -> Timestamp {
     deadline.not_before.map_or(deadline.at, |not_before| deadline.at.max(not_before))
 }
 

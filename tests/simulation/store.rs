@@ -119,7 +119,9 @@ macro_rules! pass_on {
                         let mut claimed = answer?;
                         if let Some(effect) = &mut claimed {
                             laws::claimed(world, effect);
-                            effect.until = until;
+                            if short {
+                                effect.until = until;
+                            }
                         }
                         if world.is_broken(Sabotage::NoClaims) {
                             let other = world.laws.shared.take();

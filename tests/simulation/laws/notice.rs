@@ -80,9 +80,7 @@ fn by_time(world: &mut World, lease: &Lease, step: Step) {
     });
     // Whoever stood still in the middle of that call stores what is late. It is
     // done in working hours all the same: [`in_working_hours`].
-    let begun = world.asked + world.skew;
-    let calendar = &world.laws.calendar;
-    let at_work = [clock, begun, begun - DECIDING].iter().any(|at| calendar.may_act(*at));
+    let at_work = is_at_work(world);
     world.law(AT_WORK, at_work, || format!("{name}: {step:?} at {}", world_time(clock)));
     match told(world, lease, &deadline) {
         Ok(last) => {
@@ -106,13 +104,18 @@ const AT_WORK: &str = "steps by time are taken in working hours";
 
 /// What was decided in working hours is done to a machine in working hours.
 pub(super) fn in_working_hours(world: &mut World, key: &MachineKey, decided: Timestamp) {
-    let calendar = &world.laws.calendar;
-    if !calendar.may_act(decided) {
+    if !world.laws.calendar.may_act(decided) {
         return;
     }
-    let (clock, begun) = (world.clock(), world.asked + world.skew);
-    let at_work = [clock, begun, begun - DECIDING].iter().any(|at| calendar.may_act(*at));
+    let (clock, at_work) = (world.clock(), is_at_work(world));
     world.law(AT_WORK, at_work, || format!("{}: done at {}", key.name, world_time(clock)));
+}
+
+/// Whether the call under way is made in working hours, or was begun in them.
+fn is_at_work(world: &World) -> bool {
+    let begun = world.asked + world.skew;
+    let calendar = &world.laws.calendar;
+    [world.clock(), begun, begun - DECIDING].iter().any(|at| calendar.may_act(*at))
 }
 
 /// By how much clocks were set ahead since then, too little to be taken for an

@@ -191,6 +191,27 @@ async fn a_process_that_slept_in_the_middle_of_a_sweep_gives_the_full_notice_aft
 }
 
 #[tokio::test]
+async fn sweeps_that_are_slower_than_their_lock_holds_end_machines_on_time() {
+    // Between a claim, which the lock is taken for, and an outage.
+    const SLOW: TimeDelta = TimeDelta::minutes(5);
+    brief(async |world: &mut World| {
+        let issue = world.handed_over(&[]).await;
+        world.after(TimeDelta::hours(48)).await;
+        assert_eq!(power(world), Some(Power::On));
+        let end = moment("2026-12-02T09:00:00Z");
+        while power(world) == Some(Power::On) {
+            let clock = world.clock.clone();
+            world.host.while_listed(move || clock.advance(SLOW));
+            world.practice.tick().await.unwrap();
+            let now = world.clock.now();
+            assert!(now < end + SLOW * 3, "it still runs at {now}");
+        }
+        to_the_end(world, issue).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_process_that_slept_through_the_grace_period_gives_the_full_notice_after_waking() {
     for asleep in [3, 24, 3 * 24, 30 * 24] {
         brief(async move |world: &mut World| {

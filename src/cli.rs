@@ -15,6 +15,7 @@ mod freeze;
 mod generated;
 mod output;
 mod policy;
+mod queue;
 mod reconcile;
 mod runtime;
 mod schema;
@@ -71,6 +72,8 @@ enum Command {
         after_help = "Examples:\n  innkeeper status --config innkeeper.toml\n  innkeeper status --config innkeeper.toml --json | jq .leases\n\nExit codes: 0 well, 1 something needs a person or the service does not run, 2 no store"
     )]
     Status(status::Arguments),
+    /// Show what is decided and not done yet, and what waits for a person
+    Queue(queue::Arguments),
     /// Hold everything back for now: nothing is made, changed, stopped or destroyed
     #[command(
         after_help = "Examples:\n  innkeeper freeze --config innkeeper.toml --reason \"storage is being moved\"\n  innkeeper freeze --config innkeeper.toml --reason \"storage is being moved\" --until 2026-12-01T08:00\n  innkeeper freeze --config innkeeper.toml --reason \"audit\" --only destroy --until 4h\n\nRequests are judged, answered and approved, warnings go on, and leases can be extended. Whatever waits says so on its issue.\n\nExit codes: 0 done, 2 unusable arguments, configuration or store"
@@ -146,6 +149,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Cookbook(arguments) => cookbook::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Queue(arguments) => queue::run(&arguments),
         Command::Freeze(arguments) => freeze::freeze(&arguments),
         Command::Thaw(arguments) => freeze::thaw(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

@@ -27,6 +27,18 @@ pub enum Task {
     TeamNote(RequestId, TeamNote),
 }
 
+impl Task {
+    /// Its kind, for people.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Lease(_, effect) => effect.word(),
+            Self::Reply(..) => "answer",
+            Self::TeamNote(..) => "team-note",
+        }
+    }
+}
+
 /// A task as it is put into the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewEffect {

@@ -36,6 +36,7 @@ mod moved;
 mod outage;
 mod places;
 mod poll;
+pub mod queue;
 pub mod recovery;
 mod rights;
 mod room;

@@ -8,6 +8,7 @@ pub mod forge;
 pub mod hooks;
 pub mod intake;
 pub mod provider;
+pub mod queue;
 pub mod restoration;
 pub mod setup;
 pub mod store;

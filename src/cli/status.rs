@@ -344,11 +344,11 @@ fn print(status: &Status, calendar: &Calendar) {
         }
     }
     if figures.effects_buried > 0 {
-        output::line(
-            paint.red(&format!("given up, a person is needed: {}", figures.effects_buried)),
-        );
+        let count = figures.effects_buried;
+        output::line(paint.red(&format!("given up, a person is needed: {count}")));
         for buried in &figures.buried {
-            output::line(format_args!("  {buried}"));
+            output::line(format_args!("  {}", printable(buried)));
         }
+        output::line("  see `innkeeper queue list`");
     }
 }

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::PortError;
+use super::{PortError, queue::Unfinished};
 use crate::{
     brake::{Deed, Freeze, Freezes},
     effect::{NewEffect, Task},
@@ -273,6 +273,10 @@ pub trait Store: Send + Sync {
     /// Figures for `status`, `/metrics` and readiness.
     async fn figures(&self, now: Timestamp) -> Result<Figures, PortError>;
 
+    /// Tasks that are not done, at most `most`: those that wait for a person
+    /// first, longest first, then the others in the order in which they are due.
+    async fn unfinished(&self, most: usize) -> Result<Vec<Unfinished>, PortError>;
+
     /// The audit log from entry `from` (counted from 1), at most `limit`, in order.
     async fn audit_log(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, PortError>;
 }
@@ -354,6 +358,9 @@ pub struct Change {
     pub lanes: Vec<(String, String)>,
     /// The effect this is the outcome of: finished with it.
     pub finishes: Option<ClaimedEffect>,
+    /// Tasks that are buried and shall never be done. A conflict if one of them
+    /// is not buried any more.
+    pub drops: Vec<u64>,
     /// Comments that were dealt with.
     pub seen: Vec<(IssueRef, NoteId)>,
     /// Issues whose view has to be brought up to date.

@@ -25,6 +25,7 @@ mod memory;
 mod open;
 mod place;
 mod postgres;
+mod queue;
 mod sqlite;
 mod state;
 
@@ -48,6 +49,7 @@ use crate::{
     lease::Lease,
     ports::{
         PortError,
+        queue::Unfinished,
         store::{
             AuditEntry, Change, ClaimedEffect, CommitError, Delivered, Delivery, EffectKind,
             Figures, Look, Show, Store, Used, Versioned,
@@ -148,6 +150,13 @@ impl SqlStore {
         Ok(used)
     }
 
+    async fn try_unfinished(&self, most: usize) -> sqlx::Result<Vec<Unfinished>> {
+        let mut transaction = self.dialect.begin_to_read(&self.readers).await?;
+        let unfinished = queue::read(&mut transaction, most).await?;
+        transaction.rollback().await?;
+        Ok(unfinished)
+    }
+
     async fn try_figures(&self, now: Timestamp) -> sqlx::Result<Figures> {
         let mut transaction = self.dialect.begin_to_read(&self.readers).await?;
         let figures = figures::read(&mut transaction, now).await?;
@@ -165,6 +174,7 @@ async fn store_change(database: &mut AnyConnection, change: &Change) -> sqlx::Re
         effects,
         lanes,
         finishes,
+        drops,
         seen,
         looks,
         freezes,
@@ -182,6 +192,11 @@ async fn store_change(database: &mut AnyConnection, change: &Change) -> sqlx::Re
         && !effects::finish(&mut *database, effect, *at).await?
     {
         return Ok(false);
+    }
+    for task in drops {
+        if !queue::drop(&mut *database, *task, *at).await? {
+            return Ok(false);
+        }
     }
     if let Some(request) = request
         && !state::save_request(&mut *database, request).await?
@@ -462,6 +477,10 @@ impl Store for SqlStore {
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, PortError> {
         self.ask("count what is stored", self.try_figures(now)).await
+    }
+
+    async fn unfinished(&self, most: usize) -> Result<Vec<Unfinished>, PortError> {
+        self.ask("read the queue", self.try_unfinished(most)).await
     }
 
     async fn audit_log(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, PortError> {

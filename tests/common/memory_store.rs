@@ -14,6 +14,7 @@ use innkeeper::{
     lease::{Lease, State, warning},
     ports::{
         PortError,
+        queue::{Standing, Unfinished},
         store::{
             AuditEntry, AuditNote, Change, ClaimedEffect, CommitError, Delivered, Delivery,
             EffectKind, Figures, Look, Show, Store, Used, Versioned,
@@ -269,10 +270,11 @@ impl Rows {
 
     /// Stores a change; `false` and nothing if it was overtaken.
     fn store(&mut self, change: &Change) -> bool {
-        let Change { request, leases, effects, lanes, finishes, seen, looks, .. } = change;
-        let Change { freezes, memos, audit, usage_mark, at, .. } = change;
+        let Change { request, leases, effects, lanes, finishes, drops, .. } = change;
+        let Change { seen, looks, freezes, memos, audit, usage_mark, at, .. } = change;
         if usage_mark.is_some_and(|mark| mark != self.usage_mark)
             || finishes.as_ref().is_some_and(|effect| self.running(effect).is_none())
+            || !drops.iter().all(|id| self.is_buried(*id))
             || request.as_ref().is_some_and(|request| !self.takes_request(request))
         {
             return false;
@@ -302,6 +304,11 @@ impl Rows {
         }
         if let Some(effect) = finishes {
             self.settle(effect, Stage::Done(kept(*at)), None);
+        }
+        for id in drops {
+            if let Some(row) = self.effects.get_mut(id) {
+                row.stage = Stage::Done(kept(*at));
+            }
         }
         if let Some(Versioned { version, value }) = request {
             self.request_of.retain(|_, id| *id != value.id);
@@ -418,6 +425,39 @@ impl Rows {
             self.queue(*id);
         }
         ids.len() as u64
+    }
+
+    fn is_buried(&self, id: u64) -> bool {
+        self.effects.get(&id).is_some_and(|row| matches!(row.stage, Stage::Buried(_)))
+    }
+
+    fn unfinished(&self, most: usize) -> Vec<Unfinished> {
+        let standing = |row: &EffectRow| match row.stage {
+            Stage::Buried(at) => Some((false, at, Standing::Buried(at))),
+            Stage::Pending => Some((true, row.due, Standing::Pending(row.due))),
+            Stage::Running(until) => Some((true, row.due, Standing::Running(until))),
+            Stage::Done(_) => None,
+        };
+        let mut found: Vec<_> = self
+            .effects
+            .iter()
+            .filter_map(|(id, row)| {
+                let (waits_for_us, at, standing) = standing(row)?;
+                let unfinished = Unfinished {
+                    id: *id,
+                    standing,
+                    lane: row.lane.clone(),
+                    key: row.key.clone(),
+                    task: Some(row.task.clone()),
+                    tries: row.attempts - row.waits,
+                    ordered_at: row.ordered_at,
+                    error: row.last_error.clone(),
+                };
+                Some(((waits_for_us, at, *id), unfinished))
+            })
+            .collect();
+        found.sort_by_key(|(order, _)| *order);
+        found.into_iter().take(most).map(|(_, unfinished)| unfinished).collect()
     }
 
     fn admit(
@@ -745,6 +785,10 @@ impl Store for MemoryStore {
 
     async fn figures(&self, now: Timestamp) -> Result<Figures, PortError> {
         Ok(self.rows(|rows| rows.figures(now)))
+    }
+
+    async fn unfinished(&self, most: usize) -> Result<Vec<Unfinished>, PortError> {
+        Ok(self.rows(|rows| rows.unfinished(most)))
     }
 
     async fn audit_log(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, PortError> {

@@ -24,6 +24,7 @@ mod payloads;
 mod payloads_github;
 mod policy;
 mod postgres;
+mod queue;
 mod real_forms;
 mod recovery;
 mod refusals;

@@ -13,6 +13,7 @@ use innkeeper::{
     lease::Lease,
     ports::{
         PortError,
+        queue::Unfinished,
         store::{
             AuditEntry, Change, ClaimedEffect, CommitError, Delivered, Delivery, EffectKind,
             Figures, Look, Show, Store, Used, Versioned,
@@ -317,5 +318,6 @@ pass_on! {
     lock(name: &str, holder: &str, now: Timestamp, until: Timestamp) -> bool;
     unlock(name: &str, holder: &str) -> ();
     figures(now: Timestamp) -> Figures;
+    unfinished(most: usize) -> Vec<Unfinished>;
     audit_log(from: u64, limit: usize) -> Vec<AuditEntry>;
 }

@@ -7,7 +7,10 @@ use innkeeper::{
     effect::{NewEffect, Task},
     identity::LeaseId,
     lease::lifecycle::Effect,
-    ports::store::{Change, ClaimedEffect, CommitError, EffectKind, Store, Used},
+    ports::{
+        queue::{Standing, Unfinished},
+        store::{Change, ClaimedEffect, CommitError, EffectKind, Store, Used},
+    },
 };
 use uuid::Uuid;
 
@@ -260,6 +263,62 @@ pub(crate) async fn figures_tell_what_waits_and_what_failed(store: &dyn Store) {
     assert_eq!((figures.looks_waiting, figures.oldest_look_seconds), (1, 85));
     assert_eq!((figures.effects_buried, figures.buried.len()), (11, 10));
     assert_eq!(figures.buried.first().unwrap(), "key 10: no such image", "newest first");
+}
+
+pub(crate) async fn the_queue_shows_first_what_waits_for_a_person(store: &dyn Store) {
+    let lanes = ["a", "b", "c", "d", "e"];
+    order(store, lanes.iter().map(|lane| effect(lane, &format!("{lane}1"))).collect()).await;
+    for (seconds, key) in [(7, "a1"), (5, "b1")] {
+        let next = claim(store, 0).await.unwrap();
+        assert_eq!(next.key, key);
+        store.bury_effect(&next, at(seconds), "no such issue").await.unwrap();
+    }
+    let late = claim(store, 0).await.unwrap();
+    store.postpone_effect(&late, at(90), "away").await.unwrap();
+    let running = claim(store, 0).await.unwrap();
+    let all = store.unfinished(usize::MAX).await.unwrap();
+    let seen = |task: &Unfinished| (task.key.clone(), task.standing, task.tries);
+    let expected = [
+        ("b1", Standing::Buried(at(5)), 1),
+        ("a1", Standing::Buried(at(7)), 1),
+        ("d1", Standing::Running(at(60)), 1),
+        ("e1", Standing::Pending(at(0)), 0),
+        ("c1", Standing::Pending(at(90)), 1),
+    ];
+    let expected = expected.map(|(key, standing, tries)| (key.to_owned(), standing, tries));
+    assert_eq!(all.iter().map(seen).collect::<Vec<_>>(), expected);
+    let buried = all.first().unwrap();
+    assert_eq!((buried.lane.as_str(), buried.ordered_at), ("b", at(0)));
+    assert_eq!(buried.error.as_deref(), Some("no such issue"));
+    assert_eq!(buried.task, Some(effect("b", "b1").task));
+    for most in [0, 1, 2, 3, 5] {
+        assert_eq!(store.unfinished(most).await.unwrap(), all[..most], "{most}");
+    }
+    finish(store, &running, 1).await;
+    assert_eq!(store.unfinished(9).await.unwrap().len(), 4);
+}
+
+pub(crate) async fn what_is_buried_can_be_dropped_for_good(store: &dyn Store) {
+    order(store, vec![effect("a", "a1"), effect("a", "a2"), effect("b", "b1")]).await;
+    let mut buried = Vec::new();
+    for _ in 0..2 {
+        let next = claim(store, 0).await.unwrap();
+        store.bury_effect(&next, at(0), "no such issue").await.unwrap();
+        buried.push(next.id);
+    }
+    let lively = store.unfinished(9).await.unwrap().last().unwrap().id;
+    let dropping = |drops: &[u64]| Change { drops: drops.to_vec(), at: at(1), ..Change::default() };
+    for also in [lively, 4711] {
+        assert!(is_conflict(store, &dropping(&[buried[0], also])).await);
+    }
+    assert_eq!(store.figures(at(1)).await.unwrap().effects_buried, 2, "all or nothing");
+    store.commit(&dropping(&buried[..1])).await.unwrap();
+    assert!(is_conflict(store, &dropping(&buried[..1])).await, "it is gone already");
+    assert_eq!(store.revive_effects(&["a".to_owned()], at(2)).await.unwrap(), 1);
+    order(store, vec![effect("a", "a1")]).await;
+    assert_eq!(claimed_key(store, 2).await.as_deref(), Some("a2"), "its key still counts");
+    assert_eq!(claimed_key(store, 2).await.as_deref(), Some("b1"));
+    assert_eq!(claimed_key(store, 2).await, None);
 }
 
 pub(crate) async fn waiting_is_no_try_and_keeps_what_has_begun(store: &dyn Store) {

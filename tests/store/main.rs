@@ -118,6 +118,8 @@ stores_keep! {
     effects::waiting_is_no_try_and_keeps_what_has_begun,
     effects::what_may_have_been_done_keeps_its_place,
     effects::figures_tell_what_waits_and_what_failed,
+    effects::the_queue_shows_first_what_waits_for_a_person,
+    effects::what_is_buried_can_be_dropped_for_good,
     memory::a_lock_has_one_holder_until_it_runs_out,
     memory::a_lock_is_given_back_by_its_holder_alone,
     memory::a_moment_is_remembered,

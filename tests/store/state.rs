@@ -186,6 +186,7 @@ fn full(version: u64) -> Change {
         effects: vec![effect("lane", "start")],
         lanes: vec![("lane".to_owned(), "new lane".to_owned())],
         finishes: None,
+        drops: Vec::new(),
         seen: vec![(issue(1), NoteId(5)), (issue(1), NoteId(4)), (issue(2), NoteId(6))],
         memos: Vec::new(),
         looks: vec![issue(1)],
@@ -198,11 +199,14 @@ fn full(version: u64) -> Change {
 
 pub(crate) async fn a_conflict_leaves_nothing_behind(store: &dyn Store) {
     settle(store, lease(1)).await;
-    order(store, vec![effect("other lane", "create")]).await;
+    order(store, vec![effect("third lane", "switch on"), effect("other lane", "create")]).await;
+    let buried = store.claim_effect(at(0), at(60)).await.unwrap().unwrap();
+    store.bury_effect(&buried, at(0), "no").await.unwrap();
+    let drops = vec![buried.id];
     let claim = store.claim_effect(at(0), at(60)).await.unwrap().unwrap();
     let figures = store.figures(at(3)).await.unwrap();
 
-    let change = Change { finishes: Some(claim.clone()), ..full(9) };
+    let change = Change { finishes: Some(claim.clone()), drops: drops.clone(), ..full(9) };
     assert!(conflicts(store, &change).await);
     assert_eq!(store.figures(at(3)).await.unwrap(), figures);
     assert_eq!(store.seen_notes(&issue(1)).await.unwrap(), [].into());
@@ -210,7 +214,7 @@ pub(crate) async fn a_conflict_leaves_nothing_behind(store: &dyn Store) {
     assert_eq!(store.lease(lease(2).id).await.unwrap(), None);
     assert_eq!(store.freezes().await.unwrap(), Freezes::default());
     // The same change at the right version goes through, so nothing of the first stands in its way.
-    store.commit(&Change { finishes: Some(claim), ..full(1) }).await.unwrap();
+    store.commit(&Change { finishes: Some(claim), drops, ..full(1) }).await.unwrap();
 }
 
 pub(crate) async fn a_change_stores_everything_it_carries(store: &dyn Store) {

@@ -120,6 +120,26 @@ pub enum Topic {
 }
 
 impl Effect {
+    /// Its kind, for people.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::SwitchOff => "switch-off",
+            Self::Reboot => "reboot",
+            Self::Resize(_) => "resize",
+            Self::Rebuild => "rebuild",
+            Self::Destroy => "destroy",
+            Self::DropBackups => "drop-backups",
+            Self::RunHooks(_) => "run-hooks",
+            Self::Adopt(_) => "adopt",
+            Self::Tell(News { topic: Topic::Warning { .. }, .. }) => "warning",
+            Self::Tell(_) => "news",
+        }
+    }
+
     /// Whether it still makes sense for a lease in this state; if not, it was
     /// overtaken and is dropped.
     #[must_use]

@@ -17,6 +17,7 @@ mod output;
 mod policy;
 mod queue;
 mod reconcile;
+mod rehome;
 mod runtime;
 mod schema;
 mod serve;
@@ -94,6 +95,11 @@ enum Command {
         after_help = "Examples:\n  innkeeper adopt --config innkeeper.toml --provider kvm1    only show what is there\n  innkeeper adopt --config innkeeper.toml --provider kvm1 --project gitlab/tpo/tpa/team --cookbook vm --apply web-01\n  innkeeper adopt --config innkeeper.toml --report           what somebody should look at\n\nNothing on a provider is touched: an issue is filed for each machine, and a sysadmin confirms it there.\n\nExit codes: 0 done, 1 something could not be done, 2 unusable arguments or configuration"
     )]
     Adopt(adopt::Arguments),
+    /// Give machines whose issue was deleted another one
+    #[command(
+        after_help = "Examples:\n  innkeeper rehome --config innkeeper.toml    which machines have lost their issue\n  innkeeper rehome --config innkeeper.toml sandbox-7 --to gitlab/tpo/tpa/team#12\n\nOpen a new issue for them first; what is written in it asks for nothing. Warnings then come there, and commands are read there. Nothing is done on a provider, and a machine that is on hold stays so.\n\nExit codes: 0 done, or every machine has its issue; 1 some have none, or it could not be done; 2 unusable arguments or configuration"
+    )]
+    Rehome(rehome::Arguments),
     /// Write everything in the store into one file, while the service runs
     #[command(
         after_help = "Examples:\n  innkeeper backup --config innkeeper.toml /var/backups/innkeeper.jsonl\n  innkeeper backup --config innkeeper.toml - | age -r KEY > innkeeper.age\n  innkeeper backup --verify /var/backups/innkeeper.jsonl    is it whole, and what is in it?\n\nIt holds what people wrote: keep it like the store itself. It can be restored into another kind of database.\n\nExit codes: 0 done, or whole; 1 not whole; 2 unusable arguments, configuration or store"
@@ -154,6 +160,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Thaw(arguments) => freeze::thaw(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Adopt(arguments) => adopt::run(&arguments),
+        Command::Rehome(arguments) => rehome::run(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Reconcile(arguments) => reconcile::run(&arguments),

@@ -38,6 +38,7 @@ mod places;
 mod poll;
 pub mod queue;
 pub mod recovery;
+pub mod rehome;
 mod rights;
 mod room;
 mod sweep;

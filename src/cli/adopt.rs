@@ -109,7 +109,7 @@ async fn report(
     progress.clear();
     let report = match report {
         Ok(report) => report,
-        Err(error) => return Ok(failed(&error)),
+        Err(error) => return Ok(output::failed(&error)),
     };
     if arguments.json {
         output::line(serde_json::to_string_pretty(&report)?);
@@ -131,13 +131,13 @@ async fn adopt(
     progress.clear();
     let found = match found {
         Ok(found) => chosen(found, provider, &arguments.names)?,
-        Err(error) => return Ok(failed(&error)),
+        Err(error) => return Ok(output::failed(&error)),
     };
     let stop = tokio::spawn(interrupted()?);
     let rows = match target.filter(|_| arguments.apply) {
         Some(target) => match apply(engine, target, found, &progress, &stop).await {
             Ok(rows) => rows,
-            Err(error) => return Ok(failed(&error)),
+            Err(error) => return Ok(output::failed(&error)),
         },
         None => found.into_iter().map(Row::planned).collect(),
     };
@@ -210,12 +210,6 @@ async fn patiently(
     adoption.adopt(&found.machine).await
 }
 
-fn failed(error: &PortError) -> ExitCode {
-    let advice = error.advice.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
-    output::error(&anyhow::anyhow!("{}{advice}", error.chain()));
-    ExitCode::FAILURE
-}
-
 /// The machines that were named, or all.
 fn chosen(
     found: Vec<Found>,
@@ -260,7 +254,7 @@ fn known_cookbook(engine: &Engine, name: &str) -> anyhow::Result<CookbookName> {
 
 /// Only projects that are listened to: elsewhere nobody would read a
 /// confirmation.
-fn known_project(config: &Config, text: &str) -> anyhow::Result<(ForgeName, ProjectId)> {
+pub(super) fn known_project(config: &Config, text: &str) -> anyhow::Result<(ForgeName, ProjectId)> {
     let (forge, project) = text
         .split_once('/')
         .with_context(|| format!("`{text}` is not FORGE/PROJECT, for example `gitlab/7`"))?;

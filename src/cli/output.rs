@@ -3,7 +3,10 @@
 use std::{
     fmt::Display,
     io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
 };
+
+use crate::ports::PortError;
 
 /// A line on standard output.
 pub(super) fn line(text: impl Display) {
@@ -17,6 +20,13 @@ pub(super) fn error(error: &anyhow::Error) {
     for cause in error.chain().skip(1) {
         let _ = writeln!(out, "  because: {cause}");
     }
+}
+
+/// A failure outside, with what helps against it.
+pub(super) fn failed(failure: &PortError) -> ExitCode {
+    let advice = failure.advice.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
+    error(&anyhow::anyhow!("{}{advice}", failure.chain()));
+    ExitCode::FAILURE
 }
 
 /// How standard output is coloured: not at all unless it is a terminal.

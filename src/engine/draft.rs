@@ -242,6 +242,16 @@ impl<'a> Draft<'a> {
         self.change.seen.push((self.request.value.issue.clone(), note));
     }
 
+    /// These tasks, which are buried, are never done.
+    pub(super) fn drops(&mut self, tasks: Vec<u64>) {
+        self.change.drops = tasks;
+    }
+
+    /// A text to remember by name.
+    pub(super) fn remember(&mut self, name: String, text: String) {
+        self.change.memos.push((name, text));
+    }
+
     /// The change is the outcome of this effect.
     pub(super) fn finishes(&mut self, effect: &ClaimedEffect) {
         self.change.finishes = Some(effect.clone());

@@ -107,7 +107,7 @@ impl Engine {
         if issue.confidential { Ok(()) } else { self.hide_issue(&request.issue).await }
     }
 
-    fn has_to_be_hidden(
+    pub(super) fn has_to_be_hidden(
         &self,
         request: &Request,
         cookbooks: &Cookbooks,

@@ -192,6 +192,9 @@ impl Engine {
         if draft.request.version > 0 || self.came_from_elsewhere(look, &desk).await? {
             return Err(CommitError::Conflict);
         }
+        if self.was_left(desk.reference()).await? {
+            return Ok(None);
+        }
         // A copy of an issue of ours, made on purpose: what people said to that
         // one is not said to this.
         if desk.discussion.notes.iter().any(|note| note.author.id == desk.own.id) {

@@ -165,7 +165,7 @@ impl Engine {
         let issue = draft.request.value.issue.clone();
         tracing::error!(
             %issue, page = draft.request.value.web_url,
-            "the issue of a request is gone or hidden from us; its machines live on, and nothing is destroyed, since nobody can be warned"
+            "the issue of a request is gone or hidden from us; its machines live on, and nothing is destroyed, since nobody can be warned; `innkeeper rehome` gives them another issue"
         );
         draft.request_mut().shown.gone = true;
         draft.audit(Actor::Outside, "issue-gone", Of::default());

@@ -174,6 +174,7 @@ impl Life<'_> {
                     self.give_notice();
                 }
             }
+            (state, Event::Rehomed) if state != State::Ended => self.rehomed(),
             (State::Active | State::Expired | State::Adopted, Event::Transfer { to }) => {
                 self.lease.owner = to.clone();
                 self.lease.fallback.retain(|person| person.id != to.id);
@@ -423,6 +424,22 @@ impl Life<'_> {
         let Some(deadline) = self.lease.deadline else { return };
         if deadline.at < self.calendar.after(self.now, self.lease.terms.min_notice) {
             self.renew(deadline.step);
+        }
+    }
+
+    /// What was said on an issue that is gone cannot be read any more, so it does
+    /// not count any more.
+    fn rehomed(&mut self) {
+        warning::forget_undelivered(&mut self.lease);
+        if let Some(deadline) = self.lease.deadline {
+            let notice = self.calendar.after(self.now, self.lease.terms.min_notice);
+            self.set_deadline(deadline.step, deadline.at.max(notice));
+        }
+        // What is kept is told when that ends.
+        if self.lease.deadline.is_none() || self.lease.protected || self.lease.hold.is_some() {
+            self.tell(Topic::Rehomed);
+        } else {
+            self.tell_deadline(Topic::Rehomed);
         }
     }
 

@@ -47,6 +47,8 @@ pub struct LeaseNews {
     pub by: Option<String>,
     /// What the provider said.
     pub reason: Option<String>,
+    /// Why nothing is done with it by itself, if it is on hold.
+    pub hold: Option<String>,
     /// Whether it was found, and nobody has confirmed it yet.
     pub found: bool,
     /// What was done, and is left to be done, about a machine that is gone.
@@ -150,6 +152,7 @@ impl LeaseNews {
             backups: lease.terms.backups.in_words(),
             by,
             reason,
+            hold: lease.hold.clone(),
             found: lease.state == State::Adopted,
             checklist: None,
             takeover: None,
@@ -225,5 +228,6 @@ pub fn template(topic: &Topic) -> &'static str {
         Topic::Confirmed => "confirmed",
         Topic::NotConfirmed { .. } => "not-confirmed",
         Topic::LetGo => "let-go",
+        Topic::Rehomed => "rehomed",
     }
 }

@@ -53,7 +53,7 @@ const EMBEDDED: &[(&str, &str)] = embedded!(
     "news/handed-over" "news/warning" "news/extended" "news/terms-renewed" "news/stopped" "news/stopped-again"
     "news/restored" "news/switched-on" "news/switched-off" "news/rebooted" "news/destroyed"
     "news/creation-failed" "news/undone" "news/vanished" "news/transferred" "news/resized"
-    "news/resize-refused" "news/rebuilt" "news/rebuild-refused" "news/confirmed" "news/not-confirmed" "news/let-go"
+    "news/resize-refused" "news/rebuilt" "news/rebuild-refused" "news/confirmed" "news/not-confirmed" "news/let-go" "news/rehomed"
     "team/failure" "team/hook-left"
 );
 

@@ -492,6 +492,7 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         backups: "30 days".into(),
         by: Some("alice".into()),
         reason: Some("no space left in pool `default`".into()),
+        hold: None,
         found: false,
         step: StepWords { stop: true, ..StepWords::default() },
         checklist: None,
@@ -517,6 +518,12 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         step: StepWords { drop_backups: true, ..StepWords::default() },
         ..base.clone()
     };
+    let held = LeaseNews {
+        deadline: None,
+        step: StepWords::default(),
+        hold: Some("its disk is saved first".into()),
+        ..base.clone()
+    };
     let without_address = Checklist { uuid: None, ..checklist() };
     vec![
         (Topic::HandedOver, base.clone()),
@@ -528,6 +535,11 @@ pub fn news() -> Vec<(Topic, LeaseNews)> {
         (Topic::Warning { lead }, lost.clone()),
         (Topic::Stopped, orphan.clone()),
         (Topic::StoppedAgain, lost),
+        (Topic::Rehomed, base.clone()),
+        (Topic::Rehomed, LeaseNews { latest: None, ..base.clone() }),
+        (Topic::Rehomed, destroy.clone()),
+        (Topic::Rehomed, drop.clone()),
+        (Topic::Rehomed, held),
         (Topic::HandedOver, orphan),
         (Topic::Warning { lead }, drop.clone()),
         (Topic::TermsRenewed { by: by.clone() }, base.clone()),

@@ -28,6 +28,7 @@ mod queue;
 mod real_forms;
 mod recovery;
 mod refusals;
+mod rehome;
 mod reload;
 mod restart;
 mod secrets;

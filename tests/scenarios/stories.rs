@@ -30,6 +30,7 @@ pub(crate) mod provider_contract;
 mod provider_faults;
 mod quotas;
 mod recovery;
+mod rehome;
 mod room;
 mod time;
 pub(crate) mod world;

@@ -30,6 +30,9 @@ pub(crate) const CAROL: u64 = 3;
 pub(crate) const DAN: u64 = 4;
 pub(crate) const MALLORY: u64 = 5;
 
+/// What an issue says that asks for nothing.
+pub(crate) const PLAIN: &str = "A machine's issue was deleted.";
+
 /// An account, and since when it is what.
 pub(crate) struct Account {
     pub(crate) name: &'static str,

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 pub(crate) use self::{
     machines::{Touch, is_meant, touched},
-    quiet::{at_the_end, converged, quiet},
+    quiet::{at_the_end, converged, is_lost, quiet},
 };
 use crate::{memory_store::MemoryStore, sabotage::Sabotage, story::Who, world::World};
 

@@ -227,6 +227,9 @@ impl Play {
             Item::Somebody if self.calm_since.is_none() => {
                 let at = self.people.act(&mut self.world.lock());
                 at.iter().for_each(|at| self.webhook(at));
+                if self.is_somebody_homeless() && self.dice.below(4) == 0 {
+                    self.rehomes();
+                }
                 let minutes = self.dice.range(20, 16 * 60);
                 self.at(TimeDelta::minutes(minutes), Item::Somebody);
             }
@@ -286,6 +289,9 @@ impl Play {
             _ => {
                 if !self.world.lock().laws.frozen.is_empty() {
                     self.thaws();
+                }
+                if self.is_somebody_homeless() {
+                    self.rehomes();
                 }
                 let issues = self.people.tidy(&mut self.world.lock());
                 issues.iter().for_each(|at| self.webhook(at));

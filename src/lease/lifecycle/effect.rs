@@ -117,6 +117,8 @@ pub enum Topic {
     },
     /// It was found, and is not looked after any more. It stays as it is.
     LetGo,
+    /// Its issue was deleted, and this one is its issue from now on.
+    Rehomed,
 }
 
 impl Effect {

@@ -133,6 +133,8 @@ pub enum Event {
     /// What people were told lately is not known: they get the full notice of
     /// whatever comes next.
     GiveNotice,
+    /// Its issue was deleted, and it got another one.
+    Rehomed,
     /// Somebody else answers for it from now on.
     Transfer {
         /// The new owner.

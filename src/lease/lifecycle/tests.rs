@@ -151,6 +151,7 @@ fn samples() -> Vec<Event> {
         Event::Protect(true),
         Event::Postpone { not_before: until },
         Event::GiveNotice,
+        Event::Rehomed,
         Event::RunHooksAgain,
         Event::Transfer { to: by.clone() },
         Event::Confirm(confirmation()),
@@ -193,12 +194,12 @@ fn every_state_meets_every_event() {
         table.push('\n');
     }
     insta::assert_snapshot!(table, @r"
-    adopted: Tick Release->ended+LetGo Seen Vanished+Vanished Hold Unhold Protect RunHooksAgain Transfer+Transferred Confirm!Adopt Marked->active+Confirmed MarkRefused+NotConfirmed
-    provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect RunHooksAgain
-    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended RenewTerms Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Resize!Resize Resized+Resized ResizeRefused+ResizeRefused Rebuild!Rebuild Rebuilt+Rebuilt RebuildRefused+RebuildRefused Unhold Protect GiveNotice RunHooksAgain Transfer+Transferred
-    expired: Tick Stopped+Stopped RenewTerms Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect GiveNotice RunHooksAgain Transfer+Transferred
-    destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect RunHooksAgain
-    destroyed: Tick BackupsDropped->ended RenewTerms Hold Unhold GiveNotice RunHooksAgain
+    adopted: Tick Release->ended+LetGo Seen Vanished+Vanished Hold Unhold Protect Rehomed+Rehomed RunHooksAgain Transfer+Transferred Confirm!Adopt Marked->active+Confirmed MarkRefused+NotConfirmed
+    provisioning: Created->active+HandedOver CreationFailed->destroying+CreationFailed!Destroy Tick Release->destroying!Destroy Seen Hold Unhold Protect Rehomed+Rehomed RunHooksAgain
+    active: Tick Stopped+Switched Started+Restored Rebooted+Switched Extend+Extended RenewTerms Release->destroying!Destroy Switch!Reboot Seen Vanished+Vanished Hold Resize!Resize Resized+Resized ResizeRefused+ResizeRefused Rebuild!Rebuild Rebuilt+Rebuilt RebuildRefused+RebuildRefused Unhold Protect GiveNotice Rehomed+Rehomed RunHooksAgain Transfer+Transferred
+    expired: Tick Stopped+Stopped RenewTerms Restore->active!Start Release->destroying!Destroy Seen Vanished+Vanished Hold Unhold Protect GiveNotice Rehomed+Rehomed RunHooksAgain Transfer+Transferred
+    destroying: Tick Destroyed->ended+Undone Seen Hold Unhold Protect Rehomed+Rehomed RunHooksAgain
+    destroyed: Tick BackupsDropped->ended RenewTerms Hold Unhold GiveNotice Rehomed+Rehomed RunHooksAgain
     ended: Tick RunHooksAgain
     ");
 }
@@ -407,11 +408,36 @@ fn shorter_terms_move_the_end_and_leave_the_longer_notice_of_both() {
     assert_eq!(deadline.step, Step::Stop);
 }
 
+#[test]
+fn what_was_said_on_an_issue_that_is_gone_does_not_count() {
+    let mut play = Play::active();
+    let far = play.lease.deadline.unwrap();
+    play.now += TimeDelta::hours(1);
+    play.meet(&Event::Rehomed);
+    let deadline = play.lease.deadline.unwrap();
+    assert_eq!((deadline.at, deadline.set_at), (far.at, play.now));
+
+    // Within the notice, and with every warning given before.
+    play.now = far.at - TimeDelta::minutes(1);
+    play.meet(&Event::Rehomed);
+    let deadline = play.lease.deadline.unwrap();
+    let notice = calendar().after(play.now, play.lease.terms.min_notice);
+    assert_eq!((deadline.at, deadline.step), (notice, far.step));
+    let Some(Effect::Tell(told)) = play.log.last() else { panic!("nothing was said") };
+    assert_eq!(told.announces, Some((deadline.step, deadline.at)));
+
+    // On hold, no moment is named; everybody is told when that ends.
+    play.meet(&Event::Hold { reason: "why".into() });
+    play.meet(&Event::Rehomed);
+    let Some(Effect::Tell(told)) = play.log.last() else { panic!("nothing was said") };
+    assert_eq!(*told, News { topic: Topic::Rehomed, announces: None });
+}
+
 proptest! {
     /// The first law, under any order of events and a forge that comes and goes.
     #[test]
     fn no_step_without_its_delivered_warnings(
-        moves in prop::collection::vec((0usize..15, 1i64..60, any::<bool>()), 1..60)
+        moves in prop::collection::vec((0usize..16, 1i64..60, any::<bool>()), 1..60)
     ) {
         let mut play = Play::active();
         for (choice, hours, forge) in moves {
@@ -429,6 +455,7 @@ proptest! {
                 8 => Event::Protect(false),
                 9 => other_terms(&play.lease, forge),
                 10 => Event::GiveNotice,
+                11 => Event::Rehomed,
                 _ => Event::Tick,
             };
             play.meet(&event);

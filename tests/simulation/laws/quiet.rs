@@ -11,7 +11,7 @@ use innkeeper::{
 };
 
 use crate::{
-    forge::BOT,
+    forge::{BOT, PLAIN},
     memory_store::{MemoryStore, Stage},
     world::World,
 };
@@ -82,8 +82,8 @@ fn without_code(line: &str) -> String {
     plain
 }
 
-/// Whether nobody can be heard on an issue any more: what is about it waits
-/// for a sysadmin for ever, as it should.
+/// Whether nobody can be heard on an issue any more: machines wait for an operator
+/// to give them another one, and everything else for ever.
 pub(crate) fn is_lost(world: &World, issue: &IssueRef) -> bool {
     world.house.issues.get(issue).is_none_or(|issue| issue.deleted)
 }
@@ -92,7 +92,7 @@ pub(crate) fn is_lost(world: &World, issue: &IssueRef) -> bool {
 pub(crate) fn converged(world: &World, rows: &MemoryStore) -> Result<(), String> {
     rows.rows(|rows| {
         for lease in rows.leases.values().map(|lease| &lease.value) {
-            if lease.state != State::Ended && !is_lost(world, &lease.issue) {
+            if lease.state != State::Ended {
                 return Err(format!(
                     "{} is {:?}: {}",
                     lease.order.key.name,
@@ -179,8 +179,9 @@ fn views(world: &mut World, rows: &MemoryStore) {
         let request = requests.iter().find(|request| request.issue == at);
         let Some(request) = request else {
             // Closed before anybody looked, it asks for nothing. What we filed
-            // ourselves waits for whoever wanted to adopt a machine.
-            let asks = open && issue.author != BOT;
+            // ourselves waits for whoever wanted to adopt a machine, and a plain one
+            // for the operator to choose it.
+            let asks = open && issue.author != BOT && issue.description != PLAIN;
             world.law("every request is answered", !asks, || at.to_string());
             continue;
         };

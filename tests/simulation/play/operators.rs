@@ -11,12 +11,14 @@ use innkeeper::{
         freeze, thaw,
     },
     identity::ProjectId,
+    lease::State,
     ports::PortError,
 };
 
 use super::{Item, Play};
 use crate::{
-    forge::{FORGE, PROJECT},
+    forge::{DAN, FORGE, PLAIN, PROJECT},
+    laws,
     replica::{HOSTS, Kind},
 };
 
@@ -66,6 +68,32 @@ impl Play {
         self.world.lock().count("adoptions tried");
         self.start(number, Kind::Operator, async move {
             adopt_all(&engine).await.map(|()| false).map_err(drop)
+        });
+    }
+
+    /// Whether there is a machine whose issue was deleted.
+    pub(super) fn is_somebody_homeless(&self) -> bool {
+        let world = self.world.lock();
+        let mut leases = world.laws.leases.values().map(|lease| &lease.value);
+        leases.any(|lease| lease.state != State::Ended && laws::is_lost(&world, &lease.issue))
+    }
+
+    /// Somebody opens a new issue for each request whose own one is gone. What
+    /// comes of it is seen in what is stored.
+    pub(super) fn rehomes(&mut self) {
+        let Some((number, engine)) = self.console() else { return };
+        let world = self.world.clone();
+        self.start(number, Kind::Operator, async move {
+            for homeless in engine.homeless().await.map_err(drop)? {
+                let to = {
+                    let mut world = world.lock();
+                    world.count("machines given another issue");
+                    let now = world.now;
+                    world.house.file(now, PROJECT, DAN, PLAIN.to_owned())
+                };
+                engine.rehome(homeless.request, &to).await.map_err(drop)?;
+            }
+            Ok(false)
         });
     }
 

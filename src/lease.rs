@@ -95,6 +95,10 @@ pub struct Lease {
     /// Sizes that were ordered and not given yet, in the order of giving.
     #[serde(default)]
     pub resizing: Vec<Shape>,
+    /// Whether the provider was told to write our mark into an adopted machine,
+    /// and has not answered: it may bear it any moment.
+    #[serde(default)]
+    pub marking: bool,
 }
 
 /// How often the end of a lease was moved by a comment: extended or restored.

@@ -364,6 +364,7 @@ impl Adoption<'_> {
             team: None,
             extensions: Extensions::default(),
             resizing: Vec::new(),
+            marking: false,
         };
         (request, lease)
     }

@@ -103,6 +103,7 @@ impl Engine {
                 team: spec.team().map(str::to_owned),
                 extensions: Extensions::default(),
                 resizing: Vec::new(),
+                marking: false,
             };
             draft.add_lease(lease, Effect::Create);
         }

@@ -26,11 +26,12 @@ use super::{
     look::Desk,
 };
 use crate::{
-    identity::{Digest, IssueRef, NoteId, Person, Timestamp, UserId},
+    identity::{Digest, IssueRef, LeaseId, NoteId, Person, Timestamp, UserId},
+    lease::lifecycle as lease_life,
     notice::Reply,
     ports::{
         PortError, Verdict,
-        forge::{Discussion, Forge, Issue},
+        forge::{Discussion, Forge, Issue, Note},
         store::{Actor, CommitError, Look, Versioned},
     },
     request::{Request, lifecycle::Event},
@@ -106,9 +107,13 @@ impl Engine {
         let there = forge.discussion(to).await?;
         let seen = self.store().seen_notes(&from).await?;
         let own = self.own_account(&to.forge).await?;
-        let (copies, late) = match forge.discussion(&from).await {
-            Err(error) if error.verdict == Verdict::Missing => (brought_along(&there, &seen), 0),
-            here => copies(&here?, &there, &seen, own.id),
+        let here = match forge.discussion(&from).await {
+            Err(error) if error.verdict == Verdict::Missing => None,
+            here => Some(here?),
+        };
+        let (copies, late) = match &here {
+            None => (brought_along(&there, &seen), 0),
+            Some(here) => copies(here, &there, &seen, own.id),
         };
         if late > 0 && look.failures < COPYING {
             // A command whose copy comes later would be obeyed twice.
@@ -122,6 +127,10 @@ impl Engine {
             draft.saw(note);
         }
         draft.audit(Actor::Outside, &format!("moved:{to}"), Of::default());
+        for lease in unheard(&draft, here.as_ref(), &there) {
+            // What has no deadline any more has none to tell of.
+            let _ = draft.lease_event(lease, &lease_life::Event::Rehomed);
+        }
         let machines = self.machine_ends(&draft);
         draft.reply(&format!("moved:{to}"), Reply::Moved { machines });
         draft.look_again();
@@ -248,8 +257,32 @@ fn brought_along(there: &Discussion, seen: &BTreeSet<NoteId>) -> Vec<NoteId> {
     if kept.is_empty() { all().collect() } else { kept }
 }
 
-/// The copies of comments that were dealt with, and how many of these have none.
+/// The leases whose deadline was announced where it cannot be read any more: the
+/// comment was posted on the old issue after it was moved, or was deleted before.
+fn unheard(draft: &Draft<'_>, here: Option<&Discussion>, there: &Discussion) -> Vec<LeaseId> {
+    let is_there = |id: NoteId| {
+        let Some(here) = here else { return true };
+        let note = here.notes.iter().find(|note| note.id == id);
+        note.is_some_and(|note| there.notes.iter().any(|copy| is_copy(copy, note)))
+    };
+    let leases = draft.leases.iter().map(|lease| &lease.value);
+    let unheard = leases.filter(|lease| {
+        let Some(deadline) = lease.deadline else { return false };
+        let mut said = lease.announcements.iter().filter(|said| {
+            (said.step, said.deadline) == (deadline.step, deadline.at)
+                && said.delivered_at >= deadline.set_at
+        });
+        said.any(|said| !is_there(said.note))
+    });
+    unheard.map(|lease| lease.id).collect()
+}
+
 /// A copy has another id; author and time are the same.
+fn is_copy(copy: &Note, note: &Note) -> bool {
+    (copy.author.id, copy.created_at) == (note.author.id, note.created_at)
+}
+
+/// The copies of comments that were dealt with, and how many of these have none.
 fn copies(
     here: &Discussion,
     there: &Discussion,
@@ -258,10 +291,7 @@ fn copies(
 ) -> (Vec<NoteId>, usize) {
     let dealt_with =
         || here.notes.iter().filter(|note| note.author.id != own && seen.contains(&note.id));
-    let twin = |a: &crate::ports::forge::Note, b: &crate::ports::forge::Note| {
-        (a.author.id, a.created_at) == (b.author.id, b.created_at)
-    };
-    let copies = there.notes.iter().filter(|copy| dealt_with().any(|note| twin(note, copy)));
-    let late = dealt_with().filter(|note| !there.notes.iter().any(|copy| twin(note, copy)));
+    let copies = there.notes.iter().filter(|copy| dealt_with().any(|note| is_copy(copy, note)));
+    let late = dealt_with().filter(|note| !there.notes.iter().any(|copy| is_copy(copy, note)));
     (copies.map(|note| note.id).collect(), late.count())
 }

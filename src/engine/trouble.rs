@@ -80,7 +80,8 @@ impl Engine {
             }
         }
         match error.verdict {
-            // It may have been done, and the answer lost.
+            // It may have been done, and the answer lost: now, or when it began.
+            _ if effect.begun => self.store().doubt_effect(effect, now + wait, &chain).await,
             Verdict::Retry { .. } => self.store().doubt_effect(effect, now + wait, &chain).await,
             _ => self.store().postpone_effect(effect, now + wait, &chain).await,
         }

@@ -427,8 +427,7 @@ impl Life<'_> {
         }
     }
 
-    /// What was said on an issue that is gone cannot be read any more, so it does
-    /// not count any more.
+    /// What cannot be read any more does not count any more.
     fn rehomed(&mut self) {
         warning::forget_undelivered(&mut self.lease);
         if let Some(deadline) = self.lease.deadline {

@@ -65,6 +65,7 @@ pub(crate) fn lease() -> Lease {
         team: None,
         extensions: Extensions::default(),
         resizing: Vec::new(),
+        marking: false,
     }
 }
 

@@ -427,6 +427,8 @@ pub struct ClaimedEffect {
     /// How often it was tried, this time included: claims that ended in waiting
     /// do not count.
     pub tries: u32,
+    /// Whether it had begun before this claim: something of it may be done.
+    pub begun: bool,
     /// Its lane.
     pub lane: String,
     /// Its key.

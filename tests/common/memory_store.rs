@@ -403,6 +403,7 @@ impl Rows {
             id,
             attempts: row.attempts,
             tries: row.attempts.saturating_sub(row.waits),
+            begun: row.begun,
             lane: row.lane.clone(),
             key: row.key.clone(),
             task: row.task.clone(),

@@ -446,3 +446,29 @@ async fn the_report_names_what_somebody_should_look_at() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_just_being_confirmed_is_not_let_go_of() {
+    scenario(async |world: &mut World| {
+        let issue = adopted(world, "web-01").await;
+        // The host has not answered yet when somebody changes their mind.
+        world.host.fail(Call::Adopt, Fails::Before);
+        world.says("carol", issue, "@innkeeper confirm @bob 2 days").await;
+        let answer = world.answer("carol", issue, "@innkeeper release").await;
+        assert!(answer.contains("it is just being confirmed"), "{answer}");
+        world.after(TimeDelta::hours(1)).await;
+        world.read_until(issue, "web-01");
+        let [lease] = <[_; 1]>::try_from(world.leases().await).unwrap();
+        assert_eq!((lease.state, lease.marking), (State::Active, false));
+        let marked = world.host.machines();
+        assert_eq!(marked.first().unwrap().lease, Some(lease.id));
+
+        // Where the host will not have it, there is nothing to wait for.
+        let other = adopted(world, "web-02").await;
+        world.host.remove("web-02");
+        world.says("carol", other, "@innkeeper confirm @bob 2 days").await;
+        world.says("carol", other, "@innkeeper release").await;
+        world.read_until(other, "is not looked after");
+    })
+    .await;
+}

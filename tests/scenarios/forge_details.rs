@@ -262,6 +262,37 @@ async fn a_request_follows_its_issue_with_its_machine_whichever_is_looked_at_fir
 }
 
 only_on_gitlab! { "GitHub leaves nothing of an issue that was transferred":
+    async fn a_warning_that_did_not_come_along_is_given_again_on_the_new_issue() {
+        two_projects(look_elsewhere_too, async |world: &mut World| {
+            let issue = world.handed_over(&[("How long?", "2 days")]).await;
+            world.until(|world| said(world, issue, WARNED) == 1).await;
+            world.read_until(issue, WARNED);
+            // As if it had been posted after the move, which nobody had noticed yet.
+            let snapshot = world.issue(issue);
+            let warning = snapshot.comments_by("innkeeper").find(|it| it.body.contains(WARNED));
+            let warning = warning.unwrap().id;
+            world.practice.rehearsal.delete_note("carol", issue, warning).unwrap();
+            let new = moved(world, issue, false).await;
+
+            assert_eq!(said(world, new, "This is the issue of `sandbox-1` from now on"), 1);
+            assert_eq!(said(world, new, "**It will be stopped on Wed 2026-12-02"), 1);
+            world.expect(new, "This issue was moved");
+            assert_eq!(said(world, new, WARNED), 0);
+            world.until(|world| world.host.power_of("sandbox-1") == Some(Power::Off)).await;
+            world.read_until(new, "was stopped");
+        })
+        .await;
+    }
+}
+
+const WARNED: &str = "`sandbox-1` will be stopped on";
+
+fn said(world: &World, issue: IssueKey, words: &str) -> usize {
+    let snapshot = world.issue(issue);
+    snapshot.comments_by("innkeeper").filter(|it| it.body.contains(words)).count()
+}
+
+only_on_gitlab! { "GitHub leaves nothing of an issue that was transferred":
     async fn a_request_follows_its_issue_out_of_what_is_looked_after_and_back() {
         for new_first in [true, false] {
             two_projects(look_elsewhere_too, async |world: &mut World| {

@@ -76,7 +76,7 @@ async fn a_machine_whose_issue_was_deleted_lives_to_its_end_on_another_one() {
         world.silent(new);
         let page = rehome(world, new).await.unwrap();
         assert!(page.ends_with(&format!("/{}", new.iid)), "{page}");
-        let told = world.expect(new, "this one is its issue from now on");
+        let told = world.expect(new, "This is the issue of `sandbox-1` from now on");
         assert!(told.contains("@alice") && told.contains("It is on hold"), "{told}");
         world.silent(new);
         assert_eq!(buried(world).await, 0, "what could not be said is not said any more");
@@ -109,7 +109,7 @@ async fn it_goes_on_as_it_was_if_somebody_sees_to_it_in_time() {
         orphaned(world).await;
         let new = opened(world, "");
         rehome(world, new).await.unwrap();
-        let told = world.expect(new, "this one is its issue from now on");
+        let told = world.expect(new, "This is the issue of `sandbox-1` from now on");
         assert!(told.contains("It will be stopped on Wed 2026-12-02 10:00 CET"), "{told}");
         assert!(world.sticky(new).contains("running"), "{}", world.sticky(new));
         let answer = world.answer("alice", new, "@innkeeper extend 1d").await;
@@ -140,7 +140,7 @@ async fn an_issue_that_cannot_have_it_is_refused_with_the_way_out() {
         assert!(said.contains("not looked at: choose an issue of a project"), "{said}");
         let new = opened(world, "");
         rehome(world, new).await.unwrap();
-        world.read_until(new, "this one is its issue from now on");
+        world.read_until(new, "This is the issue of `sandbox-1` from now on");
     })
     .await;
 }
@@ -188,7 +188,7 @@ only_on_gitlab! { "GitHub has no confidential issues":
             hidden(world, issue).await;
             let new = opened(world, "");
             rehome(world, new).await.unwrap();
-            world.read_until(new, "this one is its issue from now on");
+            world.read_until(new, "This is the issue of `sandbox-1` from now on");
 
             let_bot_see(world, true);
             let before = world.issue(issue).comments_by("innkeeper").count();

@@ -475,6 +475,33 @@ async fn one_machine_a_day_is_destroyed_and_the_others_wait_visibly() {
 }
 
 #[tokio::test]
+async fn what_may_be_destroyed_keeps_its_place_although_the_host_refuses_it_later() {
+    let scene = Scene { adjust: |settings| settings.destroys_per_day = 1, ..Scene::default() };
+    scenario_in(scene, async |world: &mut World| {
+        let issues = [world.handed_over(&[]).await, world.handed_over(&[]).await];
+        // It is destroyed, which nobody hears; asked again, the host says no.
+        world.host.fail(Call::Destroy, Fails::After);
+        world.host.fail(Call::Destroy, Fails::ForGood);
+        for issue in issues {
+            let question = world.answer("alice", issue, "@innkeeper release").await;
+            let code = question.split("release confirm ").nth(1).unwrap().split('`').next();
+            let code = code.unwrap().trim();
+            world.says("alice", issue, &format!("@innkeeper release confirm {code}")).await;
+        }
+        world.after(TimeDelta::minutes(10)).await;
+        assert!(!world.host.has_plans(), "it was refused");
+        assert_eq!(world.host.machines().len(), 1);
+        world.after(TimeDelta::hours(23)).await;
+        assert_eq!(world.host.machines().len(), 1, "one a day");
+        world.until(|world| world.host.machines().is_empty()).await;
+        for issue in issues {
+            read_all(world, issue);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_machine_a_day_is_made_and_the_others_wait_visibly() {
     let scene = Scene { adjust: |settings| settings.creations_per_day = 1, ..Scene::default() };
     scenario_in(scene, async |world: &mut World| {

@@ -259,8 +259,12 @@ impl Play {
                 world.note("calm", "", String::new);
                 self.calm_since = Some(world.now);
                 drop(world);
+                let now = self.now();
                 for replica in &mut self.replicas {
-                    replica.stalled = replica.stalled.min(self.world.lock().now);
+                    replica.stalled = replica.stalled.min(now);
+                }
+                for task in &mut self.tasks {
+                    task.stalled = task.stalled.min(now);
                 }
                 // By then everybody has polled.
                 self.at(TimeDelta::hours(4), Item::Tidy);
@@ -286,7 +290,8 @@ impl Play {
                     .lock()
                     .law("everything comes to its end", false, || "looks never end".to_owned());
             }
-            _ => {
+            converged => {
+                let converged = converged.is_ok();
                 if !self.world.lock().laws.frozen.is_empty() {
                     self.thaws();
                 }
@@ -295,7 +300,10 @@ impl Play {
                 }
                 let issues = self.people.tidy(&mut self.world.lock());
                 issues.iter().for_each(|at| self.webhook(at));
-                self.at(TimeDelta::hours(11), Item::Tidy);
+                // Whoever is busy at this moment may be so whenever it is asked in
+                // such a rhythm.
+                let again = if converged { TimeDelta::minutes(7) } else { TimeDelta::hours(11) };
+                self.at(again, Item::Tidy);
             }
         }
     }

@@ -129,6 +129,7 @@ pub(crate) fn lease(number: u64) -> Lease {
         team: None,
         extensions: Extensions::default(),
         resizing: Vec::new(),
+        marking: false,
     }
 }
 

@@ -104,6 +104,12 @@ impl Engine {
             draft.refuse(order, &["sysadmins, as long as it is not confirmed"]);
             return;
         }
+        // Its mark may be written at this moment, and must not outlive the record.
+        if lease.marking {
+            let hint = "Wait for what comes of it. Once it is confirmed, `release` destroys it.";
+            draft.impossible(&order.about(lease.id), "it is just being confirmed.", Some(hint));
+            return;
+        }
         let event = Event::Release { by: order.by().clone() };
         Self::move_end(draft, order, lease, &event, "let-go");
     }

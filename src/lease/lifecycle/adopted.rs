@@ -15,17 +15,23 @@ impl Life<'_> {
         match event {
             Event::Confirm(confirmation) => {
                 self.lease.trouble = None;
+                self.lease.marking = true;
                 self.wait_on(WaitsOn::Provider);
                 self.effects.push(Effect::Adopt(confirmation.clone()));
             }
             Event::Marked { confirmation, shape } => self.confirmed(confirmation, *shape),
             Event::MarkRefused { reason } => {
+                self.lease.marking = false;
                 self.lease.trouble = Some(reason.clone());
                 self.wait_on(WaitsOn::Sysadmin);
                 self.tell(Topic::NotConfirmed { reason: reason.clone() });
             }
+            // Or a machine that nobody looks after would bear it.
+            Event::Release { .. } if self.lease.marking => return None,
             Event::Release { .. } => self.let_go(),
             Event::Vanished => {
+                // It takes no mark.
+                self.lease.marking = false;
                 if !self.is_known_to_be_gone() {
                     self.lease.trouble = Some(GONE.to_owned());
                     self.lease.power = Power::Unknown;
@@ -44,6 +50,7 @@ impl Life<'_> {
         self.lease.fallback.clone_from(&confirmation.fallback);
         self.lease.order.owner.clone_from(&confirmation.owner.username);
         self.lease.protected = false;
+        self.lease.marking = false;
         self.lease.trouble = None;
         self.lease.handed_over = Some(self.now);
         self.enter(State::Active, WaitsOn::Nobody);

@@ -117,7 +117,7 @@ pub enum Topic {
     },
     /// It was found, and is not looked after any more. It stays as it is.
     LetGo,
-    /// Its issue was deleted, and this one is its issue from now on.
+    /// This is its issue from now on, and what was said elsewhere does not count.
     Rehomed,
 }
 

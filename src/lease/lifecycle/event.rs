@@ -133,7 +133,8 @@ pub enum Event {
     /// What people were told lately is not known: they get the full notice of
     /// whatever comes next.
     GiveNotice,
-    /// Its issue was deleted, and it got another one.
+    /// It has another issue, and what was said about its deadline cannot be read
+    /// there: the one it had was deleted, or was left before that was said.
     Rehomed,
     /// Somebody else answers for it from now on.
     Transfer {

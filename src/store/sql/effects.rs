@@ -51,7 +51,9 @@ WHERE id = (
             AND other.claimed_until > $1)
     ORDER BY first.priority, first.id
     LIMIT 1)
-RETURNING id, attempts, waits, lane, key, task, ordered_at";
+RETURNING id, attempts, waits, begun, lane, key, task, ordered_at";
+
+type ClaimedRow = (i64, i64, i64, i64, String, String, String, i64);
 
 /// Takes the next task that is due and first in its lane.
 pub(super) async fn claim(
@@ -61,19 +63,20 @@ pub(super) async fn claim(
 ) -> sqlx::Result<Option<ClaimedEffect>> {
     // Read to the end: a statement that is dropped after its first row is
     // committed without anybody hearing whether that worked.
-    let rows: Vec<(i64, i64, i64, String, String, String, i64)> = sqlx::query_as(CLAIM)
+    let rows: Vec<ClaimedRow> = sqlx::query_as(CLAIM)
         .bind(from_time(now))
         .bind(from_time(until))
         .fetch_all(database)
         .await?;
     rows.into_iter()
         .next()
-        .map(|(id, attempts, waits, lane, key, task, ordered_at)| {
+        .map(|(id, attempts, waits, begun, lane, key, task, ordered_at)| {
             let task = to_value(&task, || format!("the stored task {key}"))?;
             Ok(ClaimedEffect {
                 id: to_count(id),
                 attempts: to_small_count(attempts),
                 tries: to_small_count(attempts - waits),
+                begun: begun != 0,
                 lane,
                 key,
                 task,

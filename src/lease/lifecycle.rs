@@ -429,7 +429,9 @@ impl Life<'_> {
 
     /// What cannot be read any more does not count any more.
     fn rehomed(&mut self) {
-        warning::forget_undelivered(&mut self.lease);
+        // Whatever moment they bear: a clock that was ahead may have been set back.
+        self.lease.announcements.clear();
+        self.lease.ordered.clear();
         if let Some(deadline) = self.lease.deadline {
             let notice = self.calendar.after(self.now, self.lease.terms.min_notice);
             self.set_deadline(deadline.step, deadline.at.max(notice));

@@ -276,7 +276,9 @@ impl Play {
     fn tidy(&mut self) {
         let converged = laws::converged(&self.world.lock(), &self.rows);
         let now = self.now();
-        let waits = self.rows.rows(Rows::next_work).is_some_and(|at| at <= now + self.jump);
+        // Also for clocks that were set back to come to it.
+        let due = now + self.jump.max(TimeDelta::zero());
+        let waits = self.rows.rows(Rows::next_work).is_some_and(|at| at <= due);
         match converged {
             Ok(()) if !waits && self.tasks.is_empty() => {
                 laws::at_the_end(&mut self.world.lock(), &self.rows);

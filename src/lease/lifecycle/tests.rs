@@ -426,6 +426,17 @@ fn what_was_said_on_an_issue_that_is_gone_does_not_count() {
     let Some(Effect::Tell(told)) = play.log.last() else { panic!("nothing was said") };
     assert_eq!(told.announces, Some((deadline.step, deadline.at)));
 
+    // Nor what was said by a clock that was ahead, and has been set back.
+    let ahead = Announcement {
+        step: deadline.step,
+        deadline: deadline.at,
+        note: NoteId(9),
+        delivered_at: deadline.at,
+    };
+    play.meet(&Event::Announced(ahead));
+    play.meet(&Event::Rehomed);
+    assert!(!play.lease.announcements.contains(&ahead) && play.lease.ordered.is_empty());
+
     // On hold, no moment is named; everybody is told when that ends.
     play.meet(&Event::Hold { reason: "why".into() });
     play.meet(&Event::Rehomed);

@@ -15,6 +15,9 @@
 //!   lock from reading the issue to storing its request. So either the old one's
 //!   request is stored when the new one asks, or the old one is seen to be gone.
 //!
+//! A deadline that was announced where nobody reads it any more, because the
+//! comment did not come along, is announced again there.
+//!
 //! If the new place is none of ours, everything stays with the old issue, and
 //! follows if it goes on from there to one that is.
 
@@ -127,9 +130,11 @@ impl Engine {
             draft.saw(note);
         }
         draft.audit(Actor::Outside, &format!("moved:{to}"), Of::default());
-        for lease in unheard(&draft, here.as_ref(), &there) {
-            // What has no deadline any more has none to tell of.
-            let _ = draft.lease_event(lease, &lease_life::Event::Rehomed);
+        if let Some(here) = &here {
+            for lease in unheard(&mut draft, here, &there) {
+                // What has no deadline any more has none to tell of.
+                let _ = draft.lease_event(lease, &lease_life::Event::Rehomed);
+            }
         }
         let machines = self.machine_ends(&draft);
         draft.reply(&format!("moved:{to}"), Reply::Moved { machines });
@@ -259,22 +264,33 @@ fn brought_along(there: &Discussion, seen: &BTreeSet<NoteId>) -> Vec<NoteId> {
 
 /// The leases whose deadline was announced where it cannot be read any more: the
 /// comment was posted on the old issue after it was moved, or was deleted before.
-fn unheard(draft: &Draft<'_>, here: Option<&Discussion>, there: &Discussion) -> Vec<LeaseId> {
-    let is_there = |id: NoteId| {
-        let Some(here) = here else { return true };
-        let note = here.notes.iter().find(|note| note.id == id);
-        note.is_some_and(|note| there.notes.iter().any(|copy| is_copy(copy, note)))
+/// All other announcements are known by their copies from now on.
+fn unheard(draft: &mut Draft<'_>, here: &Discussion, there: &Discussion) -> Vec<LeaseId> {
+    let copy_of = |id: NoteId| {
+        let note = here.notes.iter().find(|note| note.id == id)?;
+        there.notes.iter().find(|copy| is_copy(copy, note)).map(|copy| copy.id)
     };
-    let leases = draft.leases.iter().map(|lease| &lease.value);
-    let unheard = leases.filter(|lease| {
-        let Some(deadline) = lease.deadline else { return false };
-        let mut said = lease.announcements.iter().filter(|said| {
+    let mut unheard = Vec::new();
+    let ids: Vec<LeaseId> = draft.leases.iter().map(|lease| lease.value.id).collect();
+    for id in ids {
+        let Some(lease) = draft.lease_mut(id) else { continue };
+        let Some(deadline) = lease.deadline else { continue };
+        let current = lease.announcements.iter_mut().filter(|said| {
             (said.step, said.deadline) == (deadline.step, deadline.at)
                 && said.delivered_at >= deadline.set_at
         });
-        said.any(|said| !is_there(said.note))
-    });
-    unheard.map(|lease| lease.id).collect()
+        let mut all_there = true;
+        for said in current {
+            match copy_of(said.note) {
+                Some(copy) => said.note = copy,
+                None => all_there = false,
+            }
+        }
+        if !all_there {
+            unheard.push(id);
+        }
+    }
+    unheard
 }
 
 /// A copy has another id; author and time are the same.

@@ -18,7 +18,8 @@ use crate::{
     FORGE,
     host::{Call, Fails},
     world::{
-        NOTE_ANCHOR, NOTES, Scene, World, sandbox_cookbook, scenario, scenario_in, scenario_with,
+        NOTE_ANCHOR, NOTES, PROJECT_PATH, Scene, World, sandbox_cookbook, scenario, scenario_in,
+        scenario_with,
     },
 };
 
@@ -278,6 +279,17 @@ only_on_gitlab! { "GitHub leaves nothing of an issue that was transferred":
             assert_eq!(said(world, new, "**It will be stopped on Wed 2026-12-02"), 1);
             world.expect(new, "This issue was moved");
             assert_eq!(said(world, new, WARNED), 0);
+            // What came along counts, however often it goes on.
+            world.practice.rehearsal.webhooks(false);
+            let mut at = new;
+            for place in [PROJECT_PATH, ELSEWHERE.1] {
+                at = world.practice.rehearsal.move_issue("carol", at, place).unwrap();
+                world.practice.engine.want_looks(&[reference(at)]).await.unwrap();
+                world.after(TimeDelta::hours(1)).await;
+                world.read_until(at, "This issue was moved");
+                assert_eq!(said(world, at, "This is the issue of `sandbox-1`"), 1);
+            }
+            let new = at;
             world.until(|world| world.host.power_of("sandbox-1") == Some(Power::Off)).await;
             world.read_until(new, "was stopped");
         })

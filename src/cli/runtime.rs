@@ -23,6 +23,13 @@ pub(super) fn runtime() -> anyhow::Result<Runtime> {
         .context("could not start the worker threads")
 }
 
+/// Ends the process here and now, whatever its threads are doing. Leaving `main`
+/// would run exit handlers first: those of the libraries below libvirt free what a
+/// thread that is just calling it still uses, and the process ends with SIGSEGV.
+pub(super) fn leave(status: u8) -> ! {
+    signal_hook::low_level::exit(status.into())
+}
+
 /// Whoever asks the process to end: Ctrl-C or `systemctl stop`.
 pub(super) struct Ends {
     terminate: Signal,

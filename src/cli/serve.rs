@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use super::{
     output,
-    runtime::{Ends, log, reload_wanted, runtime},
+    runtime::{Ends, leave, log, reload_wanted, runtime},
 };
 use crate::{
     app::{compose, reload::Reloader},
@@ -32,19 +32,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     let runtime = runtime()?;
-    let served = runtime.block_on(serve(config, arguments));
+    let status = runtime.block_on(serve(config, arguments));
     // A call to a provider that still blocks a thread must not keep us from ending:
     // what it was for was handed back.
     runtime.shutdown_background();
-    served
+    leave(status?)
 }
 
-async fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+/// The status to end with.
+async fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<u8> {
     let mut wanted = reload_wanted()?;
     let app = compose::service(&config).await?;
     if arguments.check {
         output::line("The configuration, the cookbooks and the store are fine.");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(0);
     }
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen)
@@ -82,13 +83,13 @@ async fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<ExitCode
     let ended = tokio::select! {
         () = app.run(listener, async { drop(once.await) }) => {
             tracing::info!("stopped");
-            ExitCode::SUCCESS
+            0
         }
         // Whoever asks a second time does not want to wait. What is under way is
         // taken up when its claims run out.
         status = twice => {
             tracing::warn!("asked a second time: ending at once");
-            ExitCode::from(status)
+            status
         }
     };
     hearing.abort();

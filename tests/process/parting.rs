@@ -127,7 +127,7 @@ async fn asked_a_second_time_it_ends_at_once() {
         let asked = Instant::now();
         service.signal(second);
         let status = service.ended().await;
-        assert_eq!(status.code(), Some(expected), "{}", service.gist());
+        assert_eq!(status.code(), Some(expected), "{status}: {}", service.gist());
         assert!(asked.elapsed() < SOON, "it took {:?}", asked.elapsed());
         service.is_unharmed();
     }

@@ -140,7 +140,9 @@ async fn life(death: Death) -> usize {
     };
     let world = World::new(Scene { adjust, ..Scene::brief() }).await;
     let mut mortal = Mortal { world, death, turns: 0, deaths: 0 };
-    let text = World::sandbox(&[("How long?", "1 day")]);
+    // Long enough for whoever dies so often that one look takes a day: what is
+    // said before the end has to be read before it.
+    let text = World::sandbox(&[("How long?", "4 days")]);
     let issue = mortal.world.files("alice", "Please", &text).unwrap();
     mortal.settle().await;
     mortal.said(issue, "innkeeper approve").await;

@@ -13,6 +13,7 @@ mod doctor;
 mod forget;
 mod freeze;
 mod generated;
+mod issue;
 mod output;
 mod policy;
 mod queue;
@@ -97,7 +98,7 @@ enum Command {
     Adopt(adopt::Arguments),
     /// Give machines whose issue was deleted another one
     #[command(
-        after_help = "Examples:\n  innkeeper rehome --config innkeeper.toml    which machines have lost their issue\n  innkeeper rehome --config innkeeper.toml sandbox-7 --to gitlab/tpo/tpa/team#12\n\nOpen a new issue for them first; what is written in it asks for nothing. Warnings then come there, and commands are read there. Nothing is done on a provider, and a machine that is on hold stays so.\n\nExit codes: 0 done, or every machine has its issue; 1 some have none, or it could not be done; 2 unusable arguments or configuration"
+        after_help = "Examples:\n  innkeeper rehome --config innkeeper.toml    which machines have lost their issue\n  innkeeper rehome --config innkeeper.toml sandbox-7 --to gitlab:tpo/tpa/team#12\n\nOpen a new issue for them first; what is written in it asks for nothing. Warnings then come there, and commands are read there. Nothing is done on a provider, and a machine that is on hold stays so.\n\nExit codes: 0 done, or every machine has its issue; 1 some have none, or it could not be done; 2 unusable arguments or configuration"
     )]
     Rehome(rehome::Arguments),
     /// Write everything in the store into one file, while the service runs

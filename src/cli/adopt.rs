@@ -254,7 +254,7 @@ fn known_cookbook(engine: &Engine, name: &str) -> anyhow::Result<CookbookName> {
 
 /// Only projects that are listened to: elsewhere nobody would read a
 /// confirmation.
-pub(super) fn known_project(config: &Config, text: &str) -> anyhow::Result<(ForgeName, ProjectId)> {
+fn known_project(config: &Config, text: &str) -> anyhow::Result<(ForgeName, ProjectId)> {
     let (forge, project) = text
         .split_once('/')
         .with_context(|| format!("`{text}` is not FORGE/PROJECT, for example `gitlab/7`"))?;

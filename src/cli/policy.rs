@@ -2,7 +2,6 @@
 
 mod explain;
 mod impact;
-mod issue;
 mod junit;
 mod test;
 

@@ -7,12 +7,11 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::{adopt::known_project, output, runtime::runtime};
+use super::{issue::Meant, output, runtime::runtime};
 use crate::{
     app::compose,
     config::{self, Config},
     engine::rehome::Homeless,
-    identity::{IssueNumber, IssueRef},
     lease::Lease,
 };
 
@@ -24,9 +23,9 @@ pub(super) struct Arguments {
     /// The configuration file of the service
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The issue it gets, with the other machines of its request: the forge, the
-    /// project's id or path, and the issue's number
-    #[arg(long, value_name = "FORGE/PROJECT#NUMBER", requires = "machine")]
+    /// The issue it gets, with the other machines of its request: its address, or
+    /// FORGE:PROJECT#NUMBER
+    #[arg(long, value_name = "ISSUE", requires = "machine")]
     to: Option<String>,
     /// Print JSON
     #[arg(long, conflicts_with = "to")]
@@ -47,7 +46,7 @@ struct Line<'a> {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = Config::load(&arguments.config, &config::environment())?;
-    let to = arguments.to.as_deref().map(|text| issue(&config, text)).transpose()?;
+    let to = arguments.to.as_deref().map(read).transpose()?;
     runtime()?.block_on(async {
         compose::ensure_store(&config).await?;
         let engine = compose::service(&config).await?.engine;
@@ -58,6 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let Some((machine, to)) = arguments.machine.as_deref().zip(to) else {
             return show(&homeless, arguments.json);
         };
+        let to = to.find(&config, &engine).await?;
         let request = chosen(&homeless, machine)?.request;
         match engine.rehome(request, &to).await {
             Ok(page) => {
@@ -121,10 +121,7 @@ fn chosen<'a>(homeless: &'a [Homeless], machine: &str) -> anyhow::Result<&'a Hom
     }
 }
 
-fn issue(config: &Config, text: &str) -> anyhow::Result<IssueRef> {
-    let wrong = || format!("`{text}` is not FORGE/PROJECT#NUMBER, for example `gitlab/7#12`");
-    let (project, number) = text.rsplit_once('#').with_context(wrong)?;
-    let number = number.parse().map(IssueNumber).ok().with_context(wrong)?;
-    let (forge, project) = known_project(config, project)?;
-    Ok(IssueRef { forge, project, number })
+fn read(text: &str) -> anyhow::Result<Meant<'_>> {
+    Meant::read(text)
+        .with_context(|| format!("`{text}` is no issue: write FORGE:PROJECT#NUMBER or its address"))
 }

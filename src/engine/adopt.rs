@@ -140,11 +140,7 @@ impl Engine {
             return Err(PortError::give_up(doing, why)
                 .advice("adopt under a cookbook whose issues are not"));
         }
-        if self.only_listens().await? {
-            let why = "the store was restored from a backup, and nothing is done yet";
-            return Err(PortError::give_up(doing, why)
-                .advice("let things go on first, with `innkeeper reconcile --go-on`"));
-        }
+        self.must_not_only_listen(&doing).await?;
         let own = self.own_account(&target.forge).await?;
         self.hold_adoption_lock(&doing).await?;
         let policy_version = cookbooks.version;

@@ -90,6 +90,16 @@ impl Engine {
         Ok(self.restoration().await?.is_some_and(|restoration| restoration.stands()))
     }
 
+    /// Refuses what an operator wants done as long as it only listens.
+    pub(super) async fn must_not_only_listen(&self, doing: &str) -> Result<(), PortError> {
+        if self.only_listens().await? {
+            let why = "the store was restored from a backup, and nothing is done yet";
+            return Err(PortError::give_up(doing, why)
+                .advice("let things go on first, with `innkeeper reconcile --go-on`"));
+        }
+        Ok(())
+    }
+
     /// Says once that nothing is done, and why.
     pub(super) fn log_listening(&self) {
         if self.is_news("store", "the store was restored") {

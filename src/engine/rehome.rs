@@ -68,11 +68,7 @@ impl Engine {
     /// When it cannot be there, with the way out; the forge's or the store's.
     pub async fn rehome(&self, request: RequestId, to: &IssueRef) -> Result<String, PortError> {
         let doing = format!("give {to} the machines of a request");
-        if self.only_listens().await? {
-            let why = "the store was restored from a backup, and nothing is done yet";
-            return Err(PortError::give_up(doing, why)
-                .advice("let things go on first, with `innkeeper reconcile --go-on`"));
-        }
+        self.must_not_only_listen(&doing).await?;
         let request = self.store().request(request).await?;
         let request = request.ok_or_else(|| PortError::give_up(&doing, "it is not there"))?;
         self.discover().await;

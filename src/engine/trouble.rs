@@ -79,11 +79,11 @@ impl Engine {
                 self.tell_trouble(effect, *lease, error, given_up).await?;
             }
         }
-        match error.verdict {
-            // It may have been done, and the answer lost: now, or when it began.
-            _ if effect.begun => self.store().doubt_effect(effect, now + wait, &chain).await,
-            Verdict::Retry { .. } => self.store().doubt_effect(effect, now + wait, &chain).await,
-            _ => self.store().postpone_effect(effect, now + wait, &chain).await,
+        // It may have been done, and the answer lost: now, or when it began.
+        if effect.begun || matches!(error.verdict, Verdict::Retry { .. }) {
+            self.store().doubt_effect(effect, now + wait, &chain).await
+        } else {
+            self.store().postpone_effect(effect, now + wait, &chain).await
         }
     }
 

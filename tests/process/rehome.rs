@@ -24,12 +24,15 @@ async fn machines_that_lost_their_issue_are_listed_and_mistyped_ones_refused() {
     assert_eq!(nothing.stdout, "Every machine has its issue.\n");
     assert_eq!((nothing.code, rehome(&["--json"]).stdout.as_str()), (Some(0), "[]\n"));
     for (arguments, says) in [
-        (&["sandbox-1", "--to", "gitlab/7#12"][..], "`sandbox-1` is not among the machines"),
-        (&["sandbox-1", "--to", "gitlab/7"], "is not FORGE/PROJECT#NUMBER"),
-        (&["sandbox-1", "--to", "gitlab/7#twelve"], "is not FORGE/PROJECT#NUMBER"),
-        (&["sandbox-1", "--to", "gitlab/9#12"], "is not in the configuration; there is:"),
-        (&["sandbox-1"], "--to <FORGE/PROJECT#NUMBER>"),
-        (&["--to", "gitlab/7#12"], "<MACHINE>"),
+        (&["sandbox-1", "--to", "gitlab:7#12"][..], "`sandbox-1` is not among the machines"),
+        (&["sandbox-1", "--to", "gitlab:7"], "is no issue: write FORGE:PROJECT#NUMBER"),
+        (&["sandbox-1", "--to", "gitlab:7#twelve"], "is no issue: write FORGE:PROJECT#NUMBER"),
+        (
+            &["sandbox-1", "--to", "nowhere:7#12"],
+            "no forge `nowhere` in the configuration; there is:",
+        ),
+        (&["sandbox-1"], "--to <ISSUE>"),
+        (&["--to", "gitlab:7#12"], "<MACHINE>"),
     ] {
         let refused = rehome(arguments);
         assert_eq!(refused.code, Some(2), "{arguments:?}");

@@ -7,13 +7,11 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::{
-    super::{
-        Policies, check,
-        output::{self, Paint, printable},
-        runtime::runtime,
-    },
+use super::super::{
+    Policies, check,
     issue::Meant,
+    output::{self, Paint, printable},
+    runtime::runtime,
 };
 use crate::{
     app::compose,

@@ -4,10 +4,12 @@
 //! it (a webhook, a poll, an effect that finished), it reads what is there now
 //! and does what is missing, so events may be lost, doubled or reordered.
 
+use std::time::Duration;
+
 use super::{Engine, back_off, draft::Draft, guide::is_being_followed, moved::Whereabouts};
 use crate::{
     cookbook::{Cookbook, Cookbooks},
-    identity::{Digest, IssueRef, Person, RequestId},
+    identity::{Digest, IssueRef, Person, RequestId, Timestamp},
     notice::Reply,
     policy::Verdict,
     ports,
@@ -26,6 +28,17 @@ const RACES: usize = 4;
 /// How often an issue that a webhook named may be missing before that is
 /// believed: the forge sends webhooks before the issue can be read everywhere.
 const EARLY_MISSES: u32 = 4;
+
+/// After what time an issue may ask again whether it is its turn to be taken in.
+/// Another one takes as long as reading it does, or, if its process died, until the
+/// claim runs out: then it asks less often, and is still answered within seconds.
+fn turn(look: &Look, now: Timestamp) -> Duration {
+    let waited = (now - look.since).to_std().unwrap_or_default();
+    // Idle workers look for work every second: those that were filed one after the
+    // other do not all ask in the same.
+    let apart = Duration::from_secs(look.issue.number.0 % 4);
+    Duration::from_secs(1) + apart + (waited / 8).min(Duration::from_secs(6))
+}
 
 /// What a look finds.
 enum Sight {
@@ -52,6 +65,9 @@ impl Engine {
             Ok(()) => {
                 self.log_end(&thing);
                 self.store().finish_look(look).await
+            }
+            Err(PortError { verdict: ports::Verdict::Underway { after }, .. }) => {
+                self.store().defer_look(look, self.now() + after).await
             }
             Err(error) => {
                 self.log_failure(look.issue.forge.as_str(), &thing, &error);
@@ -174,7 +190,8 @@ impl Engine {
         let now = self.now();
         if !self.store().lock(&name, &holder, now, now + self.settings.claim).await? {
             let why = "another new issue of the same account is being looked at";
-            return Err(PortError::retry(format!("look at {}", look.issue), why).into());
+            let after = turn(look, now);
+            return Err(PortError::underway(format!("look at {}", look.issue), why, after).into());
         }
         let taken = self.take_in_alone(look, cookbooks).await;
         self.store().unlock(&name, &holder).await?;

@@ -64,6 +64,10 @@ pub trait Store: Send + Sync {
         error: &str,
     ) -> Result<(), PortError>;
 
+    /// The look has to wait for other work of ours, which is no failure, and is
+    /// due again at `due`.
+    async fn defer_look(&self, look: &Look, due: Timestamp) -> Result<(), PortError>;
+
     // --- state
 
     /// The request of an issue.

@@ -274,7 +274,14 @@ impl Store for SqlStore {
         error: &str,
     ) -> Result<(), PortError> {
         self.write("postpone looking at an issue", async |database| {
-            inbox::postpone(database, look, due, error).await
+            inbox::postpone(database, look, due, Some(error)).await
+        })
+        .await
+    }
+
+    async fn defer_look(&self, look: &Look, due: Timestamp) -> Result<(), PortError> {
+        self.write("let a look at an issue wait", async |database| {
+            inbox::postpone(database, look, due, None).await
         })
         .await
     }

@@ -160,6 +160,16 @@ impl Rows {
         (row.claim == look.claim && row.claimed_until.is_some()).then_some(row)
     }
 
+    fn put_off(&mut self, look: &Look, due: Timestamp, failures: u32) {
+        if let Some(row) = self.held(look) {
+            row.failures += failures;
+            row.claimed_until = None;
+            if row.wanted <= look.wanted {
+                row.due = kept(due);
+            }
+        }
+    }
+
     /// The row of a claim that still holds.
     fn running(&mut self, effect: &ClaimedEffect) -> Option<&mut EffectRow> {
         let row = self.effects.get_mut(&effect.id)?;
@@ -581,15 +591,12 @@ impl Store for MemoryStore {
         due: Timestamp,
         _error: &str,
     ) -> Result<(), PortError> {
-        self.change(|rows| {
-            if let Some(row) = rows.held(look) {
-                row.failures += 1;
-                row.claimed_until = None;
-                if row.wanted <= look.wanted {
-                    row.due = kept(due);
-                }
-            }
-        });
+        self.change(|rows| rows.put_off(look, due, 1));
+        Ok(())
+    }
+
+    async fn defer_look(&self, look: &Look, due: Timestamp) -> Result<(), PortError> {
+        self.change(|rows| rows.put_off(look, due, 0));
         Ok(())
     }
 

@@ -139,7 +139,14 @@ async fn replicas_that_are_restarted_under_load_lose_nothing_and_do_nothing_twic
     let begun = Instant::now();
     while !(filed.iter().all(answered) && house.status()["looks_waiting"] == 0) {
         let silent: Vec<_> = filed.iter().filter(|key| !answered(key)).collect();
-        assert!(begun.elapsed() < PATIENCE, "{silent:?}:\n{}", replicas[1].gist());
+        let queue = || house.run(&["queue", "list", "--json", "--config", "innkeeper.toml"]);
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{silent:?}: {} {}\n{}",
+            house.status(),
+            queue().stdout,
+            replicas[1].gist()
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     for key in &filed {

@@ -2,12 +2,14 @@
 
 use chrono::{NaiveDate, TimeDelta};
 use innkeeper::{
-    app::practice::{ALICE, BOB, MALLORY},
+    app::practice::{self, ALICE, BOB, MALLORY},
     machine::Power,
+    ports::clock::Clock as _,
     rehearsal::{IssueKey, references},
 };
 
 use crate::{
+    FORGE,
     host::Call,
     world::{PROJECT_PATH, World, hex_after, scenario},
 };
@@ -27,6 +29,32 @@ async fn filed_text(world: &World, title: &str, text: &str) -> IssueKey {
     let issue = world.practice.rehearsal.file_issue("alice", PROJECT_PATH, title, text).unwrap();
     world.settle().await;
     issue
+}
+
+// --- many at once
+
+#[tokio::test]
+async fn an_issue_that_waited_for_another_of_the_same_person_is_answered_within_seconds() {
+    scenario(async |world: &mut World| {
+        let store = world.practice.store.clone();
+        let lock = format!("filing:{}:{ALICE}", practice::forge_name(FORGE));
+        let now = world.clock.now();
+        let until = now + TimeDelta::hours(1);
+        assert!(store.lock(&lock, "another issue", now, until).await.unwrap());
+        let issue = world.files("alice", "Please", &World::sandbox(&[])).unwrap();
+        for _ in 0..100 {
+            world.settle().await;
+            world.clock.advance(TimeDelta::seconds(1));
+        }
+        let has_heard =
+            |world: &World| world.issue(issue).comments_by("innkeeper").next().is_some();
+        assert!(!has_heard(world));
+        store.unlock(&lock, "another issue").await.unwrap();
+        world.clock.advance(TimeDelta::seconds(10));
+        world.settle().await;
+        assert!(has_heard(world));
+    })
+    .await;
 }
 
 // --- open and closed

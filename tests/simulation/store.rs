@@ -303,6 +303,7 @@ pass_on! {
     claim_look(now: Timestamp, until: Timestamp) -> Option<Look>;
     finish_look(look: &Look) -> ();
     postpone_look(look: &Look, due: Timestamp, error: &str) -> ();
+    defer_look(look: &Look, due: Timestamp) -> ();
     request_on(issue: &IssueRef) -> Option<Versioned<Request>>;
     request(id: RequestId) -> Option<Versioned<Request>>;
     requests_by(forge: &ForgeName, author: UserId) -> Vec<Versioned<Request>>;

@@ -113,6 +113,26 @@ pub(crate) async fn a_failed_look_waits_and_counts_its_failures_until_one_succee
     assert_eq!((fresh.failures, fresh.since), (0, at(400)));
 }
 
+pub(crate) async fn a_look_that_has_to_wait_has_not_failed(store: &dyn Store) {
+    store.want_looks(&[issue(1)], at(0)).await.unwrap();
+    let look = claim(store, 0).await.unwrap();
+    store.postpone_look(&look, at(10), "forge is away").await.unwrap();
+    let look = claim(store, 10).await.unwrap();
+    store.defer_look(&look, at(20)).await.unwrap();
+    assert_eq!(claim(store, 19).await, None);
+    let look = claim(store, 20).await.unwrap();
+    assert_eq!((look.failures, look.since), (1, at(0)));
+
+    // What was wanted again meanwhile waits for nothing, and a lost claim moves nothing.
+    store.want_looks(&[issue(1)], at(21)).await.unwrap();
+    store.defer_look(&look, at(1000)).await.unwrap();
+    let again = claim(store, 21).await.unwrap();
+    store.defer_look(&look, at(1000)).await.unwrap();
+    assert_eq!(claim(store, 22).await, None);
+    store.finish_look(&again).await.unwrap();
+    assert_eq!(store.figures(at(22)).await.unwrap().looks_waiting, 0);
+}
+
 pub(crate) async fn a_look_is_not_due_before_it_was_wanted(store: &dyn Store) {
     store.want_looks(&[issue(1)], at(10)).await.unwrap();
     assert_eq!(claim(store, 9).await, None);

@@ -79,6 +79,7 @@ stores_keep! {
     inbox::a_claim_that_ran_out_is_up_for_taking_and_its_holder_has_lost_it,
     inbox::a_look_wanted_during_the_claim_stays_wanted,
     inbox::a_failed_look_waits_and_counts_its_failures_until_one_succeeds,
+    inbox::a_look_that_has_to_wait_has_not_failed,
     inbox::a_look_is_not_due_before_it_was_wanted,
     inbox::wanting_a_postponed_look_makes_it_due,
     inbox::wanting_a_look_while_it_fails_keeps_it_due,

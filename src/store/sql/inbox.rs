@@ -127,17 +127,19 @@ pub(super) async fn finish(database: impl AnyExecutor<'_>, look: &Look) -> sqlx:
     .map(drop)
 }
 
-/// The look failed. One that was wanted again meanwhile stays due.
+/// The look failed, or has to wait for something else if there is no error. One
+/// that was wanted again meanwhile stays due.
 pub(super) async fn postpone(
     database: impl AnyExecutor<'_>,
     look: &Look,
     due: Timestamp,
-    error: &str,
+    error: Option<&str>,
 ) -> sqlx::Result<()> {
     let (forge, project, number) = from_issue(&look.issue);
     sqlx::query(
         "UPDATE looks SET
-             failures = failures + 1, last_error = $6, claimed_until = NULL,
+             failures = failures + $8, last_error = COALESCE($6, last_error),
+             claimed_until = NULL,
              due = CASE WHEN wanted > $5 THEN due ELSE $7 END
          WHERE forge = $1 AND project = $2 AND number = $3
            AND claim = $4 AND claimed_until IS NOT NULL",
@@ -147,8 +149,9 @@ pub(super) async fn postpone(
     .bind(number)
     .bind(look.claim.cast_signed())
     .bind(look.wanted.cast_signed())
-    .bind(from_text(error))
+    .bind(error.map(from_text))
     .bind(from_time(due))
+    .bind(i64::from(error.is_some()))
     .execute(database)
     .await
     .map(drop)

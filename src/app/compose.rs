@@ -86,7 +86,7 @@ pub async fn onlooker(config: &Config) -> anyhow::Result<Engine> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = async {
         ensure_store(config).await?;
-        store_to_read(config).await.map_err(|error| explained(&error))
+        Ok(store_to_read(config).await?)
     };
     engine(config, &clock, store).await
 }
@@ -147,7 +147,7 @@ pub fn objections(config: &Config, cookbooks: &Cookbooks) -> anyhow::Result<Vec<
 ///
 /// When it cannot be opened.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let store = SqlStore::open(store_place(config)).await.map_err(|error| explained(&error))?;
+    let store = SqlStore::open(store_place(config)).await?;
     Ok(Arc::new(store))
 }
 
@@ -168,14 +168,9 @@ pub async fn present_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 /// When there is none, or a server cannot be asked.
 pub async fn ensure_store(config: &Config) -> anyhow::Result<()> {
     let place = store_place(config);
-    let is_there = SqlStore::is_at(&place).await.map_err(|error| explained(&error))?;
+    let is_there = SqlStore::is_at(&place).await?;
     ensure!(is_there, "there is no store at {place}; it is made when the service first starts");
     Ok(())
-}
-
-fn explained(error: &PortError) -> anyhow::Error {
-    let advice = error.advice.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
-    anyhow::anyhow!("{}{advice}", error.chain())
 }
 
 fn store_place(config: &Config) -> Place {

@@ -94,14 +94,13 @@ impl Remembered {
     ///
     /// The store's.
     pub async fn read(store: &dyn Store) -> anyhow::Result<Option<Self>> {
-        let chain = |error: PortError| anyhow::anyhow!(error.chain());
-        let Some(text) = store.memo(MEMO).await.map_err(chain)? else { return Ok(None) };
+        let Some(text) = store.memo(MEMO).await? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).context("what was remembered of the policies")
     }
 
     pub(super) async fn write(&self, store: &dyn Store) -> anyhow::Result<()> {
         let text = serde_json::to_string(self)?;
-        store.set_memo(MEMO, &text).await.map_err(|error| anyhow::anyhow!(error.chain()))
+        Ok(store.set_memo(MEMO, &text).await?)
     }
 
     /// Open requests and live leases of cookbooks that are not in force.

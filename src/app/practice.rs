@@ -262,7 +262,7 @@ where
 }
 
 async fn open_store(place: Place) -> anyhow::Result<Arc<dyn Store>> {
-    let store = SqlStore::open(place).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
+    let store = SqlStore::open(place).await?;
     Ok(Arc::new(store))
 }
 

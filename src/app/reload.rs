@@ -111,8 +111,7 @@ impl Reloader {
         let cookbooks = self.engine.cookbooks();
         let now = Remembered::in_force(&cookbooks, self.engine.now(), before);
         now.write(self.engine.store()).await?;
-        let chain = |error: crate::ports::PortError| anyhow::anyhow!(error.chain());
-        let open = self.engine.look_at_open_requests().await.map_err(chain)?;
+        let open = self.engine.look_at_open_requests().await?;
         self.wake.notify_one();
         tracing::info!(
             policy = %cookbooks.version.short(),
@@ -121,7 +120,7 @@ impl Reloader {
             open_requests = open,
             "the policies are in force"
         );
-        for orphan in now.orphaned(self.engine.store()).await.map_err(chain)? {
+        for orphan in now.orphaned(self.engine.store()).await? {
             tracing::warn!(
                 cookbook = %orphan.cookbook, requests = orphan.requests, leases = orphan.leases,
                 "this cookbook is gone: its open requests stay as they are, its machines keep their terms"

@@ -109,7 +109,7 @@ async fn report(
     progress.clear();
     let report = match report {
         Ok(report) => report,
-        Err(error) => return Ok(output::failed(&error)),
+        Err(error) => return Ok(output::failed(error)),
     };
     if arguments.json {
         output::line(serde_json::to_string_pretty(&report)?);
@@ -131,13 +131,13 @@ async fn adopt(
     progress.clear();
     let found = match found {
         Ok(found) => chosen(found, provider, &arguments.names)?,
-        Err(error) => return Ok(output::failed(&error)),
+        Err(error) => return Ok(output::failed(error)),
     };
     let stop = tokio::spawn(interrupted()?);
     let rows = match target.filter(|_| arguments.apply) {
         Some(target) => match apply(engine, target, found, &progress, &stop).await {
             Ok(rows) => rows,
-            Err(error) => return Ok(output::failed(&error)),
+            Err(error) => return Ok(output::failed(error)),
         },
         None => found.into_iter().map(Row::planned).collect(),
     };

@@ -212,5 +212,5 @@ async fn stored(
 }
 
 async fn piece(store: &dyn Store, from: u64) -> anyhow::Result<Vec<AuditEntry>> {
-    store.audit_log(from, PIECE).await.map_err(|error| anyhow::anyhow!(error.chain()))
+    Ok(store.audit_log(from, PIECE).await?)
 }

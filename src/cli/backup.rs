@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::{compose, system::SystemClock},
     config::{self, Config},
-    ports::{PortError, clock::Clock as _},
+    ports::clock::Clock as _,
     store::backup::{self, Contents, Reader},
 };
 
@@ -93,7 +93,7 @@ pub(super) fn restore(arguments: &RestoreArguments) -> anyhow::Result<ExitCode> 
     let restored =
         runtime()?.block_on(compose::restore_store(&config, &mut reader, now, &mut tell));
     progress.clear();
-    let contents = restored.map_err(|error| in_full(&error))?;
+    let contents = restored?;
     print("Restored", &contents, arguments.json);
     if !arguments.json {
         output::line(
@@ -114,7 +114,7 @@ async fn write(config: &Config, file: &Path) -> anyhow::Result<Contents> {
         let out = BufWriter::new(io::stdout());
         let written = compose::back_up_store(config, out, now, &mut tell).await;
         progress.clear();
-        return written.map_err(|error| in_full(&error));
+        return Ok(written?);
     }
     let failed = || format!("could not write {}", file.display());
     let mut name = file.file_name().with_context(|| shown(file))?.to_owned();
@@ -140,7 +140,7 @@ async fn write(config: &Config, file: &Path) -> anyhow::Result<Contents> {
             .and_then(|()| sync_folder(file))
             .with_context(failed)
             .map(|()| contents),
-        Err(error) => Err(in_full(&error)),
+        Err(error) => Err(error.into()),
     };
     if finished.is_err() {
         let _ = fs::remove_file(&partial);
@@ -164,11 +164,6 @@ fn open(file: &Path) -> anyhow::Result<Box<dyn io::BufRead>> {
 
 fn shown(file: &Path) -> String {
     format!("{} cannot be used", file.display())
-}
-
-fn in_full(error: &PortError) -> anyhow::Error {
-    let advice = error.advice.as_ref().map(|advice| format!("\n{advice}")).unwrap_or_default();
-    anyhow::anyhow!("{}{advice}", error.chain())
 }
 
 fn tell(progress: &Progress, what: &str, rows: u64) {

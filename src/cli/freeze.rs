@@ -76,9 +76,7 @@ pub(super) fn freeze(arguments: &FreezeArguments) -> anyhow::Result<ExitCode> {
     let deeds = deeds(&arguments.only);
     runtime()?.block_on(async {
         let store = store(&config).await?;
-        engine::freeze(store.as_ref(), &deeds, &freeze, now)
-            .await
-            .map_err(|error| anyhow::anyhow!(error.chain()))
+        anyhow::Ok(engine::freeze(store.as_ref(), &deeds, &freeze, now).await?)
     })?;
     let until = freeze
         .until
@@ -98,8 +96,7 @@ pub(super) fn thaw(arguments: &ThawArguments) -> anyhow::Result<ExitCode> {
     if arguments.clock {
         runtime()?.block_on(async {
             let store = store(&config).await?;
-            let confirmed = engine::confirm_clock(store.as_ref(), now).await;
-            confirmed.map_err(|error| anyhow::anyhow!(error.chain()))
+            anyhow::Ok(engine::confirm_clock(store.as_ref(), now).await?)
         })?;
         let now = config.calendar.absolute(now);
         output::line(format_args!("The clock shows {now} and is taken to be right."));
@@ -108,9 +105,7 @@ pub(super) fn thaw(arguments: &ThawArguments) -> anyhow::Result<ExitCode> {
     let deeds = deeds(&arguments.only);
     let thawed = runtime()?.block_on(async {
         let store = store(&config).await?;
-        engine::thaw(store.as_ref(), &deeds, now)
-            .await
-            .map_err(|error| anyhow::anyhow!(error.chain()))
+        anyhow::Ok(engine::thaw(store.as_ref(), &deeds, now).await?)
     })?;
     if thawed.is_empty() {
         output::line("Nothing was frozen.");

@@ -54,9 +54,7 @@ impl<'a> Meant<'a> {
         if let Some(project) = id {
             return Ok(IssueRef { forge, project, number });
         }
-        let found = engine.issue_in(&forge, &project, number).await;
-        let found = found.map_err(|error| anyhow::anyhow!("{}", error.chain()))?;
-        found.with_context(|| {
+        engine.issue_in(&forge, &project, number).await?.with_context(|| {
             format!(
                 "issue {} of {forge}:{project} is not there, or its project is not looked at",
                 number.0

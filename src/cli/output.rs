@@ -13,19 +13,35 @@ pub(super) fn line(text: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
-/// An error with all its causes on standard error.
+/// An error with all its causes on standard error, and what helps against it. What
+/// others answered is in there too.
 pub(super) fn error(error: &anyhow::Error) {
     let mut out = io::stderr().lock();
-    let _ = writeln!(out, "error: {error}");
+    let mut tell = |label: &str, text: &str| {
+        for (number, part) in text.lines().enumerate() {
+            let label = if number == 0 { label } else { "" };
+            let _ = writeln!(out, "{label}{}", printable(part));
+        }
+    };
+    let mut before = error.to_string();
+    tell("error: ", &before);
     for cause in error.chain().skip(1) {
-        let _ = writeln!(out, "  because: {cause}");
+        let cause = cause.to_string();
+        // Some libraries say the cause as a part of what it caused.
+        if !before.ends_with(&cause) {
+            tell("  because: ", &cause);
+        }
+        before = cause;
+    }
+    let advice = error.chain().find_map(|cause| cause.downcast_ref::<PortError>()?.advice.as_ref());
+    if let Some(advice) = advice {
+        tell("  help: ", advice);
     }
 }
 
-/// A failure outside, with what helps against it.
-pub(super) fn failed(failure: &PortError) -> ExitCode {
-    let advice = failure.advice.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
-    error(&anyhow::anyhow!("{}{advice}", failure.chain()));
+/// A failure outside.
+pub(super) fn failed(failure: PortError) -> ExitCode {
+    error(&failure.into());
     ExitCode::FAILURE
 }
 

@@ -15,7 +15,6 @@ use crate::{
     engine::queue,
     identity::Timestamp,
     ports::{
-        PortError,
         clock::Clock as _,
         queue::{Standing, Unfinished},
         store::{CommitError, Store},
@@ -104,14 +103,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn show(store: &dyn Store, list: &List, calendar: &Calendar) -> anyhow::Result<ExitCode> {
-    let tasks = store.unfinished(list.most).await.map_err(|error| chain(&error))?;
+    let tasks = store.unfinished(list.most).await?;
     let buried = tasks.iter().any(|task| matches!(task.standing, Standing::Buried(_)));
     if list.json {
         let lines: Vec<Line<'_>> = tasks.iter().map(line).collect();
         output::line(serde_json::to_string_pretty(&lines)?);
     } else {
         print(&tasks, calendar);
-        let figures = store.figures(SystemClock.now()).await.map_err(|error| chain(&error))?;
+        let figures = store.figures(SystemClock.now()).await?;
         let all = figures.effects_pending + figures.effects_buried;
         let more = all.saturating_sub(tasks.len() as u64);
         if more > 0 {
@@ -123,8 +122,7 @@ async fn show(store: &dyn Store, list: &List, calendar: &Calendar) -> anyhow::Re
 
 async fn retry(store: &dyn Store, ids: &[u64]) -> anyhow::Result<ExitCode> {
     let Some(tasks) = find(store, ids).await? else { return Ok(ExitCode::FAILURE) };
-    let count =
-        queue::retry(store, &tasks, SystemClock.now()).await.map_err(|error| chain(&error))?;
+    let count = queue::retry(store, &tasks, SystemClock.now()).await?;
     output::line(format_args!("Due now: {count}, with what takes its turn with them."));
     Ok(ExitCode::SUCCESS)
 }
@@ -150,13 +148,13 @@ async fn drop(store: &dyn Store, ids: &[u64]) -> anyhow::Result<ExitCode> {
             output::line("Somebody was faster, and nothing was dropped: see `queue list`.");
             Ok(ExitCode::FAILURE)
         }
-        Err(CommitError::Port(error)) => Err(chain(&error)),
+        Err(CommitError::Port(error)) => Err(error.into()),
     }
 }
 
 /// The tasks with these numbers; `None`, and it is said, when one is missing.
 async fn find(store: &dyn Store, ids: &[u64]) -> anyhow::Result<Option<Vec<Unfinished>>> {
-    let mut tasks = store.unfinished(usize::MAX).await.map_err(|error| chain(&error))?;
+    let mut tasks = store.unfinished(usize::MAX).await?;
     let is_there = |id: &&u64| tasks.iter().any(|task| task.id == **id);
     if let Some(missing) = ids.iter().find(|id| !is_there(id)) {
         let line = format!("{missing} is done, or there never was such a task.");
@@ -201,8 +199,4 @@ fn line(task: &Unfinished) -> Line<'_> {
         ordered_at: task.ordered_at,
         error: task.error.as_deref(),
     }
-}
-
-fn chain(error: &PortError) -> anyhow::Error {
-    anyhow::anyhow!(error.chain())
 }

@@ -23,7 +23,7 @@ use crate::{
     engine::recovery::{self, Differences, Found, IssueFound, Next},
     lease::Step,
     machine::Power,
-    ports::{PortError, clock::Clock as _, restoration::Restoration},
+    ports::{clock::Clock as _, restoration::Restoration},
 };
 
 /// Said under every list: what nobody can find out.
@@ -55,9 +55,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let found = runtime()?.block_on(async {
         let engine = compose::onlooker(&config).await?;
-        let restoration = engine.restoration().await.map_err(|error| in_full(&error))?;
+        let restoration = engine.restoration().await?;
         let Some(restoration) = restoration.filter(Restoration::stands) else { return Ok(None) };
-        engine.differences(restoration).await.map(Some).map_err(|error| in_full(&error))
+        anyhow::Ok(Some(engine.differences(restoration).await?))
     })?;
     let Some(found) = found else {
         if arguments.json {
@@ -80,7 +80,7 @@ fn go_on(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let now = SystemClock.now();
     let gone_on = runtime()?.block_on(async {
         let store = compose::present_store(config).await?;
-        recovery::go_on(store.as_ref(), now).await.map_err(|error| in_full(&error))
+        anyhow::Ok(recovery::go_on(store.as_ref(), now).await?)
     })?;
     if arguments.json {
         output::line(json!(gone_on));
@@ -105,11 +105,6 @@ fn confirmed() -> anyhow::Result<bool> {
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
-}
-
-fn in_full(error: &PortError) -> anyhow::Error {
-    let advice = error.advice.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
-    anyhow::anyhow!("{}{advice}", error.chain())
 }
 
 fn print(found: &Differences, calendar: &Calendar) {

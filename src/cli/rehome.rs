@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let engine = compose::service(&config).await?.engine;
         let homeless = match engine.homeless().await {
             Ok(homeless) => homeless,
-            Err(error) => return Ok(output::failed(&error)),
+            Err(error) => return Ok(output::failed(error)),
         };
         let Some((machine, to)) = arguments.machine.as_deref().zip(to) else {
             return show(&homeless, arguments.json);
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 );
                 Ok(ExitCode::SUCCESS)
             }
-            Err(error) => Ok(output::failed(&error)),
+            Err(error) => Ok(output::failed(error)),
         }
     })
 }

@@ -133,11 +133,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         Err(Stopped::Unusable(error)) => Err(error),
-        Err(Stopped::Failed(error)) => {
-            let advice = error.advice.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
-            output::error(&anyhow::anyhow!("{}{advice}", output::printable(&error.chain())));
-            Ok(ExitCode::FAILURE)
-        }
+        Err(Stopped::Failed(error)) => Ok(output::failed(error)),
     }
 }
 

@@ -135,31 +135,30 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn read(config: &Config) -> anyhow::Result<Status> {
     let store = compose::present_store(config).await?;
     let now = SystemClock.now();
-    let chain = |error: PortError| anyhow::anyhow!(error.chain());
-    let last_sweep = store.moment(HEARTBEAT).await.map_err(chain)?;
+    let last_sweep = store.moment(HEARTBEAT).await?;
     let gap: TimeDelta = config.schedule.sweep.longest_gap(now, 50) * 2;
     let runs = last_sweep.is_some_and(|at| now - at <= gap);
     let mut forges = BTreeMap::new();
     for name in config.forges.keys() {
-        let forge = forge(config, store.as_ref(), name, now).await.map_err(chain)?;
+        let forge = forge(config, store.as_ref(), name, now).await?;
         forges.insert(name.clone(), forge);
     }
     let policies = if let Some(remembered) = Remembered::read(store.as_ref()).await? {
-        let orphaned = remembered.orphaned(store.as_ref()).await.map_err(chain)?;
+        let orphaned = remembered.orphaned(store.as_ref()).await?;
         Some(Policies { remembered, orphaned })
     } else {
-        store.each_live_lease(&mut |_| ()).await.map_err(chain)?;
+        store.each_live_lease(&mut |_| ()).await?;
         None
     };
     // All leases have been read by now: that is how those are found that cannot be.
-    let figures = store.figures(now).await.map_err(chain)?;
-    let restored = Restoration::read(store.as_ref()).await.map_err(chain)?;
+    let figures = store.figures(now).await?;
+    let restored = Restoration::read(store.as_ref()).await?;
     let restored = restored.filter(Restoration::stands);
-    let panicked = Panic::latest(store.as_ref()).await.map_err(chain)?;
+    let panicked = Panic::latest(store.as_ref()).await?;
     let panicked = panicked.filter(|panic| now - panic.at < DAY);
-    let clock_doubted = clock_doubt(store.as_ref(), now, false).await.map_err(chain)?;
+    let clock_doubted = clock_doubt(store.as_ref(), now, false).await?;
     let clock_doubted = clock_doubted.map(|doubt| doubt.since);
-    let breakers = breakers(store.as_ref()).await.map_err(chain)?;
+    let breakers = breakers(store.as_ref()).await?;
     let well = runs
         && restored.is_none()
         && clock_doubted.is_none()
@@ -168,9 +167,9 @@ async fn read(config: &Config) -> anyhow::Result<Status> {
         && figures.leases_unreadable.is_empty()
         && forges.values().all(|forge| forge.well)
         && policies.as_ref().is_none_or(Policies::well);
-    let freezes = store.freezes().await.map_err(chain)?;
+    let freezes = store.freezes().await?;
     let frozen = freezes.in_force(now).map(|(deed, freeze)| (deed, freeze.clone())).collect();
-    let day_limits = day_limits(config, store.as_ref(), now).await.map_err(chain)?;
+    let day_limits = day_limits(config, store.as_ref(), now).await?;
     let embargoes = config.embargoes.iter().filter_map(|embargo| {
         Some(InForce {
             what: embargo.deeds.clone(),

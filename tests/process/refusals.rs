@@ -106,6 +106,10 @@ fn a_configuration_that_cannot_be_read_is_named() {
     is_refused(&house.run(&["serve", "--config", "policies"]), &["policies", "folder"]);
     fs::write(house.path("innkeeper.toml"), b"[server]\nlisten = \"\xff\"\n").unwrap();
     is_refused(&serve(&house), &["innkeeper.toml", "line 2", "UTF-8"]);
+    // A terminal obeys nothing that is in there.
+    let ended = house.run(&["serve", "--config", "no\u{1b}[31mwhere.toml"]);
+    is_refused(&ended, &["no [31mwhere.toml"]);
+    assert!(!ended.stderr.contains('\u{1b}'), "{:?}", ended.stderr);
     is_refused(&house.run(&["serve"]), &["--config"]);
     is_refused(&house.run(&["surf"]), &["surf", "--help"]);
 }
@@ -125,7 +129,9 @@ fn a_store_that_is_something_else_is_named_and_left_alone() {
     let house = House::new(FORGE);
     house.write("innkeeper.db", &"this is no database, but somebody's letters\n".repeat(99));
     house.adjust("innkeeper.toml", "\"trace\"", "\"error\"");
-    is_refused(&serve(&house), &["innkeeper.db", "not a database"]);
+    let ended = serve(&house);
+    is_refused(&ended, &["innkeeper.db", "not a database", "  help: The file is damaged"]);
+    assert_eq!(ended.stderr.matches("not a database").count(), 1, "{}", ended.stderr);
     let text = fs::read_to_string(house.path("innkeeper.db")).unwrap();
     assert!(text.starts_with("this is no database"));
 }

@@ -56,9 +56,8 @@ pub async fn forget(
     now: Timestamp,
 ) -> anyhow::Result<Forgotten> {
     super::ensure_store(config).await?;
-    let store =
-        SqlStore::open(store_place(config)).await.map_err(|error| super::explained(&error))?;
+    let store = SqlStore::open(store_place(config)).await?;
     let forgotten = store.forget(forge, who, now).await;
     store.close().await;
-    forgotten.map_err(|error| super::explained(&error))
+    Ok(forgotten?)
 }

@@ -70,9 +70,8 @@ async fn read(store: &dyn Store, number: u64) -> anyhow::Result<Shown> {
     let entries = piece(store, number).await?;
     let entry = entries.into_iter().next().filter(|entry| entry.number == number);
     let entry = entry.with_context(|| format!("there is no entry {number}"))?;
-    let chain = |error: crate::ports::PortError| anyhow::anyhow!(error.chain());
     let request = match entry.note.request {
-        Some(id) => store.request(id).await.map_err(chain)?.map(|request| request.value),
+        Some(id) => store.request(id).await?.map(|request| request.value),
         None => None,
     };
     let mut shown = Shown { entry, page: None, digest: None, of: Vec::new() };
@@ -101,8 +100,7 @@ async fn candidates(store: &dyn Store, request: &Request) -> anyhow::Result<Vec<
         all.push((approval.digest, format!("what account {} approved", approval.by.id)));
     }
     for id in &request.leases {
-        let lease = store.lease(*id).await.map_err(|error| anyhow::anyhow!(error.chain()))?;
-        let lease = lease.map(|lease| lease.value);
+        let lease = store.lease(*id).await?.map(|lease| lease.value);
         all.extend(lease.map(|it| (it.digest, format!("the terms of `{}`", it.order.key.name))));
     }
     Ok(all)

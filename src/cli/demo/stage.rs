@@ -116,14 +116,13 @@ impl Stage {
     }
 
     pub(super) async fn settle(&self) -> anyhow::Result<()> {
-        self.practice.settle().await.map_err(|error| anyhow::anyhow!(error.chain()))
+        Ok(self.practice.settle().await?)
     }
 
     /// Lets time pass in steps from sweep to sweep.
     pub(super) async fn pass(&self, time: TimeDelta) -> anyhow::Result<()> {
         let _moving = self.moving.lock().await;
-        practice::pass(|step| self.clock.advance(step), time, || self.practice.tick())
-            .await
-            .map_err(|error| anyhow::anyhow!(error.chain()))
+        let passed = practice::pass(|step| self.clock.advance(step), time, || self.practice.tick());
+        Ok(passed.await?)
     }
 }

@@ -117,9 +117,7 @@ fn of_issue(
     let explained = runtime.block_on(async {
         let engine = compose::onlooker(&config).await?;
         let issue = meant.find(&config, &engine).await?;
-        let explained = engine.explain(&issue).await;
-        let explained = explained.map_err(|error| anyhow::anyhow!("{}", error.chain()))?;
-        explained.with_context(|| {
+        engine.explain(&issue).await?.with_context(|| {
             format!("{issue} is no request: no cookbook that is offered there reads it, or nothing in it was asked for")
         })
     });

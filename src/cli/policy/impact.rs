@@ -69,8 +69,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         if !objections.is_empty() {
             bail!("NEW cannot be used with this configuration:\n{}", objections.join("\n"));
         }
-        let impact = engine.impact(&old, &new, arguments.offline).await;
-        Ok((old, new, impact.map_err(|error| anyhow::anyhow!(error.chain()))?))
+        let impact = engine.impact(&old, &new, arguments.offline).await?;
+        Ok((old, new, impact))
     });
     // A provider that hangs keeps its thread: nobody waits for it.
     runtime.shutdown_background();
